@@ -1,0 +1,55 @@
+#pragma once
+// One block of ring-3 memory per CPU, through which supervisor and library OS talk. The library OS reaches it through GS;
+// the supervisor knows its address and takes nothing from it but the interrupt flag.
+#include <cstddef>
+#include <cstdint>
+
+#include "abi/cpu_block_offsets.h"
+
+namespace eremite::abi {
+
+struct alignas(CPU_BLOCK_SIZE) CpuBlock {
+    CpuBlock* self;
+    // The virtual interrupt flag: set, an interrupt is reflected at once; clear, it is only noted in `pending`.
+    volatile uint8_t interrupts_enabled;
+    volatile uint8_t any_pending;
+    uint8_t padding[6];
+    volatile uint64_t pending[4];  // a bit per vector
+    uint64_t syscall_return;       // rcx of a `syscall` that landed in ring 0
+    uint64_t kernel_stack_top;     // of the current thread
+    uint64_t kernel_stack_base;
+    uint64_t kernel_stack_size;
+    uint64_t scratch;
+    // The trap being reflected. Valid from the supervisor's return until the upcall entry has copied it.
+    uint64_t trap_vector;
+    uint64_t trap_error;
+    uint64_t trap_address;
+    uint64_t trap_rip;
+    uint64_t trap_rflags;
+    uint64_t trap_rsp;
+    uint64_t trap_interrupts;  // the virtual interrupt flag before the trap
+    // Counts for `--stats`.
+    uint64_t syscalls;
+    uint64_t syscalls_trapped;
+};
+
+static_assert(offsetof(CpuBlock, interrupts_enabled) == CPU_INTERRUPTS_ENABLED);
+static_assert(offsetof(CpuBlock, any_pending) == CPU_ANY_PENDING);
+static_assert(offsetof(CpuBlock, pending) == CPU_PENDING);
+static_assert(offsetof(CpuBlock, syscall_return) == CPU_SYSCALL_RETURN);
+static_assert(offsetof(CpuBlock, kernel_stack_top) == CPU_KERNEL_STACK_TOP);
+static_assert(offsetof(CpuBlock, kernel_stack_base) == CPU_KERNEL_STACK_BASE);
+static_assert(offsetof(CpuBlock, kernel_stack_size) == CPU_KERNEL_STACK_SIZE);
+static_assert(offsetof(CpuBlock, scratch) == CPU_SCRATCH);
+static_assert(offsetof(CpuBlock, trap_vector) == CPU_TRAP_VECTOR);
+static_assert(offsetof(CpuBlock, trap_error) == CPU_TRAP_ERROR);
+static_assert(offsetof(CpuBlock, trap_address) == CPU_TRAP_ADDRESS);
+static_assert(offsetof(CpuBlock, trap_rip) == CPU_TRAP_RIP);
+static_assert(offsetof(CpuBlock, trap_rflags) == CPU_TRAP_RFLAGS);
+static_assert(offsetof(CpuBlock, trap_rsp) == CPU_TRAP_RSP);
+static_assert(offsetof(CpuBlock, trap_interrupts) == CPU_TRAP_INTERRUPTS);
+static_assert(offsetof(CpuBlock, syscalls) == CPU_SYSCALLS);
+static_assert(offsetof(CpuBlock, syscalls_trapped) == CPU_SYSCALLS_TRAPPED);
+static_assert(sizeof(CpuBlock) == CPU_BLOCK_SIZE);
+
+}  // namespace eremite::abi

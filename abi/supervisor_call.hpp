@@ -1,0 +1,29 @@
+#pragma once
+// What ring 3 can ask of the supervisor. The call is a `ud2` at one known address (`eremite_supervisor_call_site`):
+// operation in rax, arguments in rdi, rsi, rdx, result in rax; all other registers are kept.
+#include <cstdint>
+
+namespace eremite::abi {
+
+enum class SupervisorCall : uint64_t {
+    Halt,            // (): waits for an interrupt unless one is pending
+    ArmTimer,        // (count): one-shot; TSC deadline or LAPIC ticks, as `TimerMode` of the boot information says; 0 disarms
+    LoadPageTable,   // (physical address of the root)
+    FlushPages,      // (address, count of pages): count 0 flushes everything
+    PortIn,          // (port, width in bytes) -> value
+    PortOut,         // (port, width in bytes, value)
+    PortOutString,   // (port, address, length): bytes
+    ReadMsr,         // (index) -> value, of the listed ones; else ~0
+    WriteMsr,        // (index, value), of the listed ones
+    SetSyscallMode,  // (SyscallMode)
+    PowerOff,        // (exit status): does not return
+    Count,
+};
+
+// Where the program's `syscall` instruction lands, found out by trying.
+enum class SyscallMode : uint64_t {
+    LandsInRing0,  // hardware and TCG: through the supervisor's stub
+    LandsInRing3,  // a host that interprets ring 0: directly in the library OS
+};
+
+}  // namespace eremite::abi

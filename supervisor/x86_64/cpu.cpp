@@ -1,0 +1,115 @@
+#include "supervisor/x86_64/cpu.hpp"
+
+#include "supervisor/x86_64/instructions.hpp"
+
+extern "C" {
+extern char interrupt_stubs[], syscall_probe_stub[];
+#define DECLARE(n) extern char exception_stub_##n[];
+DECLARE(0) DECLARE(1) DECLARE(2) DECLARE(3) DECLARE(4) DECLARE(5) DECLARE(6) DECLARE(7) DECLARE(8) DECLARE(9) DECLARE(10)
+DECLARE(11) DECLARE(12) DECLARE(13) DECLARE(14) DECLARE(15) DECLARE(16) DECLARE(17) DECLARE(18) DECLARE(19) DECLARE(20)
+DECLARE(21) DECLARE(22) DECLARE(23) DECLARE(24) DECLARE(25) DECLARE(26) DECLARE(27) DECLARE(28) DECLARE(29) DECLARE(30)
+DECLARE(31)
+#undef DECLARE
+bool try_write_cr4(uint64_t value);
+}
+
+namespace eremite::supervisor {
+
+namespace {
+
+// Intel SDM vol. 3, 6.14.1: 64-bit interrupt gate.
+struct Gate {
+    uint16_t offset_low;
+    uint16_t selector;
+    uint8_t ist;
+    uint8_t type;
+    uint16_t offset_middle;
+    uint32_t offset_high;
+    uint32_t reserved;
+};
+static_assert(sizeof(Gate) == 16);
+
+constinit Gate idt[VECTOR_COUNT]{};
+
+constexpr uint8_t trap_ist = 1, interrupt_ist = 2, alarm_ist = 3;
+
+char* const exception_stubs[32] = {
+    exception_stub_0,  exception_stub_1,  exception_stub_2,  exception_stub_3,  exception_stub_4,  exception_stub_5,  exception_stub_6,
+    exception_stub_7,  exception_stub_8,  exception_stub_9,  exception_stub_10, exception_stub_11, exception_stub_12, exception_stub_13,
+    exception_stub_14, exception_stub_15, exception_stub_16, exception_stub_17, exception_stub_18, exception_stub_19, exception_stub_20,
+    exception_stub_21, exception_stub_22, exception_stub_23, exception_stub_24, exception_stub_25, exception_stub_26, exception_stub_27,
+    exception_stub_28, exception_stub_29, exception_stub_30, exception_stub_31,
+};
+
+void set_gate(unsigned vector, const char* stub, uint8_t ist) {
+    const auto address = reinterpret_cast<uint64_t>(stub);
+    // `int3` and `into` may be raised by the program itself (DPL 3); everything else only by the CPU.
+    const uint8_t type = vector == 3 || vector == 4 ? 0xee : 0x8e;
+    idt[vector] = {static_cast<uint16_t>(address), SELECTOR_SUPERVISOR_CODE, ist, type, static_cast<uint16_t>(address >> 16),
+                   static_cast<uint32_t>(address >> 32), 0};
+}
+
+void load_tables(CpuArea& area, uint64_t* tss_descriptor) {
+    for (unsigned v = 0; v < 32; ++v) set_gate(v, exception_stubs[v], v == 2 || v == 8 || v == 18 ? alarm_ist : trap_ist);
+    for (unsigned v = 32; v < VECTOR_COUNT; ++v) set_gate(v, interrupt_stubs + (v - 32) * 16, interrupt_ist);
+    load_idt({sizeof(idt) - 1, reinterpret_cast<uint64_t>(idt)});
+
+    area.task_state.ist[trap_ist - 1] = reinterpret_cast<uint64_t>(area.trap_stack + sizeof(area.trap_stack));
+    area.task_state.ist[interrupt_ist - 1] = reinterpret_cast<uint64_t>(area.interrupt_stack + sizeof(area.interrupt_stack));
+    area.task_state.ist[alarm_ist - 1] = reinterpret_cast<uint64_t>(area.alarm_stack + sizeof(area.alarm_stack));
+    area.task_state.io_map_base = sizeof(TaskState);
+    const auto base = reinterpret_cast<uint64_t>(&area.task_state);
+    tss_descriptor[0] = (sizeof(TaskState) - 1) | (base & 0xffffff) << 16 | uint64_t{0x89} << 40 | (base >> 24 & 0xff) << 56;
+    tss_descriptor[1] = base >> 32;
+    load_task_register(SELECTOR_TSS);
+}
+
+constexpr uint64_t cr4_umip = 1 << 11, cr4_fsgsbase = 1 << 16, cr4_osxsave = 1 << 18;
+constexpr uint64_t xcr0_wanted = 0xe7;  // x87, SSE, AVX, AVX-512
+
+// Intel SDM vol. 1, 13.3: XCR0 takes what CPUID leaf 0xd announces.
+uint64_t enable_features() {
+    uint64_t cr4 = read_cr4();
+    // Hosts that interpret ring 0 hide FSGSBASE in CPUID although it works: ask the CPU itself.
+    if (!try_write_cr4(cr4 | cr4_fsgsbase)) fatal("this CPU is too old: no FSGSBASE");
+    cr4 |= cr4_fsgsbase;
+    const CpuidResult basic = cpuid(0);
+    if (basic.eax >= 7 && (cpuid(7).ecx & 1 << 2)) cr4 |= cr4_umip;
+    const bool xsave = cpuid(1).ecx & 1 << 26;
+    if (xsave) cr4 |= cr4_osxsave;
+    write_cr4(cr4);
+    if (!xsave) return 0;
+    const uint64_t state = cpuid(0xd).eax & xcr0_wanted;
+    write_xcr0(state);
+    return state;
+}
+
+volatile uint32_t& apic(unsigned offset) {
+    // SAFETY: the boot page tables and the library OS's map the local APIC here, uncached, supervisor-only.
+    return *reinterpret_cast<volatile uint32_t*>(LOCAL_APIC_ADDRESS + offset);
+}
+
+// Intel SDM vol. 3, 11.5.1 (timer), 11.9 (spurious vector).
+abi::TimerMode start_apic() {
+    constexpr uint32_t masked = 1 << 16, tsc_deadline = 2 << 17;
+    const bool deadline = cpuid(1).ecx & 1 << 24;
+    apic(0xf0) = 0x100 | (VECTOR_COUNT - 1);
+    apic(0x350) = masked;  // LINT0: the old interrupt controller
+    apic(0x3e0) = 0xb;     // divide by 1
+    apic(0x320) = FIRST_INTERRUPT_VECTOR | (deadline ? tsc_deadline : 0);
+    return deadline ? abi::TimerMode::TscDeadline : abi::TimerMode::LapicOneShot;
+}
+
+}  // namespace
+
+void start_cpu(CpuArea& area, uint64_t* tss_descriptor, abi::BootInfo& info) {
+    load_tables(area, tss_descriptor);
+    info.xcr0 = enable_features();
+    info.timer_mode = start_apic();
+    constexpr uint32_t msr_star = 0xc0000081, msr_lstar = 0xc0000082, msr_fmask = 0xc0000084;
+    write_msr(msr_star, uint64_t{0x0023'0010} << 32);
+    write_msr(msr_lstar, reinterpret_cast<uint64_t>(syscall_probe_stub));
+    write_msr(msr_fmask, 0);
+}
+
+}  // namespace eremite::supervisor

@@ -1,0 +1,204 @@
+// Interrupts and exceptions enter here, on interrupt stacks, and are reflected to the library OS in ring 3. The paths are
+// short because a host that interprets ring 0 takes 0.6 microseconds an instruction.
+//
+// Each CPU owns one 8 KiB aligned area: its SupervisorCpu at the bottom (first field: address of the CPU block), then
+// three stacks. Masking rsp finds the area, so that nothing in ring 3 (GS, say) is trusted.
+#include "abi/cpu_block_offsets.h"
+
+#define CPU_AREA_MASK -8192
+
+    .text
+
+// ---- exceptions -------------------------------------------------------------------------------------------------
+// Stack: vector, error code, rip, cs, rflags, rsp, ss.
+
+.macro exception_stub number, has_error
+    .globl exception_stub_\number
+exception_stub_\number:
+    .if \has_error == 0
+    pushq $0
+    .endif
+    pushq $\number
+    jmp reflect_exception
+.endm
+
+    .irp n, 0, 1, 3, 4, 5, 7, 9, 15, 16, 18, 19, 20, 22, 23, 24, 25, 26, 27, 28, 31
+    exception_stub \n, 0
+    .endr
+    .irp n, 10, 11, 12, 13, 17, 21, 29, 30
+    exception_stub \n, 1
+    .endr
+
+    .globl exception_stub_6
+exception_stub_6:           // invalid opcode: a supervisor call, if it is the one at the known address
+    cmpq $eremite_supervisor_call_site, (%rsp)
+    jne 1f
+    addq $2, (%rsp)         // past the ud2
+    push %rcx
+    push %rdx
+    push %rsi
+    push %rdi
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    mov %rdx, %rcx          // C++: (operation, a, b, c)
+    mov %rsi, %rdx
+    mov %rdi, %rsi
+    mov %rax, %rdi
+    call supervisor_call
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rdi
+    pop %rsi
+    pop %rdx
+    pop %rcx
+    iretq
+1:  pushq $0
+    pushq $6
+    jmp reflect_exception
+
+    .globl exception_stub_14
+exception_stub_14:
+    push $14
+    push %rax
+    push %rcx
+    mov %rsp, %rcx
+    and $CPU_AREA_MASK, %rcx
+    mov (%rcx), %rcx
+    mov %cr2, %rax
+    mov %rax, CPU_TRAP_ADDRESS(%rcx)
+    jmp reflect
+
+reflect_exception:
+    push %rax
+    push %rcx
+    mov %rsp, %rcx
+    and $CPU_AREA_MASK, %rcx
+    mov (%rcx), %rcx        // the CPU block
+reflect:                    // rcx, rax, vector, error, rip, cs, rflags, rsp, ss
+    testb $3, 40(%rsp)
+    jz exception_in_supervisor
+    mov 32(%rsp), %rax      // an exception between the reflection of a trap and its copy would lose that trap: fatal
+    cmp $eremite_upcall_entry, %rax
+    jb 1f
+    cmp $eremite_upcall_entry_end, %rax
+    jb upcall_lost
+1:  mov %rax, CPU_TRAP_RIP(%rcx)
+    mov 16(%rsp), %rax
+    mov %rax, CPU_TRAP_VECTOR(%rcx)
+    mov 24(%rsp), %rax
+    mov %rax, CPU_TRAP_ERROR(%rcx)
+    mov 48(%rsp), %rax
+    mov %rax, CPU_TRAP_RFLAGS(%rcx)
+    mov 56(%rsp), %rax
+    mov %rax, CPU_TRAP_RSP(%rcx)
+    movzbl CPU_INTERRUPTS_ENABLED(%rcx), %eax
+    mov %rax, CPU_TRAP_INTERRUPTS(%rcx)
+    movb $0, CPU_INTERRUPTS_ENABLED(%rcx)
+    movq $eremite_upcall_entry, 32(%rsp)
+    andq $~0x100, 48(%rsp)  // the upcall is not single-stepped
+    pop %rcx
+    pop %rax
+    add $16, %rsp
+    iretq
+
+exception_in_supervisor:
+    cmpq $try_write_cr4_instruction, 32(%rsp)
+    jne 1f
+    movq $try_write_cr4_failed, 32(%rsp)
+    pop %rcx
+    pop %rax
+    add $16, %rsp
+    iretq
+upcall_lost:
+1:  lea 16(%rsp), %rdi
+    call supervisor_fault   // (frame): does not return
+
+// ---- non-maskable interrupt: noted by the machine, of no use to us -------------------------------------------------
+    .globl exception_stub_2
+exception_stub_2:
+    iretq
+
+    .globl exception_stub_8
+exception_stub_8:           // double fault
+    pushq $8
+    mov %rsp, %rdi
+    call supervisor_fault
+
+// ---- interrupts ---------------------------------------------------------------------------------------------------
+    .align 16
+    .globl interrupt_stubs
+interrupt_stubs:            // 16 bytes each
+    .set vector, FIRST_INTERRUPT_VECTOR
+    .rept VECTOR_COUNT - FIRST_INTERRUPT_VECTOR
+    .align 16
+    pushq $vector
+    jmp note_interrupt
+    .set vector, vector + 1
+    .endr
+
+note_interrupt:             // stack: vector, rip, cs, rflags, rsp, ss
+    push %rax
+    push %rcx
+    mov %rsp, %rcx
+    and $CPU_AREA_MASK, %rcx
+    mov (%rcx), %rcx
+    mov 16(%rsp), %eax
+    bts %rax, CPU_PENDING(%rcx)
+    movb $1, CPU_ANY_PENDING(%rcx)
+    movabs $LOCAL_APIC_ADDRESS, %rax
+    movl $0, 0xb0(%rax)     // end of interrupt (Intel SDM vol. 3, 11.8.5)
+    testb $3, 32(%rsp)
+    jz 2f
+    cmpb $0, CPU_INTERRUPTS_ENABLED(%rcx)
+    je 1f
+    mov 24(%rsp), %rax
+    mov %rax, CPU_TRAP_RIP(%rcx)
+    movq $VECTOR_INTERRUPT, CPU_TRAP_VECTOR(%rcx)
+    mov 40(%rsp), %rax
+    mov %rax, CPU_TRAP_RFLAGS(%rcx)
+    mov 48(%rsp), %rax
+    mov %rax, CPU_TRAP_RSP(%rcx)
+    movq $1, CPU_TRAP_INTERRUPTS(%rcx)
+    movb $0, CPU_INTERRUPTS_ENABLED(%rcx)
+    movq $eremite_upcall_entry, 24(%rsp)
+    andq $~0x100, 40(%rsp)
+1:  pop %rcx
+    pop %rax
+    add $8, %rsp
+    iretq
+2:  cmpq $supervisor_halt_instruction, 24(%rsp)
+    jne 1b
+    incq 24(%rsp)           // a host that interprets ring 0 has no sti shadow: do not sleep through this interrupt
+    jmp 1b
+
+// void supervisor_halt(): Requires: interrupts off.
+    .globl supervisor_halt
+supervisor_halt:
+    sti
+supervisor_halt_instruction:
+    hlt
+    cli
+    ret
+
+// ---- where `syscall` lands -------------------------------------------------------------------------------------------
+// In ring 0: hands the return address over in the CPU block and goes on in ring 3. No stack, nothing trusted.
+    .globl syscall_stub
+syscall_stub:
+    mov %rcx, eremite_boot_cpu + CPU_SYSCALL_RETURN
+    mov $eremite_syscall_entry_slot, %ecx
+    sysretq
+
+// The probe: reports the ring in eax, returns to the caller whichever it was.
+    .globl syscall_probe_stub
+syscall_probe_stub:
+    mov %cs, %eax
+    and $3, %eax
+    jnz 1f
+    sysretq
+1:  jmp *%rcx
+
+    .section .note.GNU-stack, "", @progbits
