@@ -1,0 +1,21 @@
+#pragma once
+// System-call entry as generic code sees it.
+#include <cstdint>
+
+#include "base/address.hpp"
+
+namespace eremite::arch {
+
+// Leaves the kernel and starts the program. Does not return.
+[[noreturn]] void start_program(VirtualAddress entry, VirtualAddress stack_pointer);
+
+// Counts since boot, over all CPUs.
+struct SyscallCounts {
+    uint64_t total;
+    uint64_t trapped;
+    uint64_t patched_sites;
+    uint64_t unpatchable_sites;
+};
+[[nodiscard]] SyscallCounts syscall_counts();
+
+}  // namespace eremite::arch

@@ -1,0 +1,260 @@
+// Where the library OS is entered: at start, by system calls, and by upcalls (traps that the supervisor reflects).
+#include "abi/cpu_block_offsets.h"
+
+#define SYSCALL_COUNT 512       // entries of eremite_syscall_table
+
+    .text
+
+// ---- start -------------------------------------------------------------------------------------------------------
+// The supervisor's iretq comes here in ring 3: rdi = boot information, rsp = boot stack, which becomes the main thread's
+// kernel stack.
+    .globl eremite_libos_start
+eremite_libos_start:
+    lea eremite_boot_cpu, %rax
+    wrgsbase %rax
+    call libos_main             // does not return
+    ud2
+
+// ---- supervisor calls -----------------------------------------------------------------------------------------------
+// uint64_t supervisor_call(operation, a, b, c): C++ arguments to the registers of abi/supervisor_call.hpp.
+    .globl supervisor_call_raw, eremite_supervisor_call_site
+supervisor_call_raw:
+    mov %rdi, %rax
+    mov %rsi, %rdi
+    mov %rdx, %rsi
+    mov %rcx, %rdx
+eremite_supervisor_call_site:
+    ud2
+    ret
+
+// unsigned probe_syscall_ring(): the ring in which a `syscall` lands (the supervisor's probe stub answers in eax).
+    .globl probe_syscall_ring
+probe_syscall_ring:
+    syscall
+    ret
+
+// ---- system calls -----------------------------------------------------------------------------------------------------
+// On entry: rax = number, rdi rsi rdx r10 r8 r9 = arguments, rcx = return address, rsp = the program's.
+// Kernel stack, from the top: rsp, rcx (return address), rdi, rsi, rdx, r10, r8, r9 (struct SyscallFrame).
+//
+// The first instruction of each entry runs with the virtual interrupt flag still set. An upcall there may switch threads,
+// so it completes the load from the CPU block first (trap.cpp); from the second on the flag is clear.
+
+.macro enter_kernel
+    mov %rsp, %gs:CPU_SCRATCH
+    mov %gs:CPU_KERNEL_STACK_TOP, %rsp
+    pushq %gs:CPU_SCRATCH
+    push %rcx
+    push %rdi
+    push %rsi
+    push %rdx
+    push %r10
+    push %r8
+    push %r9
+    cld
+.endm
+
+    .align 16
+    .globl eremite_syscall_entry_slot, eremite_syscall_entry_direct, eremite_syscall_entry_slot_end
+eremite_syscall_entry_slot:     // a `syscall` that went through the supervisor's stub
+    mov %gs:CPU_SYSCALL_RETURN, %rcx
+eremite_syscall_entry_slot_end:
+eremite_syscall_entry_direct:   // a `syscall` that landed here in ring 3
+    movb $0, %gs:CPU_INTERRUPTS_ENABLED
+    incq %gs:CPU_SYSCALLS_TRAPPED
+    enter_kernel
+    push %rax
+    push %rax                   // twice: keeps the stack aligned
+    mov %rcx, %rdi
+    call eremite_patch_call_site
+    pop %rax
+    pop %rax
+    mov (%rsp), %r9
+    mov 8(%rsp), %r8
+    mov 16(%rsp), %r10
+    mov 24(%rsp), %rdx
+    mov 32(%rsp), %rsi
+    mov 40(%rsp), %rdi
+    jmp dispatch
+
+    .align 16
+    .globl eremite_syscall_entry_patched
+eremite_syscall_entry_patched:  // a patched call site, by its trampoline
+    movb $0, %gs:CPU_INTERRUPTS_ENABLED
+    enter_kernel
+dispatch:
+    incq %gs:CPU_SYSCALLS
+    mov %r10, %rcx
+    cmp $SYSCALL_COUNT, %rax
+    jae 2f
+    call *eremite_syscall_table(, %rax, 8)
+1:  movb $1, %gs:CPU_INTERRUPTS_ENABLED
+    cmpb $0, %gs:CPU_ANY_PENDING
+    jne 3f
+    pop %r9
+    pop %r8
+    pop %r10
+    pop %rdx
+    pop %rsi
+    pop %rdi
+    pop %rcx
+    pop %rsp
+    jmp *%rcx
+2:  mov %rax, %rdi
+    call eremite_unknown_syscall
+    jmp 1b
+3:  movb $0, %gs:CPU_INTERRUPTS_ENABLED
+    push %rax
+    push %rax
+    call eremite_handle_interrupts
+    pop %rax
+    pop %rax
+    jmp 1b
+
+// ---- upcalls -------------------------------------------------------------------------------------------------------------
+// The supervisor left the trap in the CPU block, cleared the virtual interrupt flag and changed nothing but rip. Copies
+// the trap to the kernel stack as a struct TrapFrame: on the interrupted code's stack pointer if that is on this thread's
+// kernel stack, else at its top.
+    .align 16
+    .globl eremite_upcall_entry, eremite_upcall_entry_end
+eremite_upcall_entry:
+    mov %rax, %gs:CPU_SCRATCH
+    mov %rsp, %rax
+    sub %gs:CPU_KERNEL_STACK_BASE, %rax
+    cmp %gs:CPU_KERNEL_STACK_SIZE, %rax
+    jbe 1f
+    mov %gs:CPU_KERNEL_STACK_TOP, %rsp
+1:  and $-16, %rsp
+    pushq $SELECTOR_USER_DATA
+    pushq %gs:CPU_TRAP_RSP
+    pushq %gs:CPU_TRAP_RFLAGS
+    pushq $SELECTOR_USER_CODE
+    pushq %gs:CPU_TRAP_RIP
+    pushq %gs:CPU_TRAP_ERROR
+    pushq %gs:CPU_TRAP_VECTOR
+    pushq %gs:CPU_TRAP_INTERRUPTS
+    pushq %gs:CPU_TRAP_ADDRESS
+    mov %gs:CPU_SCRATCH, %rax
+    push %rax
+    push %rbx
+    push %rcx
+    push %rdx
+    push %rsi
+    push %rdi
+    push %rbp
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+eremite_upcall_entry_end:
+    cld
+    mov %rsp, %rdi
+    call eremite_upcall
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rbp
+    pop %rdi
+    pop %rsi
+    pop %rdx
+    pop %rcx
+    pop %rbx
+    pop %rax
+    add $32, %rsp               // address, interrupts, vector, error
+    iretq                       // in ring 3, to ring 3
+
+// ---- to the program -----------------------------------------------------------------------------------------------------
+// [[noreturn]] void enter_program(uint64_t entry /*rdi*/, uint64_t stack_pointer /*rsi*/)
+// x86-64 psABI 3.4.1: rdx = 0 (no function to register with atexit), rbp = 0.
+    .globl enter_program
+enter_program:
+    mov %rsi, %rsp
+    mov %rdi, %rcx
+    xor %eax, %eax
+    xor %ebx, %ebx
+    xor %edx, %edx
+    xor %esi, %esi
+    xor %edi, %edi
+    xor %ebp, %ebp
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    xor %r10d, %r10d
+    xor %r11d, %r11d
+    xor %r12d, %r12d
+    xor %r13d, %r13d
+    xor %r14d, %r14d
+    xor %r15d, %r15d
+    movb $1, %gs:CPU_INTERRUPTS_ENABLED
+    jmp *%rcx
+
+// ---- accesses that may fault -----------------------------------------------------------------------------------------------
+// A fault at the first address of a pair continues at the second.
+.macro fixup from, to
+    .pushsection .fixup_table, "a", @progbits
+    .quad \from, \to
+    .popsection
+.endm
+
+// size_t user_copy(void* destination, const void* source, size_t size)
+    .globl user_copy_raw
+user_copy_raw:
+    mov %edx, %r8d
+    and $7, %r8d
+    mov %rdx, %rcx
+    shr $3, %rcx
+1:  rep movsq
+    mov %r8d, %ecx
+2:  rep movsb
+    xor %eax, %eax
+    ret
+3:  lea (%r8, %rcx, 8), %rax
+    ret
+4:  mov %rcx, %rax
+    ret
+    fixup 1b, 3b
+    fixup 2b, 4b
+
+// size_t user_zero(void* destination, size_t size)
+    .globl user_zero_raw
+user_zero_raw:
+    mov %esi, %r8d
+    and $7, %r8d
+    mov %rsi, %rcx
+    shr $3, %rcx
+    xor %eax, %eax
+1:  rep stosq
+    mov %r8d, %ecx
+2:  rep stosb
+    ret
+3:  lea (%r8, %rcx, 8), %rax
+    ret
+4:  mov %rcx, %rax
+    ret
+    fixup 1b, 3b
+    fixup 2b, 4b
+
+// bool try_rdseed(uint64_t*), bool try_rdrand(uint64_t*): false when the CPU has none to give, or no such instruction.
+.macro random_instruction name, instruction
+    .globl \name
+\name:
+    xor %eax, %eax
+1:  \instruction %rdx
+    jnc 2f
+    mov %rdx, (%rdi)
+    mov $1, %eax
+2:  ret
+    fixup 1b, 2b
+.endm
+    random_instruction try_rdseed, rdseed
+    random_instruction try_rdrand, rdrand
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,22 @@
+#pragma once
+// The console as the file layer sees it: bytes out, bytes in.
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/result.hpp"
+
+namespace eremite::drivers {
+
+// Standard output, to the serial port.
+void console_write(std::span<const char> text);
+// Standard error: the host's log channel where there is one, else the serial port.
+void console_write_error(std::span<const char> text);
+// Waits for at least one byte unless `nonblocking` (then EAGAIN). 0: end of input.
+[[nodiscard]] Result<size_t> console_read(std::span<char> buffer, bool nonblocking);
+// Whether a read would return without waiting.
+[[nodiscard]] bool console_readable();
+// Whether the console is a terminal (kernel argument `tty=`).
+[[nodiscard]] bool console_is_terminal();
+
+}  // namespace eremite::drivers

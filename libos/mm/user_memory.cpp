@@ -1,0 +1,45 @@
+#include "libos/mm/user_memory.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace eremite::mm {
+
+namespace {
+
+bool in_user_space(VirtualAddress address, size_t size) {
+    return address.value < user_address_end && size <= user_address_end - address.value;
+}
+
+}  // namespace
+
+Result<void> copy_from_user(void* destination, VirtualAddress source, size_t size) {
+    if (!in_user_space(source, size) || arch::user_copy(destination, source.as<const void>(), size) != 0) return Error{EFAULT};
+    return {};
+}
+
+Result<void> copy_to_user(VirtualAddress destination, const void* source, size_t size) {
+    if (!in_user_space(destination, size) || arch::user_copy(destination.as<void>(), source, size) != 0) return Error{EFAULT};
+    return {};
+}
+
+Result<void> zero_user(VirtualAddress destination, size_t size) {
+    if (!in_user_space(destination, size) || arch::user_zero(destination.as<void>(), size) != 0) return Error{EFAULT};
+    return {};
+}
+
+Result<std::string_view> copy_string_from_user(std::span<char> buffer, VirtualAddress source) {
+    size_t length = 0;
+    while (length < buffer.size()) {
+        // A string may end just before an unmapped page, so a piece never crosses a page boundary.
+        const size_t to_page_end = page_size - (source.value + length) % page_size;
+        const size_t piece = std::min({to_page_end, buffer.size() - length, size_t{64}});
+        TRY(copy_from_user(buffer.data() + length, source + length, piece));
+        if (const void* zero = std::memchr(buffer.data() + length, 0, piece))
+            return std::string_view{buffer.data(), static_cast<const char*>(zero)};
+        length += piece;
+    }
+    return Error{ENAMETOOLONG};
+}
+
+}  // namespace eremite::mm

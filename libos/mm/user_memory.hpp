@@ -1,0 +1,44 @@
+#pragma once
+// Memory that the program named in a system call. Program and library OS share an address space, so nothing but these
+// types keeps a wild pointer from the program apart from ours: it is checked where it enters.
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "libos/arch/user_copy.hpp"
+
+namespace eremite::mm {
+
+// Copy `size` bytes from or to the program. EFAULT when any byte is not accessible (a part may have been copied).
+[[nodiscard]] Result<void> copy_from_user(void* destination, VirtualAddress source, size_t size);
+[[nodiscard]] Result<void> copy_to_user(VirtualAddress destination, const void* source, size_t size);
+[[nodiscard]] Result<void> zero_user(VirtualAddress destination, size_t size);
+
+// Copies a zero-terminated string. EFAULT when it is not readable, ENAMETOOLONG when no zero stands within the buffer.
+[[nodiscard]] Result<std::string_view> copy_string_from_user(std::span<char> buffer, VirtualAddress source);
+
+// A pointer from the program to one T or an array of T.
+template <typename T>
+class UserPtr {
+public:
+    constexpr UserPtr() = default;
+    constexpr explicit UserPtr(VirtualAddress address) : address_{address} {}
+    [[nodiscard]] VirtualAddress address() const { return address_; }
+    explicit operator bool() const { return address_.value != 0; }
+    [[nodiscard]] UserPtr operator+(size_t n) const { return UserPtr{VirtualAddress{address_.value + n * sizeof(T)}}; }
+
+    [[nodiscard]] Result<T> load() const {
+        T value;
+        TRY(copy_from_user(&value, address_, sizeof(T)));
+        return value;
+    }
+    [[nodiscard]] Result<void> store(const T& value) const { return copy_to_user(address_, &value, sizeof(T)); }
+
+private:
+    VirtualAddress address_;
+};
+
+}  // namespace eremite::mm

@@ -1,0 +1,15 @@
+#pragma once
+// The clocks, from the time stamp counter.
+#include <cstdint>
+
+#include "base/time.hpp"
+
+namespace eremite::platform {
+
+// Time since boot.
+[[nodiscard]] Instant monotonic_now();
+// Nanoseconds since 1970-01-01 UTC.
+[[nodiscard]] int64_t realtime_now();
+[[nodiscard]] uint64_t tsc_khz();
+
+}  // namespace eremite::platform

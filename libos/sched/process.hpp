@@ -1,0 +1,25 @@
+#pragma once
+// The one program of this machine: what Linux calls a process.
+#include "libos/fs/context.hpp"
+#include "libos/fs/file_table.hpp"
+#include "libos/mm/address_space.hpp"
+
+namespace eremite::sched {
+
+class Process {
+public:
+    explicit Process(mm::AddressSpace& address_space) : address_space_{address_space} {}
+    [[nodiscard]] mm::AddressSpace& address_space() { return address_space_; }
+    [[nodiscard]] fs::FileTable& files() { return files_; }
+    [[nodiscard]] fs::Context& fs() { return fs_; }
+
+private:
+    mm::AddressSpace& address_space_;
+    fs::FileTable files_;
+    fs::Context fs_;
+};
+
+// The program that made the current system call.
+[[nodiscard]] Process& current_process();
+
+}  // namespace eremite::sched

@@ -1,0 +1,53 @@
+#pragma once
+// Spinlock with a rank. The lock order is the order of `Rank`: a CPU takes locks only in ascending rank.
+#include <atomic>
+#include <cstdint>
+
+namespace eremite::sync {
+
+// The one table of lock order: a lock may be taken while holding locks above it in this list, never below.
+enum class Rank : uint8_t {
+    FileTable,
+    Directory,
+    File,
+    AddressSpace,
+    MemoryObject,
+    PageTable,
+    Heap,
+    PageAllocator,
+    Random,
+    Clock,
+    Console,
+    Log,
+};
+
+class Spinlock {
+public:
+    constexpr explicit Spinlock(Rank rank) : rank_{rank} {}
+    Spinlock(const Spinlock&) = delete;
+    Spinlock& operator=(const Spinlock&) = delete;
+    void lock() {
+        while (locked_.exchange(true, std::memory_order_acquire)) {
+            while (locked_.load(std::memory_order_relaxed)) __builtin_ia32_pause();
+        }
+    }
+    void unlock() { locked_.store(false, std::memory_order_release); }
+    [[nodiscard]] Rank rank() const { return rank_; }
+
+private:
+    std::atomic<bool> locked_{false};
+    Rank rank_;
+};
+
+class [[nodiscard]] Guard {
+public:
+    explicit Guard(Spinlock& lock) : lock_{lock} { lock_.lock(); }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+    ~Guard() { lock_.unlock(); }
+
+private:
+    Spinlock& lock_;
+};
+
+}  // namespace eremite::sync
