@@ -1,0 +1,55 @@
+#pragma once
+// The file descriptors of the program: small numbers for open file descriptions. A new descriptor gets the lowest free
+// number (POSIX), found through a bitmap.
+#include <cstdint>
+
+#include "base/ref.hpp"
+#include "base/vector.hpp"
+#include "libos/fs/file.hpp"
+#include "libos/sync/spinlock.hpp"
+
+namespace eremite::fs {
+
+class FileTable {
+public:
+    // RLIMIT_NOFILE: at start, and at most.
+    static constexpr uint32_t default_limit = 1024;
+    static constexpr uint32_t maximum_limit = 65536;
+
+    // EBADF.
+    [[nodiscard]] Result<Ref<File>> get(int descriptor);
+    // EMFILE, ENOMEM; EINVAL when `from` is not below the limit. The lowest free number that is at least `from`.
+    [[nodiscard]] Result<int> add(Ref<File> file, bool close_on_exec, int from = 0);
+    // dup2: gives `file` the number `descriptor`, whatever that was before. EBADF when it is out of range.
+    [[nodiscard]] Result<void> replace(int descriptor, Ref<File> file, bool close_on_exec);
+    // EBADF. The description ends when the last reference to it does.
+    [[nodiscard]] Result<void> close(int descriptor);
+    // Closes all open descriptors in [first, last].
+    void close_range(uint32_t first, uint32_t last);
+    void set_close_on_exec_range(uint32_t first, uint32_t last);
+    [[nodiscard]] Result<bool> close_on_exec(int descriptor);
+    [[nodiscard]] Result<void> set_close_on_exec(int descriptor, bool on);
+    // The lowest open descriptor that is at least `from`; -1 when there is none.
+    [[nodiscard]] int next_open(int from);
+
+    [[nodiscard]] uint32_t limit() const { return limit_; }
+    // EPERM above maximum_limit. Open descriptors beyond a lowered limit stay.
+    [[nodiscard]] Result<void> set_limit(uint32_t limit);
+
+private:
+    struct Slot {
+        Ref<File> file;
+        bool close_on_exec = false;
+    };
+    [[nodiscard]] Slot* find(int descriptor);
+    [[nodiscard]] uint32_t lowest_free(uint32_t from) const;
+    Result<void> grow(uint32_t size);
+    void mark(uint32_t index, bool used);
+
+    sync::Spinlock lock_{sync::Rank::FileTable};
+    Vector<Slot> slots_;
+    Vector<uint64_t> used_;  // a bit per slot
+    uint32_t limit_ = default_limit;
+};
+
+}  // namespace eremite::fs

@@ -1,0 +1,108 @@
+#pragma once
+// An object of a file system: file, directory, symbolic link or device. Path walk and system calls know only this class.
+// Every operation may fail and, on file systems behind a device, may block, so callers hold no spinlock.
+// Names handed in are single components of 1 to 255 bytes, never "." or "..".
+#include <cstdint>
+#include <string_view>
+
+#include "base/ref.hpp"
+#include "libos/fs/attributes.hpp"
+#include "libos/fs/io_buffer.hpp"
+#include "libos/mm/memory_object.hpp"
+
+namespace eremite::fs {
+
+class File;
+class Inode;
+
+// Receives the entries of a directory.
+class DirectorySink {
+public:
+    // `next` is the cursor at which a later listing continues behind this entry. False: no room, the entry was not taken.
+    virtual bool add(std::string_view name, uint64_t inode, FileType type, uint64_t next) = 0;
+
+protected:
+    ~DirectorySink() = default;
+};
+
+// What to create: type and permission bits (after the umask), and the device number of a device node.
+struct NewFile {
+    uint32_t mode;
+    uint64_t device_number = 0;
+};
+
+enum class RenameMode : uint8_t { Replace, NoReplace, Exchange };
+
+// fallocate()'s operations.
+enum class AllocateMode : uint8_t { Allocate, PunchHole, ZeroRange };
+
+class Inode : public mm::MemoryObject {
+public:
+    explicit Inode(FileType type) : type_{type} {}
+    [[nodiscard]] FileType type() const { return type_; }
+    [[nodiscard]] bool is_directory() const { return type_ == FileType::Directory; }
+
+    [[nodiscard]] virtual Result<Attributes> attributes() = 0;
+    [[nodiscard]] virtual Result<void> set_attributes(const AttributeChange&) { return Error{EPERM}; }
+    [[nodiscard]] virtual FileSystemStatus file_system_status() = 0;
+
+    // An open file description. `flags`: O_* after creation flags were dealt with.
+    [[nodiscard]] virtual Result<Ref<File>> open(uint32_t flags);
+
+    // Data. `position` moves on by the bytes transferred, under the inode's own lock, so that threads which share a
+    // file description neither lose nor repeat bytes. `append`: write at the end, wherever that is by then.
+    // A fault after some bytes is a short count; EFAULT only when nothing was transferred.
+    [[nodiscard]] virtual Result<size_t> read(uint64_t&, IoBuffer&) { return Error{EINVAL}; }
+    [[nodiscard]] virtual Result<size_t> write(uint64_t&, IoBuffer&, bool /*append*/) { return Error{EINVAL}; }
+    [[nodiscard]] virtual Result<void> truncate(uint64_t /*size*/) { return Error{EINVAL}; }
+    [[nodiscard]] virtual Result<void> allocate(AllocateMode, uint64_t /*offset*/, uint64_t /*length*/, bool /*keep_size*/) { return Error{EOPNOTSUPP}; }
+    // The first byte at or behind `offset` that is data, or that is in a hole (the end of the file counts as one). ENXIO.
+    [[nodiscard]] virtual Result<uint64_t> seek_data(uint64_t, bool /*hole*/) { return Error{ESPIPE}; }
+    [[nodiscard]] virtual Result<void> synchronize(bool /*data_only*/) { return {}; }
+    [[nodiscard]] Result<PhysicalAddress> page(uint64_t, bool) override { return Error{ENODEV}; }
+    [[nodiscard]] virtual bool mappable() const { return false; }
+
+    // Directories.
+    [[nodiscard]] virtual Result<Ref<Inode>> lookup(std::string_view) { return Error{ENOTDIR}; }
+    [[nodiscard]] virtual Result<Ref<Inode>> create(std::string_view, const NewFile&) { return Error{EPERM}; }
+    [[nodiscard]] virtual Result<Ref<Inode>> create_directory(std::string_view, uint32_t /*permissions*/) { return Error{EPERM}; }
+    [[nodiscard]] virtual Result<void> create_symbolic_link(std::string_view, std::string_view /*target*/) { return Error{EPERM}; }
+    [[nodiscard]] virtual Result<void> link(std::string_view, Inode& /*target*/) { return Error{EPERM}; }
+    [[nodiscard]] virtual Result<void> unlink(std::string_view) { return Error{EPERM}; }
+    [[nodiscard]] virtual Result<void> remove_directory(std::string_view) { return Error{EPERM}; }
+    // `to` is a directory of the same file system.
+    [[nodiscard]] virtual Result<void> rename(std::string_view, Inode& /*to*/, std::string_view, RenameMode) { return Error{EPERM}; }
+    // Lists entries from `cursor` (0: the start) until the sink is full, and moves the cursor on.
+    [[nodiscard]] virtual Result<void> list(uint64_t& /*cursor*/, DirectorySink&) { return Error{ENOTDIR}; }
+    // The directory that `..` leads to within the file system; null at its root and when it is not known.
+    [[nodiscard]] virtual Ref<Inode> parent() { return nullptr; }
+    // Writes the name under which the inode was linked last, returns its length.
+    virtual size_t name(std::span<char>) const { return 0; }
+    [[nodiscard]] virtual bool unlinked() const { return false; }
+
+    // Symbolic links. The text lives as long as the inode.
+    [[nodiscard]] virtual Result<std::string_view> link_target() { return Error{EINVAL}; }
+    // Links of /proc/self/fd lead to an open file, whatever its path has become: that file's inode, else null.
+    [[nodiscard]] virtual Result<Ref<Inode>> magic_target() { return Ref<Inode>{}; }
+
+    // What identifies the file system: links and renames do not cross it.
+    [[nodiscard]] virtual const void* file_system() const = 0;
+
+    // The root of a file system that is mounted here, and the directory that this root covers. Set while mounting at
+    // boot, before there are threads.
+    [[nodiscard]] const Ref<Inode>& mounted() const { return mounted_; }
+    [[nodiscard]] const Ref<Inode>& covered() const { return covered_; }
+    friend Result<void> mount(Ref<Inode> point, Ref<Inode> root);
+
+    size_t describe(char* path, size_t size, uint64_t& inode) const override;
+
+private:
+    FileType type_;
+    Ref<Inode> mounted_;
+    Ref<Inode> covered_;
+};
+
+// Makes `root` appear at the directory `point`. ENOTDIR, EBUSY.
+Result<void> mount(Ref<Inode> point, Ref<Inode> root);
+
+}  // namespace eremite::fs

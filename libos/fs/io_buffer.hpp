@@ -1,0 +1,104 @@
+#pragma once
+// Where a read puts its bytes and where a write takes them from: one piece of memory or several (readv), of the program
+// or of the kernel. File systems see only this, so one implementation of read serves read, preadv and sendfile.
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "base/address.hpp"
+#include "libos/mm/user_memory.hpp"
+
+namespace eremite::fs {
+
+class IoBuffer {
+public:
+    // The layout of `struct iovec`.
+    struct Segment {
+        uint64_t address;
+        uint64_t size;
+    };
+
+    // Memory of the program; checked as it is touched.
+    static IoBuffer user(VirtualAddress address, size_t size) { return IoBuffer{{address.value, size}, {}, size, true}; }
+    // Several pieces of memory of the program. `segments` must outlive the buffer; their sizes do not overflow in sum.
+    static IoBuffer user(std::span<const Segment> segments) {
+        size_t total = 0;
+        for (const Segment& s : segments) total += s.size;
+        if (segments.empty()) return user(VirtualAddress{}, 0);
+        return IoBuffer{segments.front(), segments.subspan(1), total, true};
+    }
+    // Memory of the kernel.
+    static IoBuffer kernel(std::span<const uint8_t> bytes) {
+        // SAFETY: the address is only carried; put() is called on buffers that were made from writable memory.
+        return IoBuffer{{reinterpret_cast<uint64_t>(bytes.data()), bytes.size()}, {}, bytes.size(), false};
+    }
+
+    [[nodiscard]] size_t remaining() const { return remaining_; }
+    [[nodiscard]] bool is_user() const { return user_; }
+    // Whether a copy met memory that is not accessible. Later copies do nothing.
+    [[nodiscard]] bool faulted() const { return faulted_; }
+    // Lets no more than `size` further bytes through.
+    void limit(size_t size) {
+        if (size < remaining_) remaining_ = size;
+    }
+
+    // Copy `size` bytes (at most remaining()) to or from the buffer and move on. Return the number of bytes copied,
+    // less than `size` only when `faulted()`.
+    size_t put(const void* source, size_t size) {
+        if (size <= current_.size && size <= remaining_ && !faulted_) [[likely]] {
+            if (!user_) {
+                // SAFETY: kernel() was given this memory as writable.
+                std::memcpy(reinterpret_cast<void*>(current_.address), source, size);
+                advance(size);
+                return size;
+            }
+            if (mm::copy_to_user(VirtualAddress{current_.address}, source, size).ok()) [[likely]] {
+                advance(size);
+                return size;
+            }
+        }
+        return copy_slowly(Direction::Put, static_cast<uint8_t*>(const_cast<void*>(source)), size);
+    }
+    size_t take(void* destination, size_t size) {
+        if (size <= current_.size && size <= remaining_ && !faulted_) [[likely]] {
+            if (!user_) {
+                // SAFETY: kernel() was given this memory.
+                std::memcpy(destination, reinterpret_cast<const void*>(current_.address), size);
+                advance(size);
+                return size;
+            }
+            if (mm::copy_from_user(destination, VirtualAddress{current_.address}, size).ok()) [[likely]] {
+                advance(size);
+                return size;
+            }
+        }
+        return copy_slowly(Direction::Take, static_cast<uint8_t*>(destination), size);
+    }
+    // Puts `size` zero bytes.
+    size_t put_zeros(size_t size) { return copy_slowly(Direction::Zero, nullptr, size); }
+    // Passes over `size` bytes (at most remaining()) without looking at them.
+    void skip(size_t size);
+
+private:
+    enum class Direction : uint8_t { Put, Take, Zero };
+
+    IoBuffer(Segment first, std::span<const Segment> rest, size_t total, bool user)
+        : current_{first}, rest_{rest}, remaining_{total}, user_{user} {}
+
+    void advance(size_t size) {
+        current_.address += size;
+        current_.size -= size;
+        remaining_ -= size;
+    }
+    size_t copy_slowly(Direction direction, uint8_t* memory, size_t size);
+    bool copy_piece(Direction direction, uint8_t* memory, size_t size);
+
+    Segment current_;
+    std::span<const Segment> rest_;
+    size_t remaining_;
+    bool user_;
+    bool faulted_ = false;
+};
+
+}  // namespace eremite::fs
