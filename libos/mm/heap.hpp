@@ -1,0 +1,20 @@
+#pragma once
+// Kernel objects: slabs of one page for each size class (Bonwick, "The Slab Allocator", USENIX 1994); what is larger than
+// the largest class comes from the page allocator. No constructor caching: objects of one size share slabs.
+#include <cstddef>
+#include <cstdint>
+
+namespace eremite::mm {
+
+struct HeapStatistics {
+    uint64_t pages = 0;    // held by slabs and large objects
+    uint64_t objects = 0;  // allocated now
+};
+
+// At least `size` bytes aligned to `align` (a power of two up to 4096; at least 16 is given). Null when there is no memory.
+[[nodiscard]] void* heap_allocate(size_t size, size_t align = 16);
+// Null is allowed. Panics on a pointer that is not an allocated object.
+void heap_free(void* pointer);
+[[nodiscard]] HeapStatistics heap_statistics();
+
+}  // namespace eremite::mm
