@@ -1,0 +1,53 @@
+#include "libos/fs/file.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "libos/fs/advisory_lock.hpp"
+
+namespace eremite::fs {
+
+size_t File::describe(char* path, size_t size) {
+    constexpr std::string_view text = "anon_inode:[file]";
+    return text.copy(path, size);
+}
+
+InodeFile::~InodeFile() { advisory_locks().release(*this); }
+
+size_t InodeFile::describe(char* path, size_t size) {
+    uint64_t number = 0;
+    return inode_->describe(path, size, number);
+}
+
+Result<Ref<mm::MemoryObject>> InodeFile::memory_object() {
+    if (!inode_->mappable()) return Error{ENODEV};
+    return Ref<mm::MemoryObject>{inode_};
+}
+
+Result<uint64_t> InodeFile::seek(int64_t offset, int whence) {
+    // Reads and writes move the position under the inode's lock; a seek at the same moment is before or after them.
+    std::atomic_ref<uint64_t> position{position_};
+    uint64_t base = 0;
+    switch (whence) {
+        case SEEK_SET: break;
+        case SEEK_CUR: base = position.load(std::memory_order_relaxed); break;
+        case SEEK_END: base = TRY(inode_->attributes()).size; break;
+        case SEEK_DATA:
+        case SEEK_HOLE: {
+            if (offset < 0) return Error{ENXIO};
+            const uint64_t found = TRY(inode_->seek_data(static_cast<uint64_t>(offset), whence == SEEK_HOLE));
+            position.store(found, std::memory_order_relaxed);
+            return found;
+        }
+        default: return Error{EINVAL};
+    }
+    int64_t target = 0;
+    if (__builtin_add_overflow(static_cast<int64_t>(base), offset, &target)) return Error{whence == SEEK_SET ? EINVAL : EOVERFLOW};
+    if (target < 0) return Error{EINVAL};
+    position.store(static_cast<uint64_t>(target), std::memory_order_relaxed);
+    return static_cast<uint64_t>(target);
+}
+
+}  // namespace eremite::fs

@@ -1,0 +1,36 @@
+#include "libos/fs/inode.hpp"
+
+#include <algorithm>
+
+#include "libos/fs/file.hpp"
+#include "libos/fs/path.hpp"
+
+namespace eremite::fs {
+
+Result<Ref<File>> Inode::open(uint32_t flags) {
+    return TRY(make_ref<InodeFile>(Ref<Inode>::share(this), flags));
+}
+
+// Paths in /proc/self/maps are cut off at `size`, like those of an unlinked file that has no room for its suffix.
+size_t Inode::describe(char* path, size_t size, uint64_t& inode) const {
+    inode = 0;
+    // attributes() is not const because file systems behind a device may fetch them.
+    if (auto attributes = const_cast<Inode*>(this)->attributes(); attributes.ok()) inode = attributes->inode;
+    const auto text = path_of(*this, {path, size});
+    if (!text.ok()) return 0;
+    size_t length = text.value().size();
+    std::copy_n(text.value().data(), length, path);  // path_of writes to the end; this moves towards the start
+    constexpr std::string_view suffix = " (deleted)";
+    if (unlinked() && suffix.size() <= size - length) length += suffix.copy(path + length, suffix.size());
+    return length;
+}
+
+Result<void> mount(Ref<Inode> point, Ref<Inode> root) {
+    if (!point->is_directory() || !root->is_directory()) return Error{ENOTDIR};
+    if (point->mounted_ || root->covered_) return Error{EBUSY};
+    root->covered_ = point;
+    point->mounted_ = std::move(root);
+    return {};
+}
+
+}  // namespace eremite::fs
