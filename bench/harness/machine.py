@@ -1,0 +1,165 @@
+"""Starts a program in one of the worlds: as a process, in Eremite, in the Linux guest. Both guests get the same machine."""
+
+import os
+import selectors
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import linux_guest
+
+QEMU = "qemu-system-x86_64"
+MACHINE = "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on,auto-kernel-cmdline=off"
+
+
+class RunError(Exception):
+    """A program did not finish its work; the message holds what it printed."""
+
+
+@dataclass
+class Output:
+    """What a run printed, with the seconds since its start at which each line's first byte arrived."""
+
+    lines: list[tuple[float, str]] = field(default_factory=list)
+    seconds: float = 0.0
+    status: int | None = None
+
+    def figures(self) -> dict[str, float]:
+        """The values of all lines of the form `name unit value`."""
+        values = {}
+        for _, line in self.lines:
+            words = line.split()
+            if len(words) == 3:
+                try:
+                    values[words[0]] = float(words[2])
+                except ValueError:
+                    continue
+        return values
+
+    def arrival(self, text: str) -> float | None:
+        """When the line `text` began to arrive, in seconds after the start; None if it did not."""
+        return next((seconds for seconds, line in self.lines if line == text), None)
+
+    def text(self) -> str:
+        return "\n".join(line for _, line in self.lines)
+
+
+def execute(command: list[str], timeout: float) -> Output:
+    """Runs `command` and timestamps its output. After `timeout` seconds it is killed and the status is None."""
+    output = Output()
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    selector = selectors.DefaultSelector()
+    selector.register(process.stdout, selectors.EVENT_READ)
+    line, line_start = bytearray(), 0.0
+
+    def finish_line() -> None:
+        output.lines.append((line_start, line.decode(errors="replace").rstrip("\r")))
+        line.clear()
+
+    while True:
+        remaining = start + timeout - time.monotonic()
+        if remaining <= 0 or not selector.select(remaining):
+            process.kill()
+            break
+        now = time.monotonic() - start
+        data = os.read(process.stdout.fileno(), 65536)
+        if not data:
+            break
+        for byte in data:
+            if byte == 0x0A:
+                finish_line()
+                continue
+            if not line:
+                line_start = now
+            line.append(byte)
+    if line:
+        finish_line()
+    process.stdout.close()
+    status = process.wait()
+    output.seconds = time.monotonic() - start
+    output.status = status if output.seconds < timeout else None
+    return output
+
+
+@dataclass
+class Machine:
+    """The virtual machine that both guests run in."""
+
+    accel: str = "tcg"
+    icount: bool = False
+    memory_kib: int = 128 * 1024
+
+    def command(self, kernel: Path, append: str, initrd: Path | None = None) -> list[str]:
+        if self.icount:
+            # Virtual time advances by 1 ns an instruction, so the guest's clock counts instructions; one thread is what icount needs.
+            accel, cpu = ["tcg,thread=single", "-icount", "shift=0,sleep=off"], "max,-erms,-fsrm"
+        elif self.accel == "kvm":
+            accel, cpu = ["kvm"], "host,-arch-capabilities"
+        else:
+            # QEMU runs `rep movsb` a byte at a time, so the announcement that it is fast is withdrawn for both guests.
+            accel, cpu = ["tcg,thread=multi"], "max,-erms,-fsrm"
+        command = [QEMU, "-M", MACHINE, "-global", "virtio-mmio.force-legacy=false", "-nodefaults", "-no-user-config"]
+        command += ["-no-reboot", "-display", "none", "-accel", *accel, "-cpu", cpu, "-m", f"{self.memory_kib}K"]
+        command += ["-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-device", "virtio-rng-device"]
+        command += ["-kernel", str(kernel), "-append", append]
+        if initrd:
+            command += ["-initrd", str(initrd)]
+        return command
+
+
+class World:
+    """A way of running a benchmark program. `name` is its title in tables."""
+
+    name = ""
+
+    def run(self, program: str, arguments: list[str], machine: Machine, timeout: float) -> Output:
+        raise NotImplementedError
+
+
+@dataclass
+class Process(World):
+    """The program as a process of the host; there are no instruction counts for it."""
+
+    programs: Path
+    name = "Linux process"
+
+    def run(self, program: str, arguments: list[str], machine: Machine, timeout: float) -> Output:
+        return execute([str(self.programs / program), *arguments], timeout)
+
+
+@dataclass
+class Eremite(World):
+    """The program as an image that boots by itself."""
+
+    programs: Path
+    tsc_mhz: float
+    name = "Eremite"
+
+    def run(self, program: str, arguments: list[str], machine: Machine, timeout: float) -> Output:
+        tsc_mhz = 1000 if machine.icount else self.tsc_mhz
+        append = " ".join([f"tsc_mhz={tsc_mhz:g}" if machine.icount else f"tsc_mhz={tsc_mhz:.3f}", "--", *arguments])
+        return execute(machine.command(self.programs / program, append), timeout)
+
+
+@dataclass
+class LinuxGuest(World):
+    """The program as the first process of a Linux guest."""
+
+    programs: Path
+    vmlinux: Path
+    tsc_mhz: float
+    options: str = ""
+    name = "Linux guest"
+
+    def run(self, program: str, arguments: list[str], machine: Machine, timeout: float) -> Output:
+        # The guest's own calibration of the counter against an emulated timer fails now and then, so it is told the frequency.
+        khz = 1000000 if machine.icount else round(self.tsc_mhz * 1000)
+        append = f"console=ttyS0 tsc=reliable tsc_early_khz={khz} quiet panic=-1 reboot=t {self.options}"
+        append = " ".join([append.strip(), "--", "--init", *arguments])
+        with tempfile.NamedTemporaryFile(prefix="eremite-bench-", suffix=".cpio") as archive:
+            archive.write(linux_guest.initramfs((self.programs / program).read_bytes()))
+            archive.flush()
+            return execute(machine.command(self.vmlinux, append, Path(archive.name)), timeout)
