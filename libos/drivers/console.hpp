@@ -8,7 +8,7 @@
 
 namespace eremite::drivers {
 
-// Standard output, to the serial port.
+// Standard output, to the serial port. `text` is memory of the library OS, never a pointer from the program.
 void console_write(std::span<const char> text);
 // Standard error: the host's log channel where there is one, else the serial port.
 void console_write_error(std::span<const char> text);

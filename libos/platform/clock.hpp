@@ -11,5 +11,9 @@ namespace eremite::platform {
 // Nanoseconds since 1970-01-01 UTC.
 [[nodiscard]] int64_t realtime_now();
 [[nodiscard]] uint64_t tsc_khz();
+// Sets the wall clock (clock_settime).
+void set_realtime(int64_t ns);
+// Asks for a timer interrupt at `when`, or earlier if that is further than the timer reaches.
+void arm_timer_at(Instant when);
 
 }  // namespace eremite::platform

@@ -1,0 +1,118 @@
+#include "libos/drivers/console.hpp"
+
+#include "abi/host_channel.hpp"
+#include "libos/arch/supervisor.hpp"
+#include "libos/arch/trap.hpp"
+#include "libos/drivers/console_setup.hpp"
+#include "libos/drivers/host_channel.hpp"
+#include "libos/drivers/io_apic.hpp"
+#include "libos/drivers/serial.hpp"
+
+namespace eremite::drivers {
+
+namespace {
+
+constexpr unsigned serial_interrupt_line = 4;  // COM1
+constexpr unsigned serial_vector = 33;
+
+constinit Serial serial{};
+constinit bool terminal = true;
+constinit bool framed = false;
+
+// Received bytes that no read has taken yet.
+class InputQueue {
+public:
+    [[nodiscard]] bool empty() const { return head_ == tail_; }
+    [[nodiscard]] bool full() const { return tail_ - head_ == sizeof(bytes_); }
+    void push(uint8_t byte) { bytes_[tail_++ % sizeof(bytes_)] = byte; }
+    uint8_t pop() { return bytes_[head_++ % sizeof(bytes_)]; }
+
+private:
+    uint8_t bytes_[4096]{};
+    uint32_t head_ = 0, tail_ = 0;
+};
+constinit InputQueue queue{};
+constinit bool after_escape = false;
+constinit bool ended = false;
+constinit bool listening = false;
+
+void receive(uint8_t byte) {
+    if (framed && !after_escape && byte == abi::stdin_escape) {
+        after_escape = true;
+        return;
+    }
+    if (framed && after_escape) {
+        after_escape = false;
+        if (byte == 'E') {
+            ended = true;
+            return;
+        }
+    }
+    if (!ended) queue.push(byte);
+}
+
+void receive_available() {
+    while (!queue.full()) {
+        const auto byte = serial.read();
+        if (!byte) return;
+        receive(*byte);
+    }
+}
+
+// The interrupt is only wanted by programs that read their input.
+void listen() {
+    if (listening) return;
+    listening = true;
+    route_interrupt(serial_interrupt_line, serial_vector);
+    serial.enable_receive_interrupt();
+}
+
+}  // namespace
+
+void start_console(bool is_terminal, bool framed_input) {
+    terminal = is_terminal;
+    framed = framed_input;
+}
+
+void start_serial() {
+    serial.start(abi::serial_port);
+    start_host_channel();
+}
+
+void console_write(std::span<const char> text) { serial.write(text); }
+
+void console_write_error(std::span<const char> text) {
+    if (has_log_port()) write_log_port(text);
+    else serial.write(text);
+}
+
+Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
+    if (buffer.empty()) return size_t{0};
+    listen();
+    receive_available();
+    while (queue.empty() && !ended && serial.present()) {
+        if (nonblocking) return Error{EAGAIN};
+        arch::wait_for_interrupt();
+        receive_available();
+    }
+    size_t count = 0;
+    while (count < buffer.size() && !queue.empty()) buffer[count++] = static_cast<char>(queue.pop());
+    return count;
+}
+
+bool console_readable() {
+    listen();
+    receive_available();
+    return !queue.empty() || ended || !serial.present();
+}
+
+bool console_is_terminal() { return terminal; }
+
+}  // namespace eremite::drivers
+
+namespace eremite::arch {
+
+// Waiting threads look at their devices themselves: that an interrupt came is all they need to know.
+void device_interrupt(unsigned) {}
+
+}  // namespace eremite::arch

@@ -1,0 +1,31 @@
+#pragma once
+// The command line `[kernel arguments] -- [program arguments]`. Words are separated by spaces; a word may stand in double
+// quotes, where \" \\ and \n are escapes.
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "base/vector.hpp"
+#include "libos/log/log.hpp"
+
+namespace eremite::init {
+
+struct KernelArguments {
+    Vector<std::string_view> program_arguments;  // without argv[0]
+    Vector<std::string_view> environment;        // "NAME=VALUE"
+    Vector<std::string_view> unknown;            // kernel arguments that nobody knows
+    std::string_view program_name = "program";   // arg0=
+    std::string_view init_path;                  // init=: the program inside the archive
+    log::Level log_level = log::Level::Warn;     // log=error|warn|info|debug
+    uint64_t tsc_khz = 0;                        // tsc_mhz=, decimals allowed; 0: find out
+    bool terminal = true;                        // tty=
+    bool framed_input = false;                   // stdin=framed
+    bool statistics = false;                     // stats=1
+};
+
+// Splits `text` in place (quoted words are unescaped); the result points into it. EINVAL: an unterminated quote or a
+// malformed value, with the offending word in `offender`; ENOMEM.
+[[nodiscard]] Result<void> parse_kernel_arguments(std::span<char> text, KernelArguments& out, std::string_view& offender);
+
+}  // namespace eremite::init

@@ -1,0 +1,132 @@
+#include "libos/platform/clock.hpp"
+
+#include "libos/arch/cpu.hpp"
+#include "libos/arch/supervisor.hpp"
+#include "libos/arch/trap.hpp"
+#include "libos/log/log.hpp"
+#include "libos/platform/clock_setup.hpp"
+#include "libos/platform/cmos.hpp"
+#include "libos/sched/sleep.hpp"
+
+namespace eremite::platform {
+
+namespace {
+
+// 0 until the frequency is known: then the clock stands still at 0.
+constinit uint64_t frequency_khz = 0;
+constinit uint64_t start_tsc = 0;
+constinit uint64_t multiplier = 0;  // nanoseconds per tick, 32 fractional bits
+constinit int64_t wall_clock_offset = 0;
+constinit abi::TimerMode timer_mode{};
+constinit uint64_t timer_khz = 1'000'000;  // of the local timer in one-shot mode
+constinit volatile uint64_t timer_interrupts = 0;
+
+uint64_t ticks_to_ns(uint64_t ticks) { return static_cast<uint64_t>(static_cast<unsigned __int128>(ticks) * multiplier >> 32); }
+
+// TSC ticks until the one-shot timer has counted down `count`.
+uint64_t time_countdown(uint64_t count) {
+    const uint64_t before = timer_interrupts;
+    const uint64_t start = arch::cycle_counter();
+    arch::arm_timer(count);
+    while (timer_interrupts == before) arch::wait_for_interrupt();
+    return arch::cycle_counter() - start;
+}
+
+// The difference of two countdowns leaves out what arming and the interrupt cost.
+uint64_t measure_with_local_timer(uint64_t khz) {
+    constexpr uint64_t short_ms = 1, long_ms = 11;
+    const uint64_t shorter = time_countdown(khz * short_ms);
+    const uint64_t longer = time_countdown(khz * long_ms);
+    return (longer - shorter) / (long_ms - short_ms);
+}
+
+// Channel 2 of the 8254 counts down 10 ms; its output appears in bit 5 of port 0x61.
+uint64_t measure_with_pit() {
+    constexpr uint32_t pit_hz = 1193182, count = pit_hz / 100;
+    arch::port_out(0x61, 1, (arch::port_in(0x61, 1) & ~2u) | 1u);
+    arch::port_out(0x43, 1, 0xb0);
+    arch::port_out(0x42, 1, count & 0xff);
+    arch::port_out(0x42, 1, count >> 8);
+    const uint64_t start = arch::cycle_counter();
+    constexpr unsigned too_many_polls = 10'000'000;
+    for (unsigned polls = 0; polls < too_many_polls; ++polls)
+        if (arch::port_in(0x61, 1) & 0x20) return (arch::cycle_counter() - start) / 10;
+    return 0;
+}
+
+uint64_t find_frequency(uint64_t given_khz) {
+    if (given_khz != 0) return given_khz;
+    if (const uint64_t announced = arch::announced_tsc_khz()) return announced;
+    if (timer_mode == abi::TimerMode::LapicOneShot) {
+        if (const uint64_t khz = arch::announced_timer_khz()) return measure_with_local_timer(khz);
+    }
+    return measure_with_pit();
+}
+
+}  // namespace
+
+void start_clock(const abi::BootInfo& info, uint64_t tsc_khz) {
+    timer_mode = info.timer_mode;
+    start_tsc = info.entry_tsc;
+    if (const uint64_t khz = arch::announced_timer_khz()) timer_khz = khz;
+    uint64_t khz = find_frequency(tsc_khz);
+    if (khz == 0) {
+        khz = 1'000'000;
+        log::error("no way to find the frequency of the time stamp counter: times will be wrong; give the kernel argument tsc_mhz=");
+    }
+    frequency_khz = khz;
+    multiplier = (uint64_t{1'000'000} << 32) / khz;
+    // Without an announcement, the one-shot timer's own frequency is measured against the counter.
+    if (timer_mode == abi::TimerMode::LapicOneShot && arch::announced_timer_khz() == 0) {
+        constexpr uint64_t count = 10'000'000;
+        const uint64_t ns = ticks_to_ns(time_countdown(count));
+        if (ns != 0) timer_khz = count * 1'000'000 / ns;
+    }
+}
+
+void start_wall_clock() {
+    const auto seconds = read_cmos_clock();
+    if (!seconds) {
+        log::info("no real-time clock: the wall clock starts at 1970");
+        return;
+    }
+    wall_clock_offset = *seconds * 1'000'000'000 - monotonic_now().ns;
+}
+
+Instant monotonic_now() { return {static_cast<int64_t>(ticks_to_ns(arch::cycle_counter() - start_tsc))}; }
+int64_t realtime_now() { return monotonic_now().ns + wall_clock_offset; }
+uint64_t tsc_khz() { return frequency_khz; }
+
+void set_realtime(int64_t ns) { wall_clock_offset = ns - monotonic_now().ns; }
+
+void arm_timer_at(Instant when) {
+    const int64_t now = monotonic_now().ns;
+    const uint64_t delta = when.ns > now ? static_cast<uint64_t>(when.ns - now) : 1;
+    if (timer_mode == abi::TimerMode::TscDeadline) {
+        arch::arm_timer(arch::cycle_counter() + static_cast<uint64_t>(static_cast<unsigned __int128>(delta) * frequency_khz / 1'000'000));
+    } else {
+        const uint64_t ticks = static_cast<uint64_t>(static_cast<unsigned __int128>(delta) * timer_khz / 1'000'000);
+        // A longer wait comes in pieces: the count has 32 bits.
+        arch::arm_timer(ticks == 0 ? 1 : ticks > 0xffffffff ? 0xffffffff : ticks);
+    }
+}
+
+}  // namespace eremite::platform
+
+namespace eremite::arch {
+
+void timer_interrupt() { platform::timer_interrupts = platform::timer_interrupts + 1; }
+
+}  // namespace eremite::arch
+
+namespace eremite::sched {
+
+Result<void> sleep_until(Instant when) {
+    while (platform::monotonic_now() < when) {
+        platform::arm_timer_at(when);
+        arch::wait_for_interrupt();
+    }
+    return {};
+}
+
+}  // namespace eremite::sched

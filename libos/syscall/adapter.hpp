@@ -1,0 +1,47 @@
+#pragma once
+// From registers to typed handlers: `adapt<sys_read>` is the function that the table holds for a handler
+// `Result<long> sys_read(int, VirtualAddress, size_t)`. Values are converted, a Result becomes a value or -errno.
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "libos/mm/user_memory.hpp"
+
+namespace eremite::syscall {
+
+using Entry = long (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+
+template <typename T>
+struct FromRegister {
+    static T convert(uint64_t v) { return static_cast<T>(v); }
+};
+template <>
+struct FromRegister<VirtualAddress> {
+    static VirtualAddress convert(uint64_t v) { return VirtualAddress{v}; }
+};
+template <typename T>
+struct FromRegister<mm::UserPtr<T>> {
+    static mm::UserPtr<T> convert(uint64_t v) { return mm::UserPtr<T>{VirtualAddress{v}}; }
+};
+
+template <auto handler, typename... Parameters, size_t... I>
+inline long call_with(Result<long> (*)(Parameters...), std::index_sequence<I...>, const uint64_t (&r)[6]) {
+    const Result<long> result = handler(FromRegister<std::remove_cvref_t<Parameters>>::convert(r[I])...);
+    return result.ok() ? result.value() : -result.code();
+}
+
+template <auto handler, typename... Parameters>
+inline long call(Result<long> (*signature)(Parameters...), const uint64_t (&r)[6]) {
+    static_assert(sizeof...(Parameters) <= 6);
+    return call_with<handler>(signature, std::make_index_sequence<sizeof...(Parameters)>{}, r);
+}
+
+template <auto handler>
+long adapt(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
+    const uint64_t registers[6] = {a, b, c, d, e, f};
+    return call<handler>(handler, registers);
+}
+
+}  // namespace eremite::syscall

@@ -1,0 +1,292 @@
+#include "libos/syscall/process.hpp"
+
+#include <asm/prctl.h>
+#include <linux/futex.h>
+#include <linux/prctl.h>
+#include <linux/random.h>
+#include <linux/resource.h>
+#include <linux/sysinfo.h>
+#include <linux/times.h>
+#include <linux/utsname.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "libos/arch/cpu.hpp"
+#include "libos/init/power.hpp"
+#include "libos/log/log.hpp"
+#include "libos/mm/page_allocator.hpp"
+#include "libos/platform/clock.hpp"
+#include "libos/random/random.hpp"
+#include "libos/sched/process.hpp"
+#include "libos/sched/sleep.hpp"
+
+namespace eremite::syscall {
+
+namespace {
+
+constexpr std::string_view system_name = "Linux";          // programs test for it
+constexpr std::string_view system_release = "6.1.0-eremite";  // the system-call interface that is followed
+constexpr std::string_view system_version = "#1 Eremite";
+constinit char host_name[65] = "eremite";
+constinit char thread_name[16] = "program";
+
+template <size_t N>
+void set_field(char (&field)[N], std::string_view text) {
+    const size_t length = std::min(text.size(), N - 1);
+    std::memcpy(field, text.data(), length);
+    field[length] = 0;
+}
+
+bool is_this_process(int pid) { return pid == 0 || pid == process_id; }
+
+template <typename T>
+Result<long> store(VirtualAddress address, const T& value) {
+    TRY(mm::copy_to_user(address, &value, sizeof value));
+    return 0L;
+}
+
+// Defaults of a Linux process; the stack is 8 MiB.
+constexpr uint64_t unlimited = ~uint64_t{0};
+struct Limit {
+    uint64_t soft, hard;
+};
+constinit Limit limits[RLIM_NLIMITS] = {
+    {unlimited, unlimited}, {unlimited, unlimited}, {unlimited, unlimited}, {8 << 20, unlimited}, {0, unlimited},     {unlimited, unlimited},
+    {1024, 1024},           {1024, 1048576},        {8 << 20, 8 << 20},     {unlimited, unlimited}, {unlimited, unlimited}, {1024, 1024},
+    {819200, 819200},       {0, 0},                 {0, 0},                 {unlimited, unlimited},
+};
+
+}  // namespace
+
+Result<long> sys_getpgid(int pid) {
+    if (!is_this_process(pid)) return Error{ESRCH};
+    return process_id;
+}
+
+Result<long> sys_setpgid(int pid, int group) {
+    if (group < 0) return Error{EINVAL};
+    if (!is_this_process(pid)) return Error{ESRCH};
+    return Error{EPERM};  // a session leader's group is fixed
+}
+
+Result<long> sys_getgroups(int size, VirtualAddress) {
+    if (size < 0) return Error{EINVAL};
+    return 0L;
+}
+
+Result<long> sys_getresid(mm::UserPtr<uint32_t> real, mm::UserPtr<uint32_t> effective, mm::UserPtr<uint32_t> saved) {
+    TRY(real.store(0));
+    TRY(effective.store(0));
+    TRY(saved.store(0));
+    return 0L;
+}
+
+Result<long> sys_set_identity(uint32_t id) {
+    // Nothing distinguishes users here; to become another one cannot be granted.
+    if (id != 0 && id != ~uint32_t{0}) return Error{EPERM};
+    return 0L;
+}
+
+Result<long> sys_uname(VirtualAddress buffer) {
+    new_utsname name{};
+    set_field(name.sysname, system_name);
+    set_field(name.nodename, host_name);
+    set_field(name.release, system_release);
+    set_field(name.version, system_version);
+    set_field(name.machine, "x86_64");
+    set_field(name.domainname, "(none)");
+    return store(buffer, name);
+}
+
+Result<long> sys_sethostname(VirtualAddress name, size_t length) {
+    if (length >= sizeof host_name) return Error{EINVAL};
+    char text[sizeof host_name]{};
+    TRY(mm::copy_from_user(text, name, length));
+    std::memcpy(host_name, text, sizeof host_name);
+    return 0L;
+}
+
+Result<long> sys_sysinfo(VirtualAddress buffer) {
+    struct sysinfo info{};
+    info.uptime = platform::monotonic_now().ns / 1'000'000'000;
+    info.totalram = mm::page_allocator().total_pages() * page_size;
+    info.freeram = mm::page_allocator().free_pages() * page_size;
+    info.procs = 1;
+    info.mem_unit = 1;
+    return store(buffer, info);
+}
+
+Result<long> sys_getrlimit(unsigned resource, VirtualAddress limit) {
+    if (resource >= RLIM_NLIMITS) return Error{EINVAL};
+    return store(limit, limits[resource]);
+}
+
+Result<long> sys_setrlimit(unsigned resource, VirtualAddress limit) {
+    if (resource >= RLIM_NLIMITS) return Error{EINVAL};
+    Limit wanted;
+    TRY(mm::copy_from_user(&wanted, limit, sizeof wanted));
+    if (wanted.soft > wanted.hard) return Error{EINVAL};
+    limits[resource] = wanted;
+    return 0L;
+}
+
+Result<long> sys_prlimit64(int pid, unsigned resource, VirtualAddress new_limit, VirtualAddress old_limit) {
+    if (resource >= RLIM_NLIMITS) return Error{EINVAL};
+    if (!is_this_process(pid)) return Error{ESRCH};
+    const Limit before = limits[resource];
+    if (new_limit.value != 0) TRY(sys_setrlimit(resource, new_limit));
+    if (old_limit.value != 0) return store(old_limit, before);
+    return 0L;
+}
+
+Result<long> sys_getrusage(int who, VirtualAddress usage) {
+    if (who < RUSAGE_CHILDREN || who > RUSAGE_THREAD) return Error{EINVAL};
+    struct rusage r{};
+    if (who != RUSAGE_CHILDREN) {
+        const int64_t ns = platform::monotonic_now().ns;
+        r.ru_utime = {static_cast<long>(ns / 1'000'000'000), static_cast<long>(ns / 1000 % 1'000'000)};
+        r.ru_maxrss = static_cast<long>(sched::current_process().address_space().statistics().peak_pages * page_size / 1024);
+    }
+    return store(usage, r);
+}
+
+Result<long> sys_times(VirtualAddress buffer) {
+    constexpr int64_t ns_per_tick = 10'000'000;  // USER_HZ = 100
+    const long ticks = platform::monotonic_now().ns / ns_per_tick;
+    if (buffer.value != 0) {
+        const struct tms times{ticks, 0, 0, 0};
+        TRY(store(buffer, times));
+    }
+    return ticks;
+}
+
+Result<long> sys_getpriority(int which, int who) {
+    if (which < PRIO_PROCESS || which > PRIO_USER) return Error{EINVAL};
+    if (!is_this_process(who)) return Error{ESRCH};
+    return 20L;  // the system call returns 20 - nice
+}
+
+Result<long> sys_setpriority(int which, int who, int) {
+    if (which < PRIO_PROCESS || which > PRIO_USER) return Error{EINVAL};
+    if (!is_this_process(who)) return Error{ESRCH};
+    return 0L;  // a single thread competes with nobody
+}
+
+Result<long> sys_arch_prctl(int code, VirtualAddress address) {
+    switch (code) {
+    case ARCH_SET_FS:
+        if (address.value >= user_address_end) return Error{EPERM};
+        arch::set_thread_pointer(address.value);
+        return 0L;
+    case ARCH_GET_FS: return store(address, arch::thread_pointer());
+    default: return Error{EINVAL};  // GS belongs to the library OS
+    }
+}
+
+Result<long> sys_prctl(int option, uint64_t a, uint64_t, uint64_t, uint64_t) {
+    switch (option) {
+    case PR_SET_NAME: {
+        char name[sizeof thread_name]{};
+        for (size_t i = 0; i < sizeof name - 1; ++i) {
+            TRY(mm::copy_from_user(&name[i], VirtualAddress{a + i}, 1));
+            if (name[i] == 0) break;
+        }
+        std::memcpy(thread_name, name, sizeof name);
+        return 0L;
+    }
+    case PR_GET_NAME: return store(VirtualAddress{a}, thread_name);
+    case PR_GET_DUMPABLE: return 1L;
+    case PR_SET_DUMPABLE: return a > 1 ? Result<long>{Error{EINVAL}} : Result<long>{0L};
+    case PR_SET_NO_NEW_PRIVS:
+    case PR_GET_NO_NEW_PRIVS: return 0L;
+    default: return Error{EINVAL};
+    }
+}
+
+Result<long> sys_getrandom(VirtualAddress buffer, size_t size, unsigned flags) {
+    if (flags & ~unsigned{GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE}) return Error{EINVAL};
+    if ((flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE)) return Error{EINVAL};
+    size = std::min<size_t>(size, 0x1ffffff);
+    size_t done = 0;
+    while (done < size) {
+        uint8_t bytes[256];
+        const size_t count = std::min(size - done, sizeof bytes);
+        random::fill({bytes, count});
+        const auto copied = mm::copy_to_user(buffer + done, bytes, count);
+        if (!copied.ok()) return done != 0 ? Result<long>{static_cast<long>(done)} : Result<long>{copied.error()};
+        done += count;
+    }
+    return static_cast<long>(done);
+}
+
+// Written when the thread ends, for a joiner: the only thread's end is the machine's.
+Result<long> sys_set_tid_address(VirtualAddress) { return process_id; }
+
+Result<long> sys_set_robust_list(VirtualAddress, size_t size) {
+    constexpr size_t head_size = 24;
+    if (size != head_size) return Error{EINVAL};
+    return 0L;
+}
+
+// With one thread nobody can wake a waiter: a wait ends at its timeout only, a wake finds nobody.
+Result<long> sys_futex(VirtualAddress word, int operation, uint32_t value, VirtualAddress timeout) {
+    if (!is_aligned(word.value, 4)) return Error{EINVAL};
+    const int command = operation & FUTEX_CMD_MASK;
+    if (command == FUTEX_WAKE || command == FUTEX_WAKE_BITSET) {
+        TRY(mm::UserPtr<uint32_t>{word}.load());
+        return 0L;
+    }
+    if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET) return Error{ENOSYS};
+    if (TRY(mm::UserPtr<uint32_t>{word}.load()) != value) return Error{EAGAIN};
+    if (timeout.value == 0) {
+        log::error("the program's only thread waits for a futex that nobody can wake: a deadlock");
+        TRY(sched::sleep_until(Instant::never()));
+    }
+    struct {
+        int64_t seconds, nanoseconds;
+    } time;
+    TRY(mm::copy_from_user(&time, timeout, sizeof time));
+    if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds > 999'999'999) return Error{EINVAL};
+    int64_t until = time.seconds * 1'000'000'000 + time.nanoseconds;
+    if (command == FUTEX_WAIT) until += platform::monotonic_now().ns;
+    else if (operation & FUTEX_CLOCK_REALTIME) until -= platform::realtime_now() - platform::monotonic_now().ns;
+    TRY(sched::sleep_until(Instant{until}));
+    return Error{ETIMEDOUT};
+}
+
+Result<long> sys_sched_yield() { return 0L; }
+
+Result<long> sys_sched_getaffinity(int pid, size_t size, VirtualAddress mask) {
+    if (!is_this_process(pid)) return Error{ESRCH};
+    constexpr uint64_t only_cpu = 1;
+    if (size < sizeof only_cpu || size % sizeof only_cpu != 0) return Error{EINVAL};
+    TRY(store(mask, only_cpu));
+    return static_cast<long>(sizeof only_cpu);
+}
+
+Result<long> sys_sched_setaffinity(int pid, size_t size, VirtualAddress mask) {
+    if (!is_this_process(pid)) return Error{ESRCH};
+    uint8_t first = 0;
+    if (size != 0) TRY(mm::copy_from_user(&first, mask, 1));
+    if (!(first & 1)) return Error{EINVAL};
+    return 0L;
+}
+
+Result<long> sys_getcpu(mm::UserPtr<uint32_t> cpu, mm::UserPtr<uint32_t> node) {
+    if (cpu) TRY(cpu.store(0));
+    if (node) TRY(node.store(0));
+    return 0L;
+}
+
+Result<long> sys_no_processes() {
+    static constinit bool said = false;
+    if (!std::exchange(said, true)) log::warn("the program tried to create a process (fork, vfork, clone, execve): an image is one process, so this gives ENOSYS");
+    return Error{ENOSYS};
+}
+
+Result<long> sys_wait4() { return Error{ECHILD}; }
+
+Result<long> sys_exit(int status) { init::end(status & 0xff); }
+
+}  // namespace eremite::syscall

@@ -1,0 +1,62 @@
+#pragma once
+// Identity, limits, threads of the one process, and its end. Handlers follow section 2 of the Linux manual.
+#include <cstddef>
+#include <cstdint>
+
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "libos/mm/user_memory.hpp"
+
+struct rlimit64;
+struct new_utsname;
+struct sysinfo;
+struct rusage;
+
+namespace eremite::syscall {
+
+inline constexpr long process_id = 1;
+
+// The process is the machine's first and only one: its parent does not exist, which Linux calls 0.
+inline Result<long> sys_getpid() { return process_id; }
+inline Result<long> sys_getppid() { return 0L; }
+inline Result<long> sys_gettid() { return process_id; }
+// The program runs as root: nobody else is there.
+inline Result<long> sys_identity() { return 0L; }
+
+Result<long> sys_getpgid(int pid);
+Result<long> sys_setpgid(int pid, int group);
+Result<long> sys_getgroups(int size, VirtualAddress list);
+Result<long> sys_getresid(mm::UserPtr<uint32_t> real, mm::UserPtr<uint32_t> effective, mm::UserPtr<uint32_t> saved);
+Result<long> sys_set_identity(uint32_t id);
+
+Result<long> sys_uname(VirtualAddress buffer);
+Result<long> sys_sethostname(VirtualAddress name, size_t length);
+Result<long> sys_sysinfo(VirtualAddress buffer);
+Result<long> sys_getrlimit(unsigned resource, VirtualAddress limit);
+Result<long> sys_setrlimit(unsigned resource, VirtualAddress limit);
+Result<long> sys_prlimit64(int pid, unsigned resource, VirtualAddress new_limit, VirtualAddress old_limit);
+Result<long> sys_getrusage(int who, VirtualAddress usage);
+Result<long> sys_times(VirtualAddress buffer);
+Result<long> sys_getpriority(int which, int who);
+Result<long> sys_setpriority(int which, int who, int priority);
+
+Result<long> sys_arch_prctl(int code, VirtualAddress address);
+Result<long> sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+Result<long> sys_getrandom(VirtualAddress buffer, size_t size, unsigned flags);
+
+Result<long> sys_set_tid_address(VirtualAddress address);
+Result<long> sys_set_robust_list(VirtualAddress head, size_t size);
+Result<long> sys_futex(VirtualAddress word, int operation, uint32_t value, VirtualAddress timeout);
+Result<long> sys_sched_yield();
+Result<long> sys_sched_getaffinity(int pid, size_t size, VirtualAddress mask);
+Result<long> sys_sched_setaffinity(int pid, size_t size, VirtualAddress mask);
+Result<long> sys_getcpu(mm::UserPtr<uint32_t> cpu, mm::UserPtr<uint32_t> node);
+
+// Processes are excluded by design: ENOSYS, named once in the log.
+Result<long> sys_no_processes();
+// There are no children to wait for.
+Result<long> sys_wait4();
+// Ends the machine with the status' low 8 bits.
+[[noreturn]] Result<long> sys_exit(int status);
+
+}  // namespace eremite::syscall

@@ -1,0 +1,111 @@
+#include "libos/syscall/time.hpp"
+
+#include <linux/time.h>
+
+#include "libos/mm/user_memory.hpp"
+#include "libos/platform/clock.hpp"
+#include "libos/sched/sleep.hpp"
+
+namespace eremite::syscall {
+
+namespace {
+
+struct TimeSpec {
+    int64_t seconds, nanoseconds;
+};
+
+constexpr int64_t ns_per_second = 1'000'000'000;
+
+TimeSpec to_timespec(int64_t ns) { return {ns / ns_per_second, ns % ns_per_second}; }
+
+Result<int64_t> load_time(VirtualAddress address) {
+    TimeSpec t;
+    TRY(mm::copy_from_user(&t, address, sizeof t));
+    if (t.seconds < 0 || t.nanoseconds < 0 || t.nanoseconds >= ns_per_second) return Error{EINVAL};
+    // Longer than the clock can count is for ever.
+    if (t.seconds > INT64_MAX / ns_per_second - 1) return Instant::never().ns;
+    return t.seconds * ns_per_second + t.nanoseconds;
+}
+
+// The one thread has run since boot, so its CPU time is the monotonic time.
+Result<int64_t> read_clock(int clock) {
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_TAI: return platform::realtime_now();
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_BOOTTIME:
+    case CLOCK_PROCESS_CPUTIME_ID:
+    case CLOCK_THREAD_CPUTIME_ID: return platform::monotonic_now().ns;
+    default: return Error{EINVAL};
+    }
+}
+
+Result<void> sleep_until_monotonic(int64_t until) { return sched::sleep_until(Instant{until}); }
+
+// now + span without overflow.
+int64_t later(int64_t now, int64_t span) { return span > INT64_MAX - now ? INT64_MAX : now + span; }
+
+}  // namespace
+
+Result<long> sys_clock_gettime(int clock, VirtualAddress time) {
+    const TimeSpec t = to_timespec(TRY(read_clock(clock)));
+    TRY(mm::copy_to_user(time, &t, sizeof t));
+    return 0L;
+}
+
+Result<long> sys_clock_settime(int clock, VirtualAddress time) {
+    const int64_t ns = TRY(load_time(time));
+    if (clock != CLOCK_REALTIME) return Error{EINVAL};
+    platform::set_realtime(ns);
+    return 0L;
+}
+
+Result<long> sys_clock_getres(int clock, VirtualAddress resolution) {
+    TRY(read_clock(clock));
+    if (resolution.value == 0) return 0L;
+    // The coarse clocks are as fine as the others here, but programs know Linux's 4 ms tick.
+    const bool coarse = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE;
+    const TimeSpec t{0, coarse ? 4'000'000 : 1};
+    TRY(mm::copy_to_user(resolution, &t, sizeof t));
+    return 0L;
+}
+
+Result<long> sys_clock_nanosleep(int clock, int flags, VirtualAddress request, VirtualAddress) {
+    if (clock == CLOCK_THREAD_CPUTIME_ID) return Error{EINVAL};
+    if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && clock != CLOCK_TAI && clock != CLOCK_PROCESS_CPUTIME_ID)
+        return Error{EINVAL};
+    const int64_t ns = TRY(load_time(request));
+    const int64_t monotonic = platform::monotonic_now().ns;
+    if (!(flags & TIMER_ABSTIME)) {
+        TRY(sleep_until_monotonic(later(monotonic, ns)));
+    } else {
+        const int64_t until = clock == CLOCK_REALTIME || clock == CLOCK_TAI ? ns - (platform::realtime_now() - monotonic) : ns;
+        TRY(sleep_until_monotonic(until));
+    }
+    return 0L;
+}
+
+Result<long> sys_nanosleep(VirtualAddress request, VirtualAddress remaining) {
+    return sys_clock_nanosleep(CLOCK_MONOTONIC, 0, request, remaining);
+}
+
+Result<long> sys_time(VirtualAddress time) {
+    const long seconds = platform::realtime_now() / ns_per_second;
+    if (time.value != 0) TRY(mm::copy_to_user(time, &seconds, sizeof seconds));
+    return seconds;
+}
+
+Result<long> sys_gettimeofday(VirtualAddress time, VirtualAddress zone) {
+    if (time.value != 0) {
+        const int64_t ns = platform::realtime_now();
+        const TimeSpec t{ns / ns_per_second, ns % ns_per_second / 1000};
+        TRY(mm::copy_to_user(time, &t, sizeof t));
+    }
+    if (zone.value != 0) TRY(mm::zero_user(zone, 8));
+    return 0L;
+}
+
+}  // namespace eremite::syscall
