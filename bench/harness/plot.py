@@ -19,7 +19,7 @@ MARGIN = 20
 BAR_HEIGHT = 13
 BAR_GAP = 2
 ROW_GAP = 14
-TICK_LABEL_HEIGHT = 24
+TICK_LABEL_HEIGHT = 36
 PANEL_TITLE_HEIGHT = 34
 LEGEND_HEIGHT = 64
 
@@ -27,7 +27,7 @@ LEGEND_HEIGHT = 64
 def text(x: float, y: float, content: str, size: int = 13, anchor: str = "start", colour: str = "#222", weight: str = "normal") -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{colour}"'
-        f' font-weight="{weight}">{escape(content)}</text>'
+        f' font-weight="{weight}" paint-order="stroke" stroke="white" stroke-width="3">{escape(content)}</text>'
     )
 
 
@@ -66,7 +66,8 @@ class Panel:
             elements.append(
                 f'<line x1="{x:.1f}" y1="{plot_top:.1f}" x2="{x:.1f}" y2="{plot_bottom:.1f}" stroke="#ddd" stroke-width="1"/>'
             )
-            elements.append(text(x, plot_bottom + 17, self.tick_label(power), size=12, anchor="middle", colour="#555"))
+            for line, words in enumerate(self.tick_label(power)):
+                elements.append(text(x, plot_bottom + 16 + 14 * line, words, size=12, anchor="middle", colour="#555"))
         y = plot_top + ROW_GAP / 2
         for (figure, row), height in zip(self.rows, row_heights):
             bars = height - ROW_GAP
@@ -81,10 +82,11 @@ class Panel:
             y += ROW_GAP
         return elements, plot_bottom + TICK_LABEL_HEIGHT - top
 
-    def tick_label(self, power: int) -> str:
+    def tick_label(self, power: int) -> list[str]:
+        """The lines of the label at a power of ten; long words stand below their number, since labels are narrow."""
         if self.unit == NANOSECONDS:
-            return f"{10 ** (power % 3)} {('ns', 'µs', 'ms', 's')[power // 3]}"
-        return f"{10 ** (power % 3)} million" if 6 <= power < 9 else f"{10**power:,}" if power < 6 else f"{10 ** (power - 9)} billion"
+            return [f"{10 ** (power % 3)} {('ns', 'µs', 'ms', 's')[power // 3]}"]
+        return [f"{10**power:,}"] if power < 6 else [f"{10 ** (power % 3)}", ("million", "billion")[power // 3 - 2]]
 
 
 def panels(results: Results, accel: str) -> list[Panel]:
