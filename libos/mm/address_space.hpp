@@ -124,49 +124,50 @@ private:
     enum class Placement : uint8_t { Anywhere, Below2GiB };
 
     [[nodiscard]] static VmaInfo describe(const Vma& vma);
-    // Areas: address_space.cpp
+    // Areas and promises: address_space.cpp
     [[nodiscard]] Vma* find(VirtualAddress address);
     [[nodiscard]] Vma* first_ending_after(VirtualAddress address);
     [[nodiscard]] bool free_range(VirtualRange range);
     [[nodiscard]] bool touches_kernel(VirtualRange range);
     [[nodiscard]] Result<VirtualAddress> find_gap(uint64_t length, Placement placement);
-    [[nodiscard]] Result<void> split(Vma& vma, VirtualAddress at);
-    [[nodiscard]] Result<void> split_ends(VirtualRange range);
-    Vma& insert(Vma& vma, Graveyard& graveyard);
+    [[nodiscard]] Result<Vma*> split(Vma& vma, VirtualAddress at);
+    [[nodiscard]] Result<Vma*> isolate(Vma& vma, VirtualRange range);
+    [[nodiscard]] Result<Vma*> add_area(const Vma& wanted, Graveyard& graveyard);
     Vma& merge(Vma& vma, Graveyard& graveyard);
     void merge_around(VirtualRange range, Graveyard& graveyard);
     void resize(Vma& vma, VirtualRange range);
     void remove(Vma& vma, Graveyard& graveyard);
-    [[nodiscard]] Result<void> add_fixed(VirtualRange range, PhysicalAddress start, arch::PageFlags flags, Vma::Kind kind,
-                                         Protection protection, std::string_view name);
-    [[nodiscard]] static arch::PageFlags page_flags(const Vma& vma);
-    [[nodiscard]] static arch::PageTable::WriteRule write_rule(const Vma& vma);
-    // Promises: address_space.cpp
+    [[nodiscard]] uint64_t promised_pages() const { return statistics_.committed_pages - committed_resident_; }
     [[nodiscard]] bool may_commit(uint64_t pages) const;
     void drop_pages(const Vma& vma, VirtualRange range);
     void count_resident(const Vma& vma, uint64_t pages, uint64_t owned);
+    void count_mapped(const Vma& vma, int64_t pages);
+    [[nodiscard]] static arch::PageFlags page_flags(const Vma& vma);
+    // setup.cpp
+    [[nodiscard]] Result<void> add_fixed(const Vma& vma, PhysicalAddress start, arch::PageFlags flags);
     // mmap.cpp
     [[nodiscard]] Result<VirtualAddress> place(const MapRequest& request, uint64_t length);
-    [[nodiscard]] Result<Vma*> add_area(VirtualRange range, const MapRequest& request, Graveyard& graveyard);
     [[nodiscard]] Result<void> unmap_areas(VirtualRange range, Graveyard& graveyard);
-    [[nodiscard]] Result<void> protect_area(Vma& vma, VirtualRange range, Protection protection, Graveyard& graveyard);
+    [[nodiscard]] Result<void> protect_area(Vma& vma, VirtualRange range, Protection protection);
     // remap.cpp
     [[nodiscard]] Result<VirtualAddress> move_area(Vma& vma, VirtualRange old_range, uint64_t new_length, VirtualAddress to,
                                                    bool keep_old, Graveyard& graveyard);
-    [[nodiscard]] bool grow_in_place(Vma& vma, uint64_t bytes);
+    [[nodiscard]] bool grow_in_place(Vma& vma, VirtualRange old_range, uint64_t new_length, Graveyard& graveyard);
     // advise.cpp
     template <typename Change>
-    [[nodiscard]] Result<void> change_areas(VirtualRange range, Graveyard& graveyard, Change&& change);
+    [[nodiscard]] Result<void> for_each_part(VirtualRange range, Change&& change);
     [[nodiscard]] Result<void> advise_area(Vma& vma, VirtualRange range, int advice);
+    [[nodiscard]] Result<void> set_locked(VirtualRange range, bool locked);
     // fault.cpp
     [[nodiscard]] Result<void> fault_locked(VirtualAddress address, Access access);
     [[nodiscard]] Vma* grow_down(VirtualAddress address);
-    [[nodiscard]] Result<void> fault_anonymous(Vma& vma, VirtualAddress address, bool write);
-    [[nodiscard]] bool map_large(Vma& vma, VirtualAddress address);
-    [[nodiscard]] Result<void> fault_object(Vma& vma, VirtualAddress address, bool write);
-    [[nodiscard]] Result<void> copy_object_page(Vma& vma, VirtualAddress address);
-    [[nodiscard]] Result<void> map_object_page(Vma& vma, VirtualAddress address, bool write);
-    [[nodiscard]] Result<void> populate(VirtualRange range);
+    [[nodiscard]] Result<void> fault_anonymous(Vma& vma, VirtualAddress page, Access access);
+    [[nodiscard]] bool wants_large(const Vma& vma, VirtualAddress page) const;
+    [[nodiscard]] bool map_large(Vma& vma, VirtualAddress page);
+    [[nodiscard]] Result<void> copy_object_page(Vma& vma, VirtualAddress page);
+    [[nodiscard]] Result<void> map_object_page(Vma& vma, VirtualAddress page, Access access);
+    [[nodiscard]] Result<void> already_mapped(VirtualAddress page, Access access);
+    [[nodiscard]] Result<void> populate(VirtualRange range, bool write);
 
     sync::Spinlock lock_{sync::Rank::AddressSpace};
     arch::PageTable table_;

@@ -67,6 +67,12 @@ struct Vma : TreeNode<> {
     uint64_t subtree_end = 0;
     uint64_t subtree_gap = 0;
 
+    // A copy that is in no tree.
+    [[nodiscard]] Vma detached() const {
+        Vma copy{*this};
+        static_cast<TreeNode<>&>(copy) = {};
+        return copy;
+    }
     [[nodiscard]] bool private_object() const { return kind == Kind::Object && !flags.shared; }
     [[nodiscard]] uint64_t object_page(VirtualAddress address) const { return page_offset + (address - range.start) / page_size; }
 };

@@ -1,0 +1,221 @@
+// The tree of areas: look-up, gaps, splitting and merging, and the promises that areas make.
+#include "libos/mm/address_space.hpp"
+
+#include <algorithm>
+
+#include "libos/mm/graveyard.hpp"
+#include "libos/mm/limits.hpp"
+#include "libos/mm/page_allocator.hpp"
+
+namespace eremite::mm {
+
+namespace {
+
+// May two neighbours become one?
+bool mergeable(const Vma& low, const Vma& high) {
+    if (low.range.end != high.range.start || low.kind != high.kind) return false;
+    if (low.protection != high.protection || low.maximum != high.maximum || low.flags != high.flags) return false;
+    if (low.name.data() != high.name.data()) return false;
+    if (low.kind == Vma::Kind::Anonymous) return true;
+    return low.kind == Vma::Kind::Object && low.object == high.object && low.object_page(low.range.end) == high.page_offset;
+}
+
+// The highest place for `length` bytes within `window` and between two areas.
+bool fits(uint64_t low, uint64_t high, uint64_t length, uint64_t alignment, VirtualRange window, VirtualAddress& found) {
+    low = std::max(low, window.start.value);
+    high = std::min(high, window.end.value);
+    if (high < length) return false;
+    const uint64_t place = align_down(high - length, alignment);
+    if (place < low) return false;
+    found = VirtualAddress{place};
+    return true;
+}
+
+// Searches the gaps of a subtree from high to low; `low` and `high` are the ends of the areas around it. Subtrees
+// without a gap wide enough are skipped.
+bool search_gap(const Vma* vma, uint64_t low, uint64_t high, uint64_t length, uint64_t alignment, VirtualRange window, VirtualAddress& found) {
+    if (high <= window.start.value || low >= window.end.value) return false;
+    if (!vma) return fits(low, high, length, alignment, window, found);
+    if (vma->subtree_gap < length && vma->subtree_first - low < length && high - vma->subtree_end < length) return false;
+    return search_gap(VmaTree::right(*vma), vma->range.end.value, high, length, alignment, window, found) ||
+           search_gap(VmaTree::left(*vma), low, vma->range.start.value, length, alignment, window, found);
+}
+
+}  // namespace
+
+Vma* AddressSpace::find(VirtualAddress address) {
+    if (recent_ && recent_->range.contains(address)) return recent_;
+    Vma* vma = areas_.at_or_before(address.value);
+    if (!vma || !vma->range.contains(address)) return nullptr;
+    return recent_ = vma;
+}
+
+Vma* AddressSpace::first_ending_after(VirtualAddress address) {
+    Vma* vma = areas_.at_or_before(address.value);
+    if (vma && vma->range.end > address) return vma;
+    return vma ? areas_.next(*vma) : areas_.first();
+}
+
+bool AddressSpace::free_range(VirtualRange range) {
+    const Vma* vma = first_ending_after(range.start);
+    return !vma || vma->range.start >= range.end;
+}
+
+bool AddressSpace::touches_kernel(VirtualRange range) {
+    for (const Vma* vma = first_ending_after(range.start); vma && vma->range.start < range.end; vma = areas_.next(*vma)) {
+        if (vma->kind == Vma::Kind::Kernel) return true;
+    }
+    return false;
+}
+
+Result<VirtualAddress> AddressSpace::find_gap(uint64_t length, Placement placement) {
+    const VirtualRange window = placement == Placement::Below2GiB ? VirtualRange{low_window_start, low_window_end}
+                                                                  : VirtualRange{VirtualAddress{lowest_address}, map_top_};
+    VirtualAddress found;
+    // Large mappings start where large pages can, as long as there is room.
+    if (length >= large_page_size && search_gap(areas_.root(), 0, UINT64_MAX, length, large_page_size, window, found)) return found;
+    if (search_gap(areas_.root(), 0, UINT64_MAX, length, page_size, window, found)) return found;
+    return Error{ENOMEM};
+}
+
+// Cuts an area in two; returns the upper part. Requires: `at` lies within. ENOMEM.
+Result<Vma*> AddressSpace::split(Vma& vma, VirtualAddress at) {
+    Vma* upper = new (std::nothrow) Vma{vma.detached()};
+    if (!upper) return Error{ENOMEM};
+    upper->range.start = at;
+    upper->page_offset = vma.object_page(at);
+    if (upper->object) upper->object->mapped();
+    vma.range.end = at;
+    areas_.updated(vma);
+    areas_.insert(*upper);
+    return upper;
+}
+
+// Cuts an area so that `range`, which lies within, is one of its own. ENOMEM: it may be cut at one end.
+Result<Vma*> AddressSpace::isolate(Vma& vma, VirtualRange range) {
+    Vma* part = &vma;
+    if (part->range.start < range.start) part = TRY(split(*part, range.start));
+    if (part->range.end > range.end) TRY(split(*part, range.end));
+    return part;
+}
+
+// Adds an area, by growing a neighbour where one is of the same kind. Requires: the range is free. ENOMEM.
+Result<Vma*> AddressSpace::add_area(const Vma& wanted, Graveyard& graveyard) {
+    Vma* low = areas_.at_or_before(wanted.range.start.value);
+    Vma* high = low ? areas_.next(*low) : areas_.first();
+    Vma* area;
+    if (low && mergeable(*low, wanted)) {
+        area = low;
+        resize(*low, {low->range.start, wanted.range.end});
+        if (high && mergeable(*low, *high)) {
+            const VirtualAddress end = high->range.end;
+            remove(*high, graveyard);
+            resize(*low, {low->range.start, end});
+        }
+    } else if (high && mergeable(wanted, *high)) {
+        area = high;
+        resize(*high, {wanted.range.start, high->range.end});
+    } else {
+        area = new (std::nothrow) Vma{wanted};
+        if (!area) return Error{ENOMEM};
+        if (area->object) area->object->mapped();
+        areas_.insert(*area);
+    }
+    const auto pages = wanted.range.size() / page_size;
+    count_mapped(wanted, static_cast<int64_t>(pages));
+    return area;
+}
+
+// Merges an area with its neighbours where they allow it; returns what it is part of then.
+Vma& AddressSpace::merge(Vma& vma, Graveyard& graveyard) {
+    Vma* area = &vma;
+    Vma* low = areas_.previous(*area);
+    if (low && mergeable(*low, *area)) {
+        const VirtualAddress end = area->range.end;
+        remove(*area, graveyard);
+        resize(*low, {low->range.start, end});
+        area = low;
+    }
+    Vma* high = areas_.next(*area);
+    if (high && mergeable(*area, *high)) {
+        const VirtualAddress end = high->range.end;
+        remove(*high, graveyard);
+        resize(*area, {area->range.start, end});
+    }
+    return *area;
+}
+
+// Merges whatever can be in and next to the range.
+void AddressSpace::merge_around(VirtualRange range, Graveyard& graveyard) {
+    Vma* vma = first_ending_after(range.start);
+    while (vma && vma->range.start <= range.end) vma = areas_.next(merge(*vma, graveyard));
+}
+
+// Moves the ends of an area. Requires: it stays between its neighbours.
+void AddressSpace::resize(Vma& vma, VirtualRange range) {
+    if (vma.kind == Vma::Kind::Object) vma.page_offset = vma.page_offset + range.start.value / page_size - vma.range.start.value / page_size;
+    vma.range = range;
+    areas_.updated(vma);
+}
+
+void AddressSpace::remove(Vma& vma, Graveyard& graveyard) {
+    if (recent_ == &vma) recent_ = nullptr;
+    areas_.remove(vma);
+    graveyard.add(vma);
+}
+
+// Can `pages` more be promised? Every page promised so far must still find a frame, and tables to map it.
+bool AddressSpace::may_commit(uint64_t pages) const {
+    if (overcommit_ == Overcommit::Always || pages == 0) return true;
+    const uint64_t free = page_allocator().free_pages();
+    if (pages > free) return false;
+    const uint64_t needed = promised_pages() + pages;
+    return needed + needed / 512 + commit_margin <= free;
+}
+
+// Unmaps part of an area and frees its frames. Requires: no large page straddles the ends.
+void AddressSpace::drop_pages(const Vma& vma, VirtualRange range) {
+    const auto removed = table_.unmap(range);
+    statistics_.resident_pages -= removed.pages;
+    if (vma.flags.accounted) committed_resident_ -= removed.owned;
+}
+
+void AddressSpace::count_resident(const Vma& vma, uint64_t pages, uint64_t owned) {
+    statistics_.resident_pages += pages;
+    statistics_.peak_pages = std::max(statistics_.peak_pages, statistics_.resident_pages);
+    if (vma.flags.accounted) committed_resident_ += owned;
+}
+
+// Pages of address space that `vma` gained or lost.
+void AddressSpace::count_mapped(const Vma& vma, int64_t pages) {
+    if (vma.kind == Vma::Kind::Kernel) return;
+    statistics_.mapped_pages += static_cast<uint64_t>(pages);
+    if (vma.flags.accounted) statistics_.committed_pages += static_cast<uint64_t>(pages);
+    if (vma.flags.locked) statistics_.locked_pages += static_cast<uint64_t>(pages);
+}
+
+arch::PageFlags AddressSpace::page_flags(const Vma& vma) {
+    arch::PageFlags flags = arch::page::user;
+    if (vma.protection.readable()) flags = flags | arch::page::read;
+    if (vma.protection.writable()) flags = flags | arch::page::write;
+    if (vma.protection.executable()) flags = flags | arch::page::execute;
+    if (vma.kind == Vma::Kind::Anonymous) flags = flags | arch::page::owned;
+    return flags;
+}
+
+VmaInfo AddressSpace::describe(const Vma& vma) {
+    return {vma.range,        vma.protection,           vma.flags.shared, vma.kind == Vma::Kind::Kernel,
+            vma.flags.locked, vma.page_offset * page_size, vma.object.get(), vma.name};
+}
+
+AddressSpace::Statistics AddressSpace::statistics() {
+    sync::Guard guard{lock_};
+    return statistics_;
+}
+
+std::optional<arch::PageTable::Mapping> AddressSpace::query(VirtualAddress address) {
+    sync::Guard guard{lock_};
+    return table_.query(address);
+}
+
+}  // namespace eremite::mm
