@@ -30,6 +30,7 @@ Result<uint64_t> InodeFile::seek(int64_t offset, int whence) {
     // Reads and writes move the position under the inode's lock; a seek at the same moment is before or after them.
     std::atomic_ref<uint64_t> position{position_};
     uint64_t base = 0;
+    if (inode_->is_directory() && whence != SEEK_SET && whence != SEEK_CUR) return Error{EINVAL};
     switch (whence) {
         case SEEK_SET: break;
         case SEEK_CUR: base = position.load(std::memory_order_relaxed); break;

@@ -34,6 +34,10 @@ public:
     // At `offset`, leaving the position alone. ESPIPE where there is no position.
     [[nodiscard]] virtual Result<size_t> read_at(uint64_t, IoBuffer&) { return Error{ESPIPE}; }
     [[nodiscard]] virtual Result<size_t> write_at(uint64_t, IoBuffer&) { return Error{ESPIPE}; }
+    // Writes at the end (RWF_APPEND); `move`: and leaves the position there.
+    [[nodiscard]] virtual Result<size_t> write_end(IoBuffer& buffer, bool /*move*/) { return write(buffer); }
+    // Whether there is a position at all: pread() and lseek() work.
+    [[nodiscard]] virtual bool positioned() const { return false; }
     [[nodiscard]] virtual Result<uint64_t> seek(int64_t /*offset*/, int /*whence*/) { return Error{ESPIPE}; }
     [[nodiscard]] virtual Result<Attributes> attributes() = 0;
     // `argument` is the third argument of ioctl(2). ENOTTY: not for this file.
@@ -62,6 +66,11 @@ public:
     [[nodiscard]] Result<size_t> write(IoBuffer& buffer) override { return inode_->write(position_, buffer, (flags() & O_APPEND) != 0); }
     [[nodiscard]] Result<size_t> read_at(uint64_t offset, IoBuffer& buffer) override { return inode_->read(offset, buffer); }
     [[nodiscard]] Result<size_t> write_at(uint64_t offset, IoBuffer& buffer) override { return inode_->write(offset, buffer, (flags() & O_APPEND) != 0); }
+    [[nodiscard]] Result<size_t> write_end(IoBuffer& buffer, bool move) override {
+        uint64_t end = 0;
+        return inode_->write(move ? position_ : end, buffer, true);
+    }
+    [[nodiscard]] bool positioned() const override { return true; }
     [[nodiscard]] Result<uint64_t> seek(int64_t offset, int whence) override;
     [[nodiscard]] Result<Attributes> attributes() override { return inode_->attributes(); }
     [[nodiscard]] Result<void> list(DirectorySink& sink) override { return inode_->list(position_, sink); }

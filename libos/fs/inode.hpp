@@ -52,7 +52,7 @@ public:
     // Data. `position` moves on by the bytes transferred, under the inode's own lock, so that threads which share a
     // file description neither lose nor repeat bytes. `append`: write at the end, wherever that is by then.
     // A fault after some bytes is a short count; EFAULT only when nothing was transferred.
-    [[nodiscard]] virtual Result<size_t> read(uint64_t&, IoBuffer&) { return Error{EINVAL}; }
+    [[nodiscard]] virtual Result<size_t> read(uint64_t&, IoBuffer&) { return Error{is_directory() ? EISDIR : EINVAL}; }
     [[nodiscard]] virtual Result<size_t> write(uint64_t&, IoBuffer&, bool /*append*/) { return Error{EINVAL}; }
     [[nodiscard]] virtual Result<void> truncate(uint64_t /*size*/) { return Error{EINVAL}; }
     [[nodiscard]] virtual Result<void> allocate(AllocateMode, uint64_t /*offset*/, uint64_t /*length*/, bool /*keep_size*/) { return Error{EOPNOTSUPP}; }

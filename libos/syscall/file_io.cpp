@@ -1,0 +1,166 @@
+#include "libos/syscall/file_io.hpp"
+
+#include <sys/uio.h>
+#include <linux/fs.h>
+
+#include <algorithm>
+
+#include "libos/syscall/file_support.hpp"
+
+namespace eremite::syscall {
+
+namespace {
+
+Result<long> count(Result<size_t> result) {
+    if (!result.ok()) [[unlikely]] return result.error();
+    return static_cast<long>(result.value());
+}
+
+// The iovec array of a vectored call, checked: EINVAL for too many or for sizes that overflow, EFAULT.
+class Vectors {
+public:
+    [[nodiscard]] Result<fs::IoBuffer> load(VirtualAddress address, long count) {
+        if (count < 0 || count > UIO_MAXIOV) return Error{EINVAL};
+        const auto size = static_cast<size_t>(count);
+        fs::IoBuffer::Segment* segments = short_.data();
+        if (size > short_.size()) {
+            long_.reset(new (std::nothrow) fs::IoBuffer::Segment[size]);
+            if (!long_) return Error{ENOMEM};
+            segments = long_.get();
+        }
+        if (size > 0) TRY(mm::copy_from_user(segments, address, size * sizeof segments[0]));
+        size_t total = 0;
+        for (size_t i = 0; i < size; ++i) {
+            if (static_cast<int64_t>(segments[i].size) < 0) return Error{EINVAL};
+            if (!in_user_space(VirtualAddress{segments[i].address}, segments[i].size)) return Error{EFAULT};
+            segments[i].size = std::min(segments[i].size, transfer_maximum - total);
+            total += segments[i].size;
+        }
+        return fs::IoBuffer::user(std::span{segments, size});
+    }
+
+private:
+    static_assert(sizeof(fs::IoBuffer::Segment) == sizeof(struct iovec));
+    std::array<fs::IoBuffer::Segment, 8> short_;
+    std::unique_ptr<fs::IoBuffer::Segment[]> long_;
+};
+
+Result<Ref<fs::File>> readable_file(int descriptor) {
+    Ref<fs::File> file = TRY(get_file_or_path(descriptor));
+    if (!file->readable()) [[unlikely]] return Error{EBADF};
+    return file;
+}
+
+Result<Ref<fs::File>> writable_file(int descriptor) {
+    Ref<fs::File> file = TRY(get_file_or_path(descriptor));
+    if (!file->writable()) [[unlikely]] return Error{EBADF};
+    return file;
+}
+
+// Flags of preadv2 and pwritev2. Files in memory never wait, so all but RWF_APPEND change nothing.
+Result<void> check_flags(int flags, bool for_write) {
+    constexpr int known = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
+    if ((flags & ~known) != 0) return Error{EOPNOTSUPP};
+    if (!for_write && (flags & RWF_APPEND) != 0) return Error{EOPNOTSUPP};
+    return {};
+}
+
+}  // namespace
+
+Result<long> read(int descriptor, VirtualAddress buffer, size_t size) {
+    const Ref<fs::File> file = TRY(readable_file(descriptor));
+    if (!in_user_space(buffer, size)) [[unlikely]] return Error{EFAULT};
+    fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
+    return count(file->read(io));
+}
+
+Result<long> write(int descriptor, VirtualAddress buffer, size_t size) {
+    const Ref<fs::File> file = TRY(writable_file(descriptor));
+    if (!in_user_space(buffer, size)) [[unlikely]] return Error{EFAULT};
+    fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
+    return count(file->write(io));
+}
+
+Result<long> readv(int descriptor, VirtualAddress vector, long segment_count) {
+    const Ref<fs::File> file = TRY(readable_file(descriptor));
+    Vectors vectors;
+    fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
+    return count(file->read(io));
+}
+
+Result<long> writev(int descriptor, VirtualAddress vector, long segment_count) {
+    const Ref<fs::File> file = TRY(writable_file(descriptor));
+    Vectors vectors;
+    fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
+    return count(file->write(io));
+}
+
+Result<long> pread64(int descriptor, VirtualAddress buffer, size_t size, int64_t offset) {
+    if (offset < 0) return Error{EINVAL};
+    const Ref<fs::File> file = TRY(get_file_or_path(descriptor));
+    if (file->path_only()) return Error{EBADF};
+    fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
+    // Linux tells a stream from a file before it looks at the access mode.
+    if (!file->positioned()) return Error{ESPIPE};
+    if (!file->readable()) return Error{EBADF};
+    if (!in_user_space(buffer, size)) return Error{EFAULT};
+    return count(file->read_at(static_cast<uint64_t>(offset), io));
+}
+
+Result<long> pwrite64(int descriptor, VirtualAddress buffer, size_t size, int64_t offset) {
+    if (offset < 0) return Error{EINVAL};
+    const Ref<fs::File> file = TRY(get_file_or_path(descriptor));
+    if (file->path_only()) return Error{EBADF};
+    if (!file->positioned()) return Error{ESPIPE};
+    if (!file->writable()) return Error{EBADF};
+    if (!in_user_space(buffer, size)) return Error{EFAULT};
+    fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
+    return count(file->write_at(static_cast<uint64_t>(offset), io));
+}
+
+Result<long> preadv(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t) {
+    if (offset < 0) return Error{EINVAL};
+    const Ref<fs::File> file = TRY(get_file(descriptor));
+    if (!file->positioned()) return Error{ESPIPE};
+    if (!file->readable()) return Error{EBADF};
+    Vectors vectors;
+    fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
+    return count(file->read_at(static_cast<uint64_t>(offset), io));
+}
+
+Result<long> pwritev(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t) {
+    if (offset < 0) return Error{EINVAL};
+    const Ref<fs::File> file = TRY(get_file(descriptor));
+    if (!file->positioned()) return Error{ESPIPE};
+    if (!file->writable()) return Error{EBADF};
+    Vectors vectors;
+    fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
+    return count(file->write_at(static_cast<uint64_t>(offset), io));
+}
+
+Result<long> preadv2(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t offset_high, int flags) {
+    TRY(check_flags(flags, false));
+    // An offset of -1 means the position of the description.
+    if (offset == -1) return readv(descriptor, vector, segment_count);
+    return preadv(descriptor, vector, segment_count, offset, offset_high);
+}
+
+Result<long> pwritev2(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t offset_high, int flags) {
+    TRY(check_flags(flags, true));
+    if ((flags & RWF_APPEND) != 0) {
+        const Ref<fs::File> file = TRY(writable_file(descriptor));
+        Vectors vectors;
+        fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
+        return count(file->write_end(io, offset == -1));
+    }
+    if (offset == -1) return writev(descriptor, vector, segment_count);
+    return pwritev(descriptor, vector, segment_count, offset, offset_high);
+}
+
+Result<long> lseek(int descriptor, int64_t offset, uint32_t whence) {
+    const Ref<fs::File> file = TRY(get_file(descriptor));
+    if (whence > SEEK_HOLE) return Error{EINVAL};
+    return static_cast<long>(TRY(file->seek(offset, static_cast<int>(whence))));
+}
+
+}  // namespace eremite::syscall

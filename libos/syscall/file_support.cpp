@@ -1,0 +1,48 @@
+#include "libos/syscall/file_support.hpp"
+
+#include "libos/sched/process.hpp"
+
+namespace eremite::syscall {
+
+Result<Ref<fs::File>> get_file(int descriptor) {
+    Ref<fs::File> file = TRY(sched::current_process().files().get(descriptor));
+    if (file->path_only()) return Error{EBADF};
+    return file;
+}
+
+Result<Ref<fs::File>> get_file_or_path(int descriptor) { return sched::current_process().files().get(descriptor); }
+
+Result<Ref<fs::Inode>> inode_of(fs::File& file, Error otherwise) {
+    fs::Inode* inode = file.inode();
+    if (!inode) return otherwise;
+    return Ref<fs::Inode>::share(inode);
+}
+
+Result<std::string_view> PathArgument::load(VirtualAddress address) {
+    const auto text = mm::copy_string_from_user(short_, address);
+    if (text.ok()) return text.value();
+    if (text.code() != ENAMETOOLONG) return text.error();
+    long_.reset(new (std::nothrow) char[fs::path_maximum]);
+    if (!long_) return Error{ENOMEM};
+    return TRY(mm::copy_string_from_user({long_.get(), fs::path_maximum}, address));
+}
+
+Result<Ref<fs::Inode>> start_of(int directory, std::string_view path) {
+    if (directory == AT_FDCWD || path.starts_with('/')) return sched::current_process().fs().working_directory();
+    const Ref<fs::File> file = TRY(get_file_or_path(directory));
+    return inode_of(*file, Error{ENOTDIR});
+}
+
+Result<Ref<fs::Inode>> find_at(int directory, VirtualAddress path, int flags) {
+    PathArgument argument;
+    const std::string_view text = TRY(argument.load(path));
+    if (text.empty() && (flags & AT_EMPTY_PATH) != 0) return start_of(directory, text);
+    return fs::find(sched::current_process().fs(), TRY(start_of(directory, text)), text,
+                    {.follow_last = (flags & AT_SYMLINK_NOFOLLOW) == 0});
+}
+
+Result<fs::Location> locate_at(int directory, std::string_view path) {
+    return fs::walk(sched::current_process().fs(), TRY(start_of(directory, path)), path, {.follow_last = false, .want_parent = true});
+}
+
+}  // namespace eremite::syscall
