@@ -1,0 +1,155 @@
+// The `eremite` command: reads its command line and hands over to one of the sub-commands.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cctype>
+#include <map>
+
+#include "cli/build_command.hpp"
+#include "cli/doctor_command.hpp"
+#include "cli/failure.hpp"
+#include "cli/info_command.hpp"
+#include "cli/run_command.hpp"
+#include "cli/size.hpp"
+
+namespace eremite::cli {
+
+namespace {
+
+constexpr unsigned most_cpus = 64;
+constexpr uint64_t smallest_memory = 1 << 20;
+
+// `--gdb PORT` as `--gdb=PORT`: the port may be left out, and what follows may be the program.
+std::vector<std::string> join_gdb_port(int argc, char** argv) {
+    std::vector<std::string> words;
+    for (int i = 1; i < argc; ++i) {
+        const std::string word = argv[i];
+        const bool is_number = !word.empty() && std::ranges::all_of(word, [](unsigned char c) { return std::isdigit(c) != 0; });
+        if (is_number && !words.empty() && words.back() == "--gdb") {
+            words.back() += "=" + word;
+        } else {
+            words.push_back(word);
+        }
+    }
+    return words;
+}
+
+struct RunWords {
+    RunOptions options;
+    std::string memory = "128M";
+    std::string machine = "microvm";
+    std::string accelerator = "auto";
+    int gdb_port = 0;
+};
+
+void define_run(CLI::App& app, RunWords& words) {
+    app.add_option("--memory", words.memory, "Memory of the machine: 8M, 1G")->capture_default_str();
+    app.add_option("--cpus", words.options.cpus, "Number of CPUs")->check(CLI::Range(1U, most_cpus))->capture_default_str();
+    app.add_option("--machine", words.machine, "microvm boots fastest; q35 is a PC with PCI")->check(CLI::IsMember({"microvm", "q35"}))->capture_default_str();
+    app.add_option("--accel", words.accelerator, "auto measures this host and chooses")->check(CLI::IsMember({"auto", "kvm", "tcg"}))->capture_default_str();
+    app.add_option("--log", words.options.log_level, "What the kernel logs, on standard error")->check(CLI::IsMember({"error", "warn", "info", "debug"}));
+    app.add_option("--env", words.options.environment, "NAME=VALUE for the program, which inherits nothing; repeatable")->allow_extra_args(false);
+    app.add_option("--files", words.options.files, "A folder that becomes the program's /")->type_name("FOLDER");
+    app.add_flag("--gdb{1234}", words.gdb_port, "Wait for gdb before the first instruction, on this port")->type_name("[PORT]");
+    app.add_option("--timeout", words.options.timeout, "Stop after this many seconds, with exit status 124")->check(CLI::PositiveNumber);
+    app.add_option("--qemu", words.options.qemu, "The emulator")->capture_default_str();
+    app.add_flag("--icount", words.options.count_instructions, "Count instructions: each takes one nanosecond of the machine's time (TCG)");
+    app.add_flag("--raw", words.options.raw_terminal, "Pass each key of the terminal to the program at once, unechoed");
+    app.add_flag("--dry-run", words.options.dry_run, "Print the QEMU command and do nothing");
+    app.add_flag("--stats", words.options.stats, "Print times and counts after the run, on standard error");
+    app.footer("PROGRAM: an Eremite image, a static Linux executable, a C, C++ or Fortran source, or the name of an example.\nWhat follows it (after -- or not) are its arguments.");
+    app.prefix_command();
+}
+
+RunOptions finish_run(const CLI::App& app, RunWords& words) {
+    RunOptions& options = words.options;
+    std::vector<std::string> rest = app.remaining();
+    if (rest.empty()) throw Failure{exit_status::usage, "run: no PROGRAM given (see `eremite run --help`)"};
+    if (rest[0].starts_with("-") && rest[0] != "--") throw Failure{exit_status::usage, fmt::format("run: unknown option {} (see `eremite run --help`)", rest[0])};
+    if (rest[0] == "--") rest.erase(rest.begin());
+    if (rest.empty()) throw Failure{exit_status::usage, "run: no PROGRAM given (see `eremite run --help`)"};
+    options.program = rest[0];
+    rest.erase(rest.begin());
+    if (!rest.empty() && rest[0] == "--") rest.erase(rest.begin());
+    options.arguments = std::move(rest);
+    const auto memory = parse_size(words.memory);
+    if (!memory || *memory < smallest_memory) {
+        throw Failure{exit_status::usage, fmt::format("run: --memory {}: not a size of 1 MiB or more; write 8M or 1G", words.memory)};
+    }
+    options.memory = *memory;
+    options.machine = words.machine == "q35" ? Machine::Q35 : Machine::Microvm;
+    if (words.accelerator == "kvm") options.accelerator = Accelerator::Kvm;
+    if (words.accelerator == "tcg") options.accelerator = Accelerator::Tcg;
+    if (options.count_instructions && words.accelerator == "kvm") throw Failure{exit_status::usage, "run: --icount needs TCG; leave out --accel kvm"};
+    for (const std::string& variable : options.environment) {
+        const size_t equals = variable.find('=');
+        if (equals == 0 || equals == std::string::npos) throw Failure{exit_status::usage, fmt::format("run: --env {}: write NAME=VALUE", variable)};
+    }
+    if (words.gdb_port < 0 || words.gdb_port > UINT16_MAX) throw Failure{exit_status::usage, fmt::format("run: --gdb {}: not a port", words.gdb_port)};
+    if (words.gdb_port != 0) options.gdb_port = static_cast<uint16_t>(words.gdb_port);
+    return options;
+}
+
+int run(int argc, char** argv) {
+    CLI::App app{"Eremite runs a program in a virtual machine without an operating system."};
+    app.name("eremite");
+    app.require_subcommand(1);
+    app.set_version_flag("--version", EREMITE_VERSION);
+    CLI::App& run_app = *app.add_subcommand("run", "Run a program in a virtual machine");
+    RunWords run_words;
+    define_run(run_app, run_words);
+
+    CLI::App& build_app = *app.add_subcommand("build", "Make an image from C, C++ or Fortran sources");
+    BuildOptions build_options;
+    build_app.add_option("SOURCE", build_options.sources, "The sources")->required();
+    build_app.add_option("-o,--output", build_options.image, "The image")->required();
+    build_app.footer("Options for the compiler and the linker follow --.");
+
+    CLI::App& info_app = *app.add_subcommand("info", "Tell what an executable is and whether it can run");
+    InfoOptions info_options;
+    info_app.add_option("IMAGE", info_options.image, "The executable")->required();
+    info_app.add_flag("--json", info_options.json, "For programs to read");
+
+    CLI::App& doctor_app = *app.add_subcommand("doctor", "Tell what this host can do, and what is missing");
+
+    std::vector<std::string> words = join_gdb_port(argc, argv);
+    // What follows -- belongs to the compiler, whatever it looks like.
+    if (!words.empty() && words[0] == "build") {
+        const auto mark = std::ranges::find(words, "--");
+        if (mark != words.end()) {
+            build_options.flags.assign(mark + 1, words.end());
+            words.erase(mark, words.end());
+        }
+    }
+    std::ranges::reverse(words);
+    try {
+        app.parse(std::move(words));
+    } catch (const CLI::Success& success) {
+        return app.exit(success);
+    } catch (const CLI::ParseError& error) {
+        app.exit(error);
+        return exit_status::usage;
+    }
+    if (run_app.parsed()) return run_command(finish_run(run_app, run_words));
+    if (build_app.parsed()) return build_command(build_options);
+    if (info_app.parsed()) return info_command(info_options);
+    if (doctor_app.parsed()) return doctor_command();
+    return exit_status::usage;
+}
+
+}  // namespace
+
+}  // namespace eremite::cli
+
+int main(int argc, char** argv) {
+    using namespace eremite::cli;
+    try {
+        return run(argc, argv);
+    } catch (const Failure& failure) {
+        fmt::print(stderr, "eremite: {}\n", failure.what());
+        return failure.status();
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "eremite: {}\n", error.what());
+        return exit_status::eremite_failed;
+    }
+}

@@ -1,0 +1,67 @@
+#include "cli/qemu_command.hpp"
+
+#include <fmt/format.h>
+
+#include "abi/host_channel.hpp"
+
+namespace eremite::cli {
+
+namespace {
+
+// In QEMU's option lists a comma is written twice.
+std::string escape_commas(const std::string& text) {
+    std::string escaped;
+    for (const char c : text) {
+        escaped += c;
+        if (c == ',') escaped += c;
+    }
+    return escaped;
+}
+
+std::string memory_option(uint64_t bytes) {
+    constexpr uint64_t mib = uint64_t{1} << 20;
+    return bytes % mib == 0 ? fmt::format("{}M", bytes / mib) : fmt::format("{}K", bytes / 1024);
+}
+
+void add_accelerator(std::vector<std::string>& words, const VirtualMachine& machine) {
+    if (machine.accelerator == Accelerator::Kvm && !machine.count_instructions) {
+        words.insert(words.end(), {"-accel", "kvm", "-cpu", "host,-arch-capabilities"});
+        return;
+    }
+    words.insert(words.end(), {"-accel", machine.count_instructions ? "tcg,thread=single" : "tcg,thread=multi"});
+    if (machine.count_instructions) words.insert(words.end(), {"-icount", "shift=0"});
+    // QEMU's emulation of `rep movsb` goes a byte at a time, so a guest must not be told that it is fast.
+    words.insert(words.end(), {"-cpu", "max,-erms,-fsrm"});
+}
+
+}  // namespace
+
+std::vector<std::string> qemu_command(const VirtualMachine& machine) {
+    const bool microvm = machine.machine == Machine::Microvm;
+    std::vector<std::string> words{machine.qemu, "-M"};
+    if (microvm) {
+        words.insert(words.end(), {"microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial=on,auto-kernel-cmdline=off", "-global",
+                                   "virtio-mmio.force-legacy=false"});
+    } else {
+        words.emplace_back("q35");
+    }
+    words.insert(words.end(), {"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"});
+    add_accelerator(words, machine);
+    words.insert(words.end(), {"-m", memory_option(machine.memory), "-smp", fmt::format("{}", machine.cpus)});
+    words.insert(words.end(), {"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"});
+    const auto add_debugcon = [&words](const std::string& id, const std::string& path, uint16_t port) {
+        words.insert(words.end(), {"-chardev", fmt::format("file,id={},path={},append=on", id, escape_commas(path)), "-device",
+                                   fmt::format("isa-debugcon,iobase={:#x},chardev={}", port, id)});
+    };
+    add_debugcon("log", machine.log_path, abi::log_port);
+    add_debugcon("report", machine.report_path, abi::report_port);
+    words.insert(words.end(), {"-device", fmt::format("isa-debug-exit,iobase={:#x},iosize=4", abi::debug_exit_port)});
+    words.insert(words.end(), {"-device", microvm ? "virtio-rng-device" : "virtio-rng-pci"});
+    if (machine.gdb_port) words.insert(words.end(), {"-gdb", fmt::format("tcp:127.0.0.1:{}", *machine.gdb_port), "-S"});
+    words.insert(words.end(), {"-kernel", machine.kernel});
+    if (machine.initrd) words.insert(words.end(), {"-initrd", *machine.initrd});
+    words.insert(words.end(), {"-append", machine.kernel_command_line});
+    return words;
+}
+
+}  // namespace eremite::cli

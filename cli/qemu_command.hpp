@@ -1,0 +1,31 @@
+#pragma once
+// The QEMU command line for an image. It sets up just the devices of abi/host_channel.hpp and a random number generator.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/accelerator.hpp"
+
+namespace eremite::cli {
+
+struct VirtualMachine {
+    std::string qemu = "qemu-system-x86_64";
+    Machine machine = Machine::Microvm;
+    Accelerator accelerator = Accelerator::Tcg;
+    uint64_t memory = uint64_t{128} << 20;  // bytes
+    unsigned cpus = 1;
+    bool count_instructions = false;  // virtual time is the count of guest instructions, one a nanosecond
+    std::string kernel;
+    std::optional<std::string> initrd;
+    std::string kernel_command_line;
+    std::optional<uint16_t> gdb_port;  // wait there for a debugger before the first instruction
+    // Files that QEMU opens for the image's log and report.
+    std::string log_path = "/dev/stderr";
+    std::string report_path = "/dev/null";
+};
+
+// The words of the command; the program's input and output are QEMU's own standard input and output.
+std::vector<std::string> qemu_command(const VirtualMachine& machine);
+
+}  // namespace eremite::cli

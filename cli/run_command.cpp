@@ -1,0 +1,202 @@
+#include "cli/run_command.hpp"
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <system_error>
+
+#include "cli/backtrace.hpp"
+#include "cli/command_line.hpp"
+#include "cli/compile.hpp"
+#include "cli/cpio_writer.hpp"
+#include "cli/elf_image.hpp"
+#include "cli/failure.hpp"
+#include "cli/file.hpp"
+#include "cli/host_facts.hpp"
+#include "cli/installation.hpp"
+#include "cli/session.hpp"
+#include "cli/size.hpp"
+#include "cli/stats_table.hpp"
+
+namespace eremite::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// A file in the cache folder that goes with the object, unless it is kept.
+class TemporaryFile {
+public:
+    explicit TemporaryFile(std::string_view contents) : path_{(cache_folder() / fmt::format("files-{}.cpio", ::getpid())).string()} {
+        if (!replace_text(path_, contents)) throw Failure{exit_status::eremite_failed, fmt::format("cannot write {}", path_)};
+    }
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+    ~TemporaryFile() {
+        std::error_code error;
+        if (!kept_) fs::remove(path_, error);
+    }
+    void keep() { kept_ = true; }
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+    bool kept_ = false;
+};
+
+// What is booted for a program.
+struct Boot {
+    std::string program;  // the executable that runs, for backtraces
+    std::string kernel;
+    std::optional<std::string> initrd;
+    std::string init_path;  // of the program inside the initrd, when that is an archive
+    std::string argument0;
+    std::unique_ptr<TemporaryFile> archive;
+};
+
+void check_memory(uint64_t memory, uint64_t needed, const std::string& program) {
+    if (needed <= memory) return;
+    constexpr uint64_t mib = uint64_t{1} << 20;
+    const uint64_t whole_mib = needed / mib + (needed % mib != 0);
+    throw Failure{exit_status::eremite_failed,
+                  fmt::format("{} needs at least {} MiB of memory to be loaded, and --memory gives {}: use --memory {}M or more", program, whole_mib,
+                              format_size(memory), whole_mib)};
+}
+
+Boot plan_boot(const RunOptions& options) {
+    Boot boot;
+    fs::path program = find_program(options.program);
+    boot.argument0 = options.program;
+    std::error_code error;
+    if (is_source(program) && fs::is_regular_file(program, error)) {
+        boot.argument0 = fs::path{options.program}.replace_extension().string();
+        program = cached_image(program);
+    }
+    boot.program = program.string();
+    const MappedFile file{program};
+    const ElfImage image = ElfImage::parse(file.bytes(), program.string());
+    if (image.flavour() == ElfFlavour::Dynamic) {
+        throw Failure{exit_status::not_runnable,
+                      fmt::format("{}: a dynamic executable: link it with -static, or build it with eremite-c++ (eremite build)", program.string())};
+    }
+    uint64_t needed = 0;
+    const bool linked = image.flavour() == ElfFlavour::LinkedImage;
+    if (linked) {
+        boot.kernel = boot.program;
+        needed = image.physical_end();
+    } else {
+        boot.kernel = find_kernel().string();
+        const MappedFile kernel_file{boot.kernel};
+        needed = ElfImage::parse(kernel_file.bytes(), boot.kernel).physical_end() + file.bytes().size() + image.load_size();
+        boot.initrd = boot.program;
+    }
+    if (options.files) {
+        CpioWriter archive;
+        archive.add_folder(*options.files);
+        if (!linked) {
+            const std::string inside = fmt::format(".eremite/{}", program.filename().string());
+            archive.add_executable(program, inside);
+            boot.init_path = "/" + inside;
+        }
+        const std::string bytes = archive.finish();
+        needed += bytes.size();
+        boot.archive = std::make_unique<TemporaryFile>(bytes);
+        boot.initrd = boot.archive->path();
+    }
+    check_memory(options.memory, needed, options.program);
+    return boot;
+}
+
+std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot& boot, uint64_t tsc_khz, bool terminal, bool framed_input) {
+    std::vector<std::string> words{"arg0=" + boot.argument0};
+    if (!options.log_level.empty()) words.push_back("log=" + options.log_level);
+    if (tsc_khz != 0) words.push_back(fmt::format("tsc_mhz={}.{:03}", tsc_khz / 1000, tsc_khz % 1000));
+    words.emplace_back(terminal ? "tty=1" : "tty=0");
+    if (framed_input) words.emplace_back("stdin=framed");
+    if (options.stats) words.emplace_back("stats=1");
+    if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);
+    for (const std::string& variable : options.environment) words.push_back("env." + variable);
+    return words;
+}
+
+std::string hint_for(std::string_view messages) {
+    const auto says = [messages](std::string_view text) { return messages.find(text) != std::string_view::npos; };
+    if (says("Could not access KVM") || says("failed to initialize kvm")) return "KVM is not usable here; run with --accel tcg, or see `eremite doctor`";
+    if (says("Address already in use")) return "another program listens on the debugger's port; choose one with --gdb PORT";
+    if (says("cannot set up guest memory") || says("Cannot allocate memory")) return "this host has not that much memory; use a smaller --memory";
+    if (says("Invalid SMP CPUs") || says("maxcpus")) return "this machine cannot have so many CPUs; use a smaller --cpus";
+    return "see `eremite doctor` for what this host can do, and --dry-run for the command";
+}
+
+// The exit status that a finished session amounts to, with a message where it is not the program's.
+int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end) {
+    for (const std::string& line : end.report.malformed) fmt::print(stderr, "eremite: the image reported something not understood: {}\n", line);
+    if (end.report.fault) fmt::print(stderr, "{}", describe_fault(boot.program, end.report));
+    if (options.stats) fmt::print(stderr, "{}", format_stats(end));
+    if (end.report.exit_status) return *end.report.exit_status;
+    if (end.report.fault) return exit_status::signal_base + end.report.fault->signal;
+    if (end.ended_by_signal) return exit_status::signal_base + *end.ended_by_signal;
+    if (end.timed_out) {
+        fmt::print(stderr, "eremite: stopped after {} s (--timeout)\n", *options.timeout);
+        return exit_status::timed_out;
+    }
+    const bool failed_to_start = !end.output_seen && !end.qemu_messages.empty();
+    if (failed_to_start) {
+        throw Failure{exit_status::eremite_failed, fmt::format("QEMU did not start:\n{}{}", end.qemu_messages, hint_for(end.qemu_messages))};
+    }
+    if (WIFSIGNALED(end.wait_status)) {
+        throw Failure{exit_status::eremite_failed, fmt::format("QEMU died by signal {}\n{}", WTERMSIG(end.wait_status), end.qemu_messages)};
+    }
+    const int status = WEXITSTATUS(end.wait_status);
+    // The debug-exit device: QEMU's status is the guest's, doubled, plus one.
+    if (status % 2 == 1) return status / 2;
+    throw Failure{exit_status::eremite_failed,
+                  fmt::format("the machine ended without an exit status: it reset itself (a triple fault in the kernel) or was switched off\n{}", end.qemu_messages)};
+}
+
+}  // namespace
+
+int run_command(const RunOptions& options) {
+    Boot boot = plan_boot(options);
+    const fs::path qemu = find_qemu(options.qemu);
+    // Instructions are only counted under TCG.
+    const HostFacts facts = host_facts(qemu);
+    AcceleratorChoice choice = choose_accelerator(options.machine, facts.kvm);
+    if (options.accelerator) choice = {*options.accelerator, "the user's choice"};
+    if (options.count_instructions) choice = {Accelerator::Tcg, "instructions are counted"};
+    const bool input_terminal = ::isatty(STDIN_FILENO) != 0;
+    const bool terminal = input_terminal && ::isatty(STDOUT_FILENO) != 0;
+    const bool raw = options.raw_terminal && terminal;
+    constexpr uint64_t counted_tsc_khz = 1'000'000;
+    VirtualMachine machine;
+    machine.qemu = qemu.string();
+    machine.machine = options.machine;
+    machine.accelerator = choice.accelerator;
+    machine.memory = options.memory;
+    machine.cpus = options.cpus;
+    machine.count_instructions = options.count_instructions;
+    machine.kernel = boot.kernel;
+    machine.initrd = boot.initrd;
+    machine.kernel_command_line =
+        kernel_command_line(kernel_arguments(options, boot, options.count_instructions ? counted_tsc_khz : facts.tsc_khz, terminal, !raw), options.arguments);
+    machine.gdb_port = options.gdb_port;
+    if (options.dry_run) {
+        if (boot.archive) boot.archive->keep();
+        fmt::print("{}\n", shell_command(qemu_command(machine)));
+        return 0;
+    }
+    if (options.log_level == "debug") fmt::print(stderr, "eremite: accelerator {}: {}\n", name_of(choice.accelerator), choice.reason);
+    if (options.gdb_port) {
+        fmt::print(stderr, "eremite: the machine waits for a debugger; in another terminal: {}\n",
+                   shell_command({"gdb", boot.program, "-ex", fmt::format("target remote localhost:{}", *options.gdb_port)}));
+    }
+    SessionOptions session{.raw_terminal = raw, .framed_input = !raw, .timeout = {}, .detached = false};
+    if (options.timeout) session.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{*options.timeout});
+    return conclude(options, boot, run_session(std::move(machine), session));
+}
+
+}  // namespace eremite::cli

@@ -1,0 +1,34 @@
+#pragma once
+// `eremite run`: a program in a virtual machine, as if it ran here.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/accelerator.hpp"
+
+namespace eremite::cli {
+
+struct RunOptions {
+    std::string program;                   // as the user typed it
+    std::vector<std::string> arguments;
+    uint64_t memory = uint64_t{128} << 20;  // bytes
+    unsigned cpus = 1;
+    Machine machine = Machine::Microvm;
+    std::optional<Accelerator> accelerator;  // none: what suits this host
+    std::string log_level;                   // empty: the image's own
+    std::vector<std::string> environment;    // NAME=VALUE
+    std::optional<std::string> files;        // a folder that becomes the program's /
+    std::optional<uint16_t> gdb_port;
+    std::optional<double> timeout;           // seconds
+    std::string qemu = "qemu-system-x86_64";
+    bool count_instructions = false;
+    bool raw_terminal = false;
+    bool dry_run = false;
+    bool stats = false;
+};
+
+// The program's exit status, or one of exit_status. Throws Failure.
+int run_command(const RunOptions& options);
+
+}  // namespace eremite::cli
