@@ -61,7 +61,10 @@ void measure(const Options& options, const char* name, Operation operation, doub
     constexpr uint64_t most_operations = 20000;
     unsigned batches = options.quick ? 5 : 15;
 
-    for (int i = 0; i < 3; ++i) operation();
+    // An emulator translates code when it first runs, and the kernel's caches fill.
+    constexpr int most_warm_ups = 1000;
+    uint64_t start = ticks();
+    for (int i = 0; i < 3 || (i < most_warm_ups && static_cast<double>(ticks() - start) < 10 * batch_ticks); ++i) operation();
     double estimate = std::max(ticks_per_call(2, operation), 1.0);
     uint64_t operations = std::clamp<uint64_t>(static_cast<uint64_t>(batch_ticks / estimate), 1, most_operations);
 

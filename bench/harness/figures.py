@@ -97,6 +97,16 @@ _CALLS: list[tuple[str, str, Target | None, Target | None]] = [
 CALL_INSTRUCTIONS = [Figure(key, title, INSTRUCTIONS, "Instructions", target) for key, title, target, _ in _CALLS]
 CALL_TIMES = [Figure(key, title, NANOSECONDS, "Time", target) for key, title, _, target in _CALLS]
 
+# Keys of bench/threads.cpp.
+_THREADS = [
+    ("pthread", "pthread create + join"),
+    ("futex", "futex round trip"),
+    ("pipe", "pipe round trip"),
+    ("eventfd", "eventfd round trip"),
+]
+THREAD_INSTRUCTIONS = [Figure(key, title, INSTRUCTIONS, "Instructions") for key, title in _THREADS]
+THREAD_TIMES = [Figure(key, title, NANOSECONDS, "Time") for key, title in _THREADS]
+
 # Keys of bench/compute.cpp. The promise is one for hardware virtualization: an emulator computes slower than the host.
 _KERNELS = [
     ("matrix_multiplication", "matrix multiplication, 256 x 256"),
@@ -115,4 +125,5 @@ def all_figures(accel: str) -> list[Figure]:
     """Every figure in the order of the tables."""
     boot_times = [BOOT_GUEST_TIME, BOOT_TIME, EXIT_TIME]
     sizes = [SMALLEST_MEMORY, ADDED_SIZE]
-    return [BOOT_INSTRUCTIONS, *CALL_INSTRUCTIONS, *boot_times, *CALL_TIMES, *sizes, *compute_figures(accel)]
+    instructions = [BOOT_INSTRUCTIONS, *CALL_INSTRUCTIONS, *THREAD_INSTRUCTIONS]
+    return [*instructions, *boot_times, *CALL_TIMES, *THREAD_TIMES, *sizes, *compute_figures(accel)]
