@@ -15,13 +15,16 @@ namespace {
 // 0 until the frequency is known: then the clock stands still at 0.
 constinit uint64_t frequency_khz = 0;
 constinit uint64_t start_tsc = 0;
-constinit uint64_t multiplier = 0;  // nanoseconds per tick, 32 fractional bits
+constinit uint64_t multiplier = 0;  // nanoseconds per tick, 32 fractional bits, like the next two
+constinit uint64_t ticks_per_ns = 0;
 constinit int64_t wall_clock_offset = 0;
 constinit abi::TimerMode timer_mode{};
-constinit uint64_t timer_khz = 1'000'000;  // of the local timer in one-shot mode
+constinit uint64_t timer_ticks_per_ns = uint64_t{1} << 32;  // of the local timer in one-shot mode
 constinit volatile uint64_t timer_interrupts = 0;
 
-uint64_t ticks_to_ns(uint64_t ticks) { return static_cast<uint64_t>(static_cast<unsigned __int128>(ticks) * multiplier >> 32); }
+uint64_t scale(uint64_t value, uint64_t factor) { return static_cast<uint64_t>(static_cast<unsigned __int128>(value) * factor >> 32); }
+uint64_t ticks_to_ns(uint64_t ticks) { return scale(ticks, multiplier); }
+constexpr uint64_t per_ns(uint64_t khz) { return (khz << 32) / 1'000'000; }
 
 // TSC ticks until the one-shot timer has counted down `count`.
 uint64_t time_countdown(uint64_t count) {
@@ -68,7 +71,7 @@ uint64_t find_frequency(uint64_t given_khz) {
 void start_clock(const abi::BootInfo& info, uint64_t tsc_khz) {
     timer_mode = info.timer_mode;
     start_tsc = info.entry_tsc;
-    if (const uint64_t khz = arch::announced_timer_khz()) timer_khz = khz;
+    if (const uint64_t khz = arch::announced_timer_khz()) timer_ticks_per_ns = per_ns(khz);
     uint64_t khz = find_frequency(tsc_khz);
     if (khz == 0) {
         khz = 1'000'000;
@@ -76,11 +79,12 @@ void start_clock(const abi::BootInfo& info, uint64_t tsc_khz) {
     }
     frequency_khz = khz;
     multiplier = (uint64_t{1'000'000} << 32) / khz;
+    ticks_per_ns = per_ns(khz);
     // Without an announcement, the one-shot timer's own frequency is measured against the counter.
     if (timer_mode == abi::TimerMode::LapicOneShot && arch::announced_timer_khz() == 0) {
         constexpr uint64_t count = 10'000'000;
         const uint64_t ns = ticks_to_ns(time_countdown(count));
-        if (ns != 0) timer_khz = count * 1'000'000 / ns;
+        if (ns != 0) timer_ticks_per_ns = (count << 32) / ns;
     }
 }
 
@@ -103,9 +107,9 @@ void arm_timer_at(Instant when) {
     const int64_t now = monotonic_now().ns;
     const uint64_t delta = when.ns > now ? static_cast<uint64_t>(when.ns - now) : 1;
     if (timer_mode == abi::TimerMode::TscDeadline) {
-        arch::arm_timer(arch::cycle_counter() + static_cast<uint64_t>(static_cast<unsigned __int128>(delta) * frequency_khz / 1'000'000));
+        arch::arm_timer(arch::cycle_counter() + scale(delta, ticks_per_ns));
     } else {
-        const uint64_t ticks = static_cast<uint64_t>(static_cast<unsigned __int128>(delta) * timer_khz / 1'000'000);
+        const uint64_t ticks = scale(delta, timer_ticks_per_ns);
         // A longer wait comes in pieces: the count has 32 bits.
         arch::arm_timer(ticks == 0 ? 1 : ticks > 0xffffffff ? 0xffffffff : ticks);
     }

@@ -8,8 +8,11 @@ namespace eremite::random {
 // Mixes `bytes` into the generator. `trusted`: they hold at least 256 bits of entropy.
 void add_seed(std::span<const uint8_t> bytes, bool trusted);
 
-// Asks every source there is (the CPU's RDSEED/RDRAND, a virtio entropy device). If none answers, says so at level error:
-// program and operator must know that keys made here are weak.
-void seed_from_hardware();
+// Asks the CPU (RDSEED, RDRAND). Works before there is memory.
+void seed_from_cpu();
+
+// If the CPU had nothing, asks a virtio entropy device. If that has nothing either, says so at level error: program and
+// operator must know that keys made here are weak.
+void seed_from_devices();
 
 }  // namespace eremite::random

@@ -4,10 +4,10 @@
 #include <linux/futex.h>
 #include <linux/prctl.h>
 #include <linux/random.h>
-#include <linux/resource.h>
-#include <linux/sysinfo.h>
-#include <linux/times.h>
-#include <linux/utsname.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <sys/times.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <cstring>
@@ -89,7 +89,7 @@ Result<long> sys_set_identity(uint32_t id) {
 }
 
 Result<long> sys_uname(VirtualAddress buffer) {
-    new_utsname name{};
+    struct utsname name{};
     set_field(name.sysname, system_name);
     set_field(name.nodename, host_name);
     set_field(name.release, system_release);

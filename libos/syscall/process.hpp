@@ -7,11 +7,6 @@
 #include "base/result.hpp"
 #include "libos/mm/user_memory.hpp"
 
-struct rlimit64;
-struct new_utsname;
-struct sysinfo;
-struct rusage;
-
 namespace eremite::syscall {
 
 inline constexpr long process_id = 1;

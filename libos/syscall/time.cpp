@@ -1,6 +1,6 @@
 #include "libos/syscall/time.hpp"
 
-#include <linux/time.h>
+#include <time.h>
 
 #include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"

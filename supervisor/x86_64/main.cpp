@@ -11,7 +11,6 @@ using namespace eremite;
 extern "C" {
 // Provided by the library OS.
 extern abi::CpuBlock eremite_boot_cpu;
-extern char eremite_boot_stack_top[];
 [[noreturn]] void eremite_libos_start(const abi::BootInfo* info);
 extern char eremite_syscall_entry_direct[];
 
@@ -161,7 +160,7 @@ uint64_t supervisor_call(uint64_t operation, uint64_t a, uint64_t b, uint64_t c)
     constexpr unsigned tss_entry = SELECTOR_TSS / 8;
     start_cpu(boot_cpu_area, supervisor_gdt + tss_entry, eremite_boot_info);
     timer_mode = eremite_boot_info.timer_mode;
-    enter_ring3(reinterpret_cast<uint64_t>(eremite_libos_start), reinterpret_cast<uint64_t>(eremite_boot_stack_top),
+    enter_ring3(reinterpret_cast<uint64_t>(eremite_libos_start), eremite_boot_cpu.kernel_stack_top,
                 reinterpret_cast<uint64_t>(&eremite_boot_info));
 }
 

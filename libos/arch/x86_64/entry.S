@@ -105,11 +105,16 @@ dispatch:
     jmp 1b
 3:  movb $0, %gs:CPU_INTERRUPTS_ENABLED
     push %rax
-    push %rax
+    push %rax                   // twice: keeps the stack aligned
     call eremite_handle_interrupts
     pop %rax
     pop %rax
     jmp 1b
+
+    .globl eremite_missing_syscall
+eremite_missing_syscall:        // a number without a handler: rax still holds it
+    mov %rax, %rdi
+    jmp eremite_unknown_syscall
 
 // ---- upcalls -------------------------------------------------------------------------------------------------------------
 // The supervisor left the trap in the CPU block, cleared the virtual interrupt flag and changed nothing but rip. Copies

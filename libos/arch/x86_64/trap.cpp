@@ -1,7 +1,7 @@
 // Upcalls: page faults go to the address space, interrupts to their handlers, the rest is the program's death.
 #include "libos/arch/trap.hpp"
 
-#include <asm/signal.h>
+#include <signal.h>
 
 #include "base/panic.hpp"
 #include "libos/arch/supervisor.hpp"

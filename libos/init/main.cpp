@@ -1,0 +1,180 @@
+// The library OS's start: a graph of named steps, then the program.
+#include <array>
+#include <cstring>
+
+#include "abi/boot_info.hpp"
+#include "libos/arch/cpu.hpp"
+#include "libos/arch/supervisor.hpp"
+#include "libos/arch/syscall.hpp"
+#include "libos/drivers/console_setup.hpp"
+#include "libos/init/boot_memory.hpp"
+#include "libos/init/files.hpp"
+#include "libos/init/initial_stack.hpp"
+#include "libos/init/kernel_arguments.hpp"
+#include "libos/init/layout.hpp"
+#include "libos/init/power.hpp"
+#include "libos/init/program.hpp"
+#include "libos/init/statistics.hpp"
+#include "libos/log/log.hpp"
+#include "libos/mm/page_allocator.hpp"
+#include "libos/platform/clock.hpp"
+#include "libos/platform/clock_setup.hpp"
+#include "libos/random/random.hpp"
+#include "libos/random/seed.hpp"
+#include "libos/sched/process.hpp"
+
+namespace eremite::init {
+
+namespace {
+
+constinit platform::MachineDescription machine{};
+alignas(sched::Process) constinit unsigned char process_storage[sizeof(sched::Process)]{};
+constinit sched::Process* process = nullptr;
+
+// What the steps hand to each other.
+struct Boot {
+    const abi::BootInfo& info;
+    KernelArguments arguments{};
+    mm::AddressSpace* address_space = nullptr;
+    Program program{};
+    VirtualAddress stack_pointer{};
+};
+
+Result<void> start_console(Boot&) {
+    drivers::start_serial();
+    return {};
+}
+
+Result<void> read_machine(Boot& boot) {
+    // SAFETY: the boot page tables map this much of physical memory one to one.
+    return platform::parse_start_info(PhysicalAddress{boot.info.start_info}, reinterpret_cast<const uint8_t*>(direct_map_base),
+                                      abi::boot_mapped_memory, machine);
+}
+
+Result<void> seed_from_cpu(Boot&) {
+    random::seed_from_cpu();
+    return {};
+}
+
+Result<void> seed_from_devices(Boot&) {
+    random::seed_from_devices();
+    return {};
+}
+
+Result<void> start_memory_step(Boot& boot) {
+    uint64_t seed;
+    random::fill({reinterpret_cast<uint8_t*>(&seed), sizeof seed});
+    boot.address_space = TRY(start_memory(machine, seed));
+    process = new (process_storage) sched::Process{*boot.address_space};
+    return {};
+}
+
+Result<void> read_arguments(Boot& boot) {
+    std::string_view offender;
+    const auto parsed = parse_kernel_arguments({machine.command_line, machine.command_line_length}, boot.arguments, offender);
+    if (!parsed.ok()) {
+        log::error("malformed kernel argument: {}", offender);
+        return parsed.error();
+    }
+    log::set_level(boot.arguments.log_level);
+    for (std::string_view word : boot.arguments.unknown) log::warn("unknown kernel argument: {}", word);
+    drivers::start_console(boot.arguments.terminal, boot.arguments.framed_input);
+    boot_statistics().entry_tsc = boot.info.entry_tsc;
+    boot_statistics().wanted = boot.arguments.statistics;
+    return {};
+}
+
+Result<void> start_clocks(Boot& boot) {
+    platform::start_clock(boot.info, boot.arguments.tsc_khz);
+    platform::start_wall_clock();
+    return {};
+}
+
+Result<void> mount_files(Boot& boot) { return start_files(*process, {machine.modules, machine.module_count}, boot.arguments); }
+
+Result<void> load_program_step(Boot& boot) {
+    boot.program = has_linked_program() ? linked_program() : TRY(load_program(*process, {machine.modules, machine.module_count}, boot.arguments));
+    boot_statistics().program_bias = boot.program.bias;
+    return {};
+}
+
+Result<void> make_stack(Boot& boot) {
+    boot.stack_pointer = TRY(make_initial_stack(*boot.address_space, boot.program, boot.arguments));
+    return {};
+}
+
+Result<void> install_system_calls(Boot&) {
+    const bool in_ring3 = arch::install_syscall_entry() == abi::SyscallMode::LandsInRing3;
+    log::info("system calls land in ring {}", in_ring3 ? 3 : 0);
+    return {};
+}
+
+struct Step {
+    std::string_view name;
+    Result<void> (*run)(Boot&);
+    std::array<const char*, 3> needs;
+};
+
+// Each step stands behind those that it needs: checked below at compile time.
+constexpr Step steps[] = {
+    {"console", start_console, {}},
+    {"machine description", read_machine, {}},
+    // While the probe's stub in the supervisor's text is still reachable from ring 3.
+    {"system calls", install_system_calls, {"console"}},
+    {"first random numbers", seed_from_cpu, {"console"}},
+    {"memory", start_memory_step, {"machine description", "first random numbers"}},
+    {"random numbers", seed_from_devices, {"memory"}},
+    {"kernel arguments", read_arguments, {"memory"}},
+    {"clocks", start_clocks, {"kernel arguments"}},
+    {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
+    {"program", load_program_step, {"memory", "files"}},
+    {"initial stack", make_stack, {"program", "random numbers", "kernel arguments"}},
+};
+
+consteval bool steps_are_ordered() {
+    for (size_t i = 0; i < std::size(steps); ++i) {
+        for (const char* need : steps[i].needs) {
+            bool found = need == nullptr;
+            for (size_t j = 0; j < i; ++j) found = found || steps[j].name == need;
+            if (!found) return false;
+        }
+    }
+    return true;
+}
+static_assert(steps_are_ordered());
+
+// What a failed start means to whoever reads it.
+void explain_failure(const Step& step, Error error) {
+    const uint64_t mib = machine.total_memory() >> 20;
+    if (error == Error{ENOMEM})
+        log::error("too little memory to start: the machine has {} MiB, of which the image takes {} KiB; give it more", mib,
+                   image_extent().size() >> 10);
+    else log::error("start failed: {} (error {})", step.name, error.code);
+}
+
+}  // namespace
+
+}  // namespace eremite::init
+
+namespace eremite::sched {
+
+Process& current_process() { return *init::process; }
+
+}  // namespace eremite::sched
+
+extern "C" [[noreturn]] void libos_main(const eremite::abi::BootInfo* info) {
+    using namespace eremite;
+    using namespace eremite::init;
+    static constexpr int could_not_start = 125;
+    Boot boot{*info};
+    for (const Step& step : steps) {
+        const Result<void> done = step.run(boot);
+        if (!done.ok()) {
+            explain_failure(step, done.error());
+            end(could_not_start);
+        }
+        log::debug("started: {}", step.name);
+    }
+    boot_statistics().program_tsc = arch::cycle_counter();
+    arch::start_program(boot.program.entry, boot.stack_pointer);
+}

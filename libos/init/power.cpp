@@ -1,0 +1,89 @@
+#include "libos/init/power.hpp"
+
+#include <signal.h>
+
+#include "libos/arch/cpu.hpp"
+#include "libos/arch/supervisor.hpp"
+#include "libos/arch/syscall.hpp"
+#include "libos/arch/trap.hpp"
+#include "libos/drivers/host_channel.hpp"
+#include "libos/init/statistics.hpp"
+#include "libos/log/log.hpp"
+#include "libos/mm/page_allocator.hpp"
+#include "libos/mm/user_memory.hpp"
+#include "libos/platform/clock.hpp"
+#include "libos/sched/process.hpp"
+
+namespace eremite::init {
+
+namespace {
+
+constinit BootStatistics statistics{};
+
+void report_statistics() {
+    using drivers::report;
+    report("stat tsc_khz {}", platform::tsc_khz());
+    report("stat boot.entry_tsc {}", statistics.entry_tsc);
+    report("stat boot.main_tsc {}", statistics.program_tsc);
+    report("stat boot.exit_tsc {}", arch::cycle_counter());
+    report("stat memory.total {}", mm::page_allocator().total_pages() * page_size);
+    report("stat memory.free {}", mm::page_allocator().free_pages() * page_size);
+    if (statistics.program_tsc == 0) return;
+    const auto memory = sched::current_process().address_space().statistics();
+    report("stat memory.used_peak {}", memory.peak_pages * page_size);
+    report("stat memory.faults {}", memory.faults);
+    const auto calls = arch::syscall_counts();
+    report("stat syscalls.total {}", calls.total);
+    report("stat syscalls.trapped {}", calls.trapped);
+    report("stat syscalls.patched_sites {}", calls.patched_sites);
+    report("stat syscalls.unpatchable_sites {}", calls.unpatchable_sites);
+}
+
+const char* signal_name(int signal) {
+    switch (signal) {
+    case SIGSEGV: return "SIGSEGV";
+    case SIGBUS: return "SIGBUS";
+    case SIGFPE: return "SIGFPE";
+    case SIGILL: return "SIGILL";
+    case SIGTRAP: return "SIGTRAP";
+    case SIGKILL: return "SIGKILL";
+    default: return "signal";
+    }
+}
+
+// The host unwinds the program's stack, so it gets a piece of it.
+void report_program_stack(VirtualAddress stack_pointer) {
+    constexpr size_t longest = 16384;
+    uint8_t bytes[256];
+    VirtualAddress at{align_down(stack_pointer.value, 8)};
+    for (size_t done = 0; done < longest; done += sizeof bytes, at = at + sizeof bytes) {
+        if (!mm::copy_from_user(bytes, at, sizeof bytes).ok()) return;
+        drivers::report_stack(at.value, bytes);
+    }
+}
+
+}  // namespace
+
+BootStatistics& boot_statistics() { return statistics; }
+
+void end(int status) {
+    if (statistics.wanted) report_statistics();
+    drivers::report("exit {}", status);
+    arch::power_off(status);
+}
+
+}  // namespace eremite::init
+
+namespace eremite::arch {
+
+void program_died(const ProgramFault& fault) {
+    drivers::report("bias {:x}", init::boot_statistics().program_bias);
+    drivers::report("fault {} {:x}", fault.signal, fault.address.value);
+    for (const NamedRegister& r : fault.registers) drivers::report("register {} {:x}", r.name, r.value);
+    init::report_program_stack(fault.stack_pointer);
+    log::error("the program died: {} ({}) at address {}, instruction {}", init::signal_name(fault.signal), fault.reason, fault.address,
+               fault.instruction);
+    init::end(128 + fault.signal);
+}
+
+}  // namespace eremite::arch

@@ -1,0 +1,135 @@
+#include "libos/syscall/signal.hpp"
+
+#include <signal.h>
+
+#include <utility>
+
+#include "libos/init/power.hpp"
+#include "libos/log/log.hpp"
+#include "libos/mm/user_memory.hpp"
+#include "libos/syscall/process.hpp"
+
+namespace eremite::syscall {
+
+namespace {
+
+constexpr int signal_count = 64;
+constexpr size_t set_bytes = 8;
+
+// The kernel's struct sigaction.
+struct Action {
+    uint64_t handler, flags, restorer, mask;
+};
+constinit Action actions[signal_count + 1]{};
+constinit uint64_t blocked = 0;
+constinit uint64_t pending = 0;
+constinit stack_t alternate_stack{nullptr, SS_DISABLE, 0};
+
+constexpr uint64_t bit(int signal) { return uint64_t{1} << (signal - 1); }
+const auto default_action = reinterpret_cast<uint64_t>(SIG_DFL);
+const auto ignore_action = reinterpret_cast<uint64_t>(SIG_IGN);
+
+bool valid(int signal) { return signal >= 1 && signal <= signal_count; }
+
+bool ignored_by_default(int signal) {
+    return signal == SIGCHLD || signal == SIGURG || signal == SIGWINCH || signal == SIGCONT || signal == SIGSTOP || signal == SIGTSTP ||
+           signal == SIGTTIN || signal == SIGTTOU;
+}
+
+// Acts on a signal that is not blocked.
+void deliver(int signal) {
+    const uint64_t handler = actions[signal].handler;
+    if (signal != SIGKILL && (handler == ignore_action || (handler == default_action && ignored_by_default(signal)))) return;
+    if (signal != SIGKILL && handler != default_action) {
+        log::error("signal {} was sent to a handler of the program, and handlers are not called: the default action is taken", signal);
+    }
+    log::info("the program is ended by signal {}", signal);
+    init::end(128 + signal);
+}
+
+void deliver_pending() {
+    for (int signal = 1; signal <= signal_count; ++signal) {
+        if (!(pending & bit(signal)) || (blocked & bit(signal))) continue;
+        pending &= ~bit(signal);
+        deliver(signal);
+    }
+}
+
+Result<long> send(int signal) {
+    if (signal == 0) return 0L;
+    pending |= bit(signal);
+    deliver_pending();
+    return 0L;
+}
+
+}  // namespace
+
+Result<long> sys_rt_sigaction(int signal, VirtualAddress action, VirtualAddress old_action, size_t set_size) {
+    if (set_size != set_bytes || !valid(signal)) return Error{EINVAL};
+    if (action.value != 0 && (signal == SIGKILL || signal == SIGSTOP)) return Error{EINVAL};
+    const Action before = actions[signal];
+    if (action.value != 0) {
+        TRY(mm::copy_from_user(&actions[signal], action, sizeof(Action)));
+        static constinit bool said = false;
+        const uint64_t handler = actions[signal].handler;
+        if (handler != default_action && handler != ignore_action && !std::exchange(said, true))
+            log::info("the program installed a handler for signal {}; handlers are not called", signal);
+    }
+    if (old_action.value != 0) TRY(mm::copy_to_user(old_action, &before, sizeof before));
+    return 0L;
+}
+
+Result<long> sys_rt_sigprocmask(int how, VirtualAddress set, VirtualAddress old_set, size_t set_size) {
+    if (set_size != set_bytes) return Error{EINVAL};
+    const uint64_t before = blocked;
+    if (set.value != 0) {
+        const uint64_t change = TRY(mm::UserPtr<uint64_t>{set}.load());
+        if (how == SIG_BLOCK) blocked |= change;
+        else if (how == SIG_UNBLOCK) blocked &= ~change;
+        else if (how == SIG_SETMASK) blocked = change;
+        else return Error{EINVAL};
+        blocked &= ~(bit(SIGKILL) | bit(SIGSTOP));
+    }
+    if (old_set.value != 0) TRY(mm::UserPtr<uint64_t>{old_set}.store(before));
+    deliver_pending();
+    return 0L;
+}
+
+Result<long> sys_rt_sigpending(VirtualAddress set, size_t set_size) {
+    if (set_size > set_bytes) return Error{EINVAL};
+    TRY(mm::copy_to_user(set, &pending, set_size));
+    return 0L;
+}
+
+Result<long> sys_sigaltstack(VirtualAddress stack, VirtualAddress old_stack) {
+    constexpr size_t smallest = 2048;
+    const stack_t before = alternate_stack;
+    if (stack.value != 0) {
+        const stack_t wanted = TRY(mm::UserPtr<stack_t>{stack}.load());
+        if (wanted.ss_flags != 0 && wanted.ss_flags != SS_DISABLE && wanted.ss_flags != SS_ONSTACK) return Error{EINVAL};
+        if (wanted.ss_flags != SS_DISABLE && wanted.ss_size < smallest) return Error{ENOMEM};
+        alternate_stack = wanted.ss_flags == SS_DISABLE ? stack_t{nullptr, SS_DISABLE, 0} : wanted;
+    }
+    if (old_stack.value != 0) TRY(mm::UserPtr<stack_t>{old_stack}.store(before));
+    return 0L;
+}
+
+Result<long> sys_kill(int pid, int signal) {
+    if (signal < 0 || signal > signal_count) return Error{EINVAL};
+    if (pid != process_id && pid != 0 && pid != -1 && pid != -process_id) return Error{ESRCH};
+    return send(signal);
+}
+
+Result<long> sys_tkill(int tid, int signal) {
+    if (tid <= 0 || signal < 0 || signal > signal_count) return Error{EINVAL};
+    if (tid != process_id) return Error{ESRCH};
+    return send(signal);
+}
+
+Result<long> sys_tgkill(int tgid, int tid, int signal) {
+    if (tgid <= 0) return Error{EINVAL};
+    if (tgid != process_id) return Error{ESRCH};
+    return sys_tkill(tid, signal);
+}
+
+}  // namespace eremite::syscall

@@ -1,0 +1,20 @@
+#pragma once
+// What one thread needs of signals: dispositions, mask, and signals that the program sends to itself, which take their
+// default action.
+#include <cstddef>
+
+#include "base/address.hpp"
+#include "base/result.hpp"
+
+namespace eremite::syscall {
+
+// sigaction(2). Dispositions are kept. A handler is never called yet: that is said once in the log.
+Result<long> sys_rt_sigaction(int signal, VirtualAddress action, VirtualAddress old_action, size_t set_size);
+Result<long> sys_rt_sigprocmask(int how, VirtualAddress set, VirtualAddress old_set, size_t set_size);
+Result<long> sys_rt_sigpending(VirtualAddress set, size_t set_size);
+Result<long> sys_sigaltstack(VirtualAddress stack, VirtualAddress old_stack);
+Result<long> sys_kill(int pid, int signal);
+Result<long> sys_tkill(int tid, int signal);
+Result<long> sys_tgkill(int tgid, int tid, int signal);
+
+}  // namespace eremite::syscall

@@ -1,0 +1,147 @@
+// The system-call table: numbers to handlers. What is not here answers ENOSYS and is named once in the log.
+#include <asm/unistd.h>
+
+#include <array>
+
+#include "libos/log/log.hpp"
+#include "libos/syscall/adapter.hpp"
+#include "libos/syscall/memory.hpp"
+#include "libos/syscall/process.hpp"
+#include "libos/syscall/signal.hpp"
+#include "libos/syscall/time.hpp"
+#if __has_include("libos/syscall/file_table_entries.hpp")
+#include "libos/syscall/file_table_entries.hpp"
+#endif
+
+// Stands for every number without a handler; calls eremite_unknown_syscall with that number (entry.S).
+extern "C" long eremite_missing_syscall(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+
+namespace eremite::syscall {
+
+namespace {
+
+constexpr size_t table_size = 512;
+
+struct Assignment {
+    unsigned number;
+    Entry entry;
+};
+
+constexpr Assignment assignments[] = {
+    {__NR_getpid, adapt<sys_getpid>},
+    {__NR_getppid, adapt<sys_getppid>},
+    {__NR_gettid, adapt<sys_gettid>},
+    {__NR_getuid, adapt<sys_identity>},
+    {__NR_geteuid, adapt<sys_identity>},
+    {__NR_getgid, adapt<sys_identity>},
+    {__NR_getegid, adapt<sys_identity>},
+    {__NR_getresuid, adapt<sys_getresid>},
+    {__NR_getresgid, adapt<sys_getresid>},
+    {__NR_setuid, adapt<sys_set_identity>},
+    {__NR_setgid, adapt<sys_set_identity>},
+    {__NR_getpgid, adapt<sys_getpgid>},
+    {__NR_getpgrp, adapt<sys_getpid>},
+    {__NR_getsid, adapt<sys_getpgid>},
+    {__NR_setpgid, adapt<sys_setpgid>},
+    {__NR_getgroups, adapt<sys_getgroups>},
+    {__NR_uname, adapt<sys_uname>},
+    {__NR_sethostname, adapt<sys_sethostname>},
+    {__NR_sysinfo, adapt<sys_sysinfo>},
+    {__NR_getrlimit, adapt<sys_getrlimit>},
+    {__NR_setrlimit, adapt<sys_setrlimit>},
+    {__NR_prlimit64, adapt<sys_prlimit64>},
+    {__NR_getrusage, adapt<sys_getrusage>},
+    {__NR_times, adapt<sys_times>},
+    {__NR_getpriority, adapt<sys_getpriority>},
+    {__NR_setpriority, adapt<sys_setpriority>},
+    {__NR_arch_prctl, adapt<sys_arch_prctl>},
+    {__NR_prctl, adapt<sys_prctl>},
+    {__NR_getrandom, adapt<sys_getrandom>},
+    {__NR_set_tid_address, adapt<sys_set_tid_address>},
+    {__NR_set_robust_list, adapt<sys_set_robust_list>},
+    {__NR_futex, adapt<sys_futex>},
+    {__NR_sched_yield, adapt<sys_sched_yield>},
+    {__NR_sched_getaffinity, adapt<sys_sched_getaffinity>},
+    {__NR_sched_setaffinity, adapt<sys_sched_setaffinity>},
+    {__NR_getcpu, adapt<sys_getcpu>},
+    {__NR_fork, adapt<sys_no_processes>},
+    {__NR_vfork, adapt<sys_no_processes>},
+    {__NR_clone, adapt<sys_no_processes>},
+    {__NR_clone3, adapt<sys_no_processes>},
+    {__NR_execve, adapt<sys_no_processes>},
+    {__NR_execveat, adapt<sys_no_processes>},
+    {__NR_wait4, adapt<sys_wait4>},
+    {__NR_waitid, adapt<sys_wait4>},
+    {__NR_exit, adapt<sys_exit>},
+    {__NR_exit_group, adapt<sys_exit>},
+
+    {__NR_clock_gettime, adapt<sys_clock_gettime>},
+    {__NR_clock_settime, adapt<sys_clock_settime>},
+    {__NR_clock_getres, adapt<sys_clock_getres>},
+    {__NR_clock_nanosleep, adapt<sys_clock_nanosleep>},
+    {__NR_nanosleep, adapt<sys_nanosleep>},
+    {__NR_time, adapt<sys_time>},
+    {__NR_gettimeofday, adapt<sys_gettimeofday>},
+
+    {__NR_rt_sigaction, adapt<sys_rt_sigaction>},
+    {__NR_rt_sigprocmask, adapt<sys_rt_sigprocmask>},
+    {__NR_rt_sigpending, adapt<sys_rt_sigpending>},
+    {__NR_sigaltstack, adapt<sys_sigaltstack>},
+    {__NR_kill, adapt<sys_kill>},
+    {__NR_tkill, adapt<sys_tkill>},
+    {__NR_tgkill, adapt<sys_tgkill>},
+
+    {__NR_mmap, adapt<sys_mmap>},
+    {__NR_munmap, adapt<sys_munmap>},
+    {__NR_mprotect, adapt<sys_mprotect>},
+    {__NR_mremap, adapt<sys_mremap>},
+    {__NR_brk, adapt<sys_brk>},
+    {__NR_madvise, adapt<sys_madvise>},
+    {__NR_mincore, adapt<sys_mincore>},
+    {__NR_mlock, adapt<sys_mlock>},
+    {__NR_mlock2, adapt<sys_mlock2>},
+    {__NR_munlock, adapt<sys_munlock>},
+    {__NR_mlockall, adapt<sys_mlockall>},
+    {__NR_munlockall, adapt<sys_munlockall>},
+    {__NR_msync, adapt<sys_msync>},
+#ifdef EREMITE_FILE_SYSCALLS
+    EREMITE_FILE_SYSCALLS
+#endif
+};
+
+constinit uint64_t named[table_size / 64]{};
+
+// Says once for each number that it is missing.
+long missing(uint64_t number) {
+    if (number >= table_size) {
+        log::warn("unknown system call {}: ENOSYS", number);
+        return -ENOSYS;
+    }
+    uint64_t& word = named[number / 64];
+    const uint64_t bit = uint64_t{1} << number % 64;
+    if (!(word & bit)) {
+        word |= bit;
+        log::warn("system call {} is not implemented: ENOSYS", number);
+    }
+    return -ENOSYS;
+}
+
+consteval std::array<Entry, table_size> make_table() {
+    std::array<Entry, table_size> table{};
+    table.fill(eremite_missing_syscall);
+    for (const Assignment& a : assignments) table[a.number] = a.entry;
+    return table;
+}
+
+}  // namespace
+
+extern "C" {
+
+extern const std::array<Entry, table_size> eremite_syscall_table;
+constinit const std::array<Entry, table_size> eremite_syscall_table = make_table();
+
+long eremite_unknown_syscall(uint64_t number) { return missing(number); }
+
+}
+
+}  // namespace eremite::syscall
