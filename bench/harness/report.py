@@ -61,7 +61,7 @@ def table(results: Results, section: str, accel: str) -> str:
 
 SECTIONS = {
     "Instructions": "Guest instructions, counted by QEMU (`-icount shift=0`). They do not depend on the host's speed or load.",
-    "Time": "Medians.",
+    "Time": "Medians, on this host. For a process the start is its own, since it has no VMM.",
     "Memory and size": "For the Linux guest the size is that of its compressed kernel, which is delivered beside the program.",
     "Computation": "Time of one run. Only with `--accel kvm` does the comparison with the process say something about Eremite.",
 }
@@ -76,7 +76,7 @@ def tables(results: Results, accel: str) -> str:
     return "\n".join(parts)
 
 
-INTRODUCTION = """# The foundation, measured
+INTRODUCTION = """# The foundation, measured ({accel})
 
 One static C++ program, three worlds: booted by itself in Eremite, as the first process of a Linux guest on the same virtual
 machine, and as a process of the host. `bench/run` made this page.
@@ -97,7 +97,7 @@ Boot counts everything that the virtual machine executes before `main`, QEMU's f
 
 def page(results: Results, accel: str, facts: list[str], rounds: int, plot: Path) -> str:
     """The whole page."""
-    text = INTRODUCTION.format(plot=plot.name, facts="\n".join(f"* {fact}" for fact in facts), rounds=rounds)
+    text = INTRODUCTION.format(accel=accel.upper(), plot=plot.name, facts="\n".join(f"* {fact}" for fact in facts), rounds=rounds)
     text += tables(results, accel)
     if results.notes:
         text += "\n## Not measured\n\n" + "\n".join(f"* {note}" for note in results.notes) + "\n"
