@@ -81,9 +81,7 @@ INTRODUCTION = """# The foundation, measured ({accel})
 One static C++ program, three worlds: booted by itself in Eremite, as the first process of a Linux guest on the same virtual
 machine, and as a process of the host. `bench/run` made this page.
 
-![Instructions and times on a logarithmic scale]({plot})
-
-{facts}
+{plot}{facts}
 
 How it is measured: the programs time themselves with the time stamp counter, which all three worlds read without help from a
 kernel. Each figure is a median over batches within a run, less the cost of an empty loop, and a median over {rounds} runs, in which
@@ -95,9 +93,10 @@ Boot counts everything that the virtual machine executes before `main`, QEMU's f
 """
 
 
-def page(results: Results, accel: str, facts: list[str], rounds: int, plot: Path) -> str:
-    """The whole page."""
-    text = INTRODUCTION.format(accel=accel.upper(), plot=plot.name, facts="\n".join(f"* {fact}" for fact in facts), rounds=rounds)
+def page(results: Results, accel: str, facts: list[str], rounds: int, plot: Path | None) -> str:
+    """The whole page; `plot` is the picture to show, which stands in the same folder."""
+    picture = f"![Instructions and times on a logarithmic scale]({plot.name})\n\n" if plot else ""
+    text = INTRODUCTION.format(accel=accel.upper(), plot=picture, facts="\n".join(f"* {fact}" for fact in facts), rounds=rounds)
     text += tables(results, accel)
     if results.notes:
         text += "\n## Not measured\n\n" + "\n".join(f"* {note}" for note in results.notes) + "\n"
