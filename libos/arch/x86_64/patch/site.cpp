@@ -1,0 +1,187 @@
+#include "libos/arch/x86_64/patch/site.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "libos/arch/x86_64/patch/encode.hpp"
+#include "libos/arch/x86_64/patch/instruction_length.hpp"
+
+namespace eremite::arch::patch {
+namespace {
+
+constexpr size_t alignment = 16;
+// The longest padding that is looked for: what aligns to a cache line.
+constexpr size_t longest_padding = 63;
+// A short jump's displacement counts from behind the jump.
+constexpr size_t reach_forward = 127;
+constexpr size_t reach_backward = 128;
+// Decoding starts at every offset this far before the padding. x86 code falls into step within a few instructions.
+constexpr size_t window_far = 48;
+constexpr size_t window_near = 16;
+constexpr size_t reference_distance = size_t{64} << 10;
+
+struct Padding {
+    size_t start;
+    size_t end;
+};
+
+class Finder {
+public:
+    Finder(std::span<const uint8_t> text, VirtualAddress base, size_t site) : text_{text}, base_{base}, site_{site} {}
+
+    [[nodiscard]] bool patchable() const {
+        constexpr std::array<uint8_t, 7> set_rt_sigreturn{0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00};  // mov $15,%rax
+        if (text_.size() < site_size || site_ > text_.size() - site_size) return false;
+        if (text_[site_] != 0x0f || text_[site_ + 1] != 0x05) return false;
+        if (!replaceable_atomically(base_ + site_)) return false;
+        return site_ < set_rt_sigreturn.size() ||
+               !std::ranges::equal(text_.subspan(site_ - set_rt_sigreturn.size(), set_rt_sigreturn.size()), set_rt_sigreturn);
+    }
+
+    // Decodes on from the instruction behind the site, which begins there beyond doubt.
+    [[nodiscard]] std::optional<Site> forward() const {
+        const size_t last = site_ + site_size + reach_forward;
+        bool ended = false;
+        for (size_t at = site_ + site_size; at < text_.size() && at <= last;) {
+            if (ended) {
+                if (const auto padding = padding_at(at); padding && dead(*padding)) return Site{at, padding->start, padding->end};
+            }
+            const Instruction instruction = decode_at(at);
+            if (!instruction.valid()) return std::nullopt;
+            ended = ends_flow(at, instruction);
+            at += instruction.length;
+        }
+        return std::nullopt;
+    }
+
+    // Tries every aligned address before the site as the end of padding.
+    [[nodiscard]] std::optional<Site> backward() const {
+        const size_t behind = site_ + site_size;
+        const size_t lowest = behind > reach_backward ? behind - reach_backward : 0;
+        const size_t past_boundary = (base_.value + site_) & (alignment - 1);
+        if (past_boundary > site_) return std::nullopt;
+        for (size_t end = site_ - past_boundary; end >= lowest + hole_size; end -= alignment) {
+            if (leads_to_site(end)) {
+                for (size_t start = end - std::min(end, longest_padding); start + hole_size <= end; ++start) {
+                    const auto padding = padding_at(start);
+                    if (padding && padding->end == end && dead(*padding)) return Site{std::max(start, lowest), start, end};
+                }
+            }
+            if (end < alignment) break;
+        }
+        return std::nullopt;
+    }
+
+private:
+    [[nodiscard]] Instruction decode_at(size_t at) const { return decode_instruction(text_.subspan(at)); }
+    [[nodiscard]] bool aligned(size_t at) const { return (base_ + at).is_aligned(alignment); }
+
+    // Whether control cannot go on behind this instruction. That of a patched site looks as if it could not.
+    [[nodiscard]] bool ends_flow(size_t at, Instruction instruction) const {
+        switch (instruction.kind) {
+            case InstructionClass::Return:
+            case InstructionClass::Trap: return true;
+            case InstructionClass::Jump: break;
+            default: return false;
+        }
+        if (text_[at] != 0xeb) return true;
+        const size_t target = at + site_size + static_cast<size_t>(static_cast<int8_t>(text_[at + 1]));
+        return target < text_.size() && text_[target] != 0xe9;
+    }
+
+    // Padding that begins at `start` and ends at an aligned address or with the text, if it is long enough.
+    [[nodiscard]] std::optional<Padding> padding_at(size_t start) const {
+        if (aligned(start)) return std::nullopt;
+        bool single = false;
+        size_t at = start;
+        while (at < text_.size() && !(at != start && aligned(at))) {
+            const Instruction nop = decode_at(at);
+            if (nop.kind != InstructionClass::Nop || at + nop.length - start > longest_padding) return std::nullopt;
+            if (single && nop.length > 1) return std::nullopt;
+            single = nop.length == 1;
+            at += nop.length;
+        }
+        return at - start >= hole_size ? std::optional{Padding{start, at}} : std::nullopt;
+    }
+
+    [[nodiscard]] bool dead(Padding padding) const { return behind_transfer(padding.start) && !referenced(padding); }
+
+    // Whether the decodes from before agree that an unconditional transfer ends at `at`: at least half of them arrive
+    // there, and none with another last instruction.
+    [[nodiscard]] bool behind_transfer(size_t at) const {
+        const size_t first = at - std::min(at, window_far);
+        size_t decodes = 0;
+        size_t arrivals = 0;
+        for (size_t start = first; start + window_near <= at; ++start) {
+            ++decodes;
+            size_t position = start;
+            bool ended = false;
+            while (position < at) {
+                const Instruction instruction = decode_at(position);
+                if (!instruction.valid()) break;
+                ended = ends_flow(position, instruction);
+                position += instruction.length;
+            }
+            if (position != at) continue;
+            if (!ended) return false;
+            ++arrivals;
+        }
+        return decodes != 0 && arrivals * 2 >= decodes;
+    }
+
+    [[nodiscard]] bool leads_to_site(size_t at) const {
+        while (at < site_) {
+            const Instruction instruction = decode_at(at);
+            if (!instruction.valid()) return false;
+            at += instruction.length;
+        }
+        return at == site_;
+    }
+
+    // Whether anything near looks like a direct branch, or a rip-relative operand, with its target in the padding. Instruction
+    // boundaries are not known everywhere, so every offset is tried; a false hit only costs a hole.
+    [[nodiscard]] bool referenced(Padding padding) const {
+        const size_t first = padding.start - std::min(padding.start, reference_distance);
+        const size_t last = padding.end + std::min(text_.size() - padding.end, reference_distance);
+        return referenced_from(first, padding.start, padding) || referenced_from(padding.end, last, padding);
+    }
+
+    [[nodiscard]] bool referenced_from(size_t first, size_t last, Padding padding) const {
+        // Targets wrap as addresses do: one before the text is a huge offset, and so outside the padding.
+        const auto inside = [&](size_t target) { return target - padding.start < padding.end - padding.start; };
+        for (size_t at = first; at < last; ++at) {
+            const uint8_t opcode = text_[at];
+            const size_t operand = at + 1;
+            const bool short_branch = (opcode & 0xf0) == 0x70 || (opcode & 0xfc) == 0xe0 || opcode == 0xeb;
+            if (short_branch && operand < last && inside(operand + 1 + static_cast<size_t>(static_cast<int8_t>(text_[operand])))) return true;
+            // Near branches end in e8, e9 or 8x; ModRM with mod 0 and rm 5 is rip-relative; f8 ends xbegin.
+            const bool relative = (opcode & 0xfe) == 0xe8 || (opcode & 0xf0) == 0x80 || (opcode & 0xc7) == 0x05 || opcode == 0xf8;
+            if (relative && operand + 4 <= last && inside(operand + 4 + displacement(operand))) return true;
+        }
+        return false;
+    }
+
+    // The four bytes at `at`, sign-extended.
+    [[nodiscard]] size_t displacement(size_t at) const {
+        uint32_t value = 0;
+        for (size_t i = 0; i < sizeof value; ++i) value |= uint32_t{text_[at + i]} << (8 * i);
+        return static_cast<size_t>(static_cast<int32_t>(value));
+    }
+
+    std::span<const uint8_t> text_;
+    VirtualAddress base_;
+    size_t site_;
+};
+
+}  // namespace
+
+std::optional<Site> find_site(std::span<const uint8_t> text, VirtualAddress base, size_t syscall_offset) {
+    const Finder finder{text, base, syscall_offset};
+    if (!finder.patchable()) return std::nullopt;
+    const auto forward = finder.forward();
+    const auto backward = finder.backward();
+    if (!forward || !backward) return forward ? forward : backward;
+    return forward->hole - syscall_offset <= syscall_offset - backward->hole ? forward : backward;
+}
+
+}  // namespace eremite::arch::patch
