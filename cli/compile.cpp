@@ -92,7 +92,7 @@ bool is_current(const fs::path& image, const fs::path& rule, const fs::path& sou
     files.push_back(source.string());
     files.push_back(compiler);
     // The parts of the kernel that the wrapper links in.
-    if (const auto kernel = find_data("eremite-kernel")) files.push_back(kernel->string());
+    if (const auto kernel = find_data("eremite.o")) files.push_back(kernel->string());
     return std::ranges::all_of(files, [&](const std::string& file) {
         const auto written = fs::last_write_time(file, error);
         return !error && written < built;

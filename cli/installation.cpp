@@ -35,7 +35,7 @@ std::optional<fs::path> find_companion(const std::string& name) {
 
 std::optional<fs::path> find_data(const std::string& name) {
     const fs::path here = command_folder();
-    for (const fs::path& folder : {here, here.parent_path() / "lib/eremite", here.parent_path() / "share/eremite", here.parent_path(),
+    for (const fs::path& folder : {here, here.parent_path() / "lib", here.parent_path() / "lib/eremite", here.parent_path() / "share/eremite", here.parent_path(),
                                    here.parent_path() / "libos/syscall", here.parent_path() / "libos"}) {
         if (is_file(folder / name)) return folder / name;
     }

@@ -16,7 +16,6 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
-#include <vector>
 
 #include "cli/file.hpp"
 
@@ -105,14 +104,23 @@ struct Outcome {
 
 void explain(Outcome& outcome, const std::string& why) { why.copy(outcome.detail.data(), outcome.detail.size() - 1); }
 
+// The head of struct kvm_cpuid2. Its flexible array makes the struct larger in C++ than in C with the headers of Linux 6.1, and
+// the numbers of its ioctls with it.
+struct CpuidHeader {
+    uint32_t count;
+    uint32_t padding;
+};
+constexpr unsigned long get_supported_cpuid = _IOWR(KVMIO, 0x05, CpuidHeader);
+constexpr unsigned long set_cpuid = _IOW(KVMIO, 0x90, CpuidHeader);
+
 // The vCPU knows long mode only when its CPUID leaves say so.
 bool announce_features(int kvm, int vcpu) {
-    constexpr unsigned most_leaves = 256;
-    std::vector<std::byte> room(sizeof(kvm_cpuid2) + most_leaves * sizeof(kvm_cpuid_entry2));
-    // SAFETY: the vector's storage is aligned for any type and large enough for the header and the entries it announces.
-    auto* const leaves = reinterpret_cast<kvm_cpuid2*>(room.data());
-    leaves->nent = most_leaves;
-    return ioctl(kvm, KVM_GET_SUPPORTED_CPUID, leaves) == 0 && ioctl(vcpu, KVM_SET_CPUID2, leaves) == 0;
+    struct {
+        CpuidHeader header;
+        std::array<kvm_cpuid_entry2, 128> leaves;
+    } cpuid{};
+    cpuid.header.count = cpuid.leaves.size();
+    return ioctl(kvm, get_supported_cpuid, &cpuid) == 0 && ioctl(vcpu, set_cpuid, &cpuid) == 0;
 }
 
 bool set_registers(int vcpu) {
