@@ -40,6 +40,7 @@ public:
     const T* begin() const { return data_; }
     const T* end() const { return data_ + size_; }
     [[nodiscard]] std::span<T> span() { return {data_, size_}; }
+    [[nodiscard]] std::span<const T> span() const { return {data_, size_}; }
 
     Result<void> reserve(size_t capacity) {
         if (capacity <= capacity_) return {};

@@ -6,8 +6,8 @@
 
 namespace eremite::arch {
 
-// Leaves the kernel and starts the program. Does not return.
-[[noreturn]] void start_program(VirtualAddress entry, VirtualAddress stack_pointer);
+// Leaves the kernel and starts the program, whose system calls come from `text` for the most part. Does not return.
+[[noreturn]] void start_program(VirtualAddress entry, VirtualAddress stack_pointer, VirtualRange text);
 
 // Counts since boot, over all CPUs.
 struct SyscallCounts {

@@ -63,12 +63,8 @@ Result<VirtualAddress> make_initial_stack(mm::AddressSpace& space, const Program
     random::fill(random_bytes);
     const uint64_t random_at = TRY(writer.push_bytes(random_bytes, sizeof random_bytes)).value;
 
-    Vector<std::string_view> argv;
-    TRY(argv.push_back(arguments.program_name));
-    for (std::string_view word : arguments.program_arguments) TRY(argv.push_back(word));
-    const auto argument_addresses = TRY(push_strings(writer, argv.span()));
-    const auto environment_addresses =
-        TRY(push_strings(writer, {arguments.environment.data(), arguments.environment.size()}));
+    const auto argument_addresses = TRY(push_strings(writer, arguments.argv()));
+    const auto environment_addresses = TRY(push_strings(writer, arguments.environment.span()));
 
     constexpr uint64_t clock_ticks = 100, smallest_signal_stack = 2048;
     const uint64_t auxiliary[] = {
@@ -78,7 +74,7 @@ Result<VirtualAddress> make_initial_stack(mm::AddressSpace& space, const Program
         AT_EXECFN, name, AT_MINSIGSTKSZ, smallest_signal_stack, AT_NULL, 0};
 
     Vector<uint64_t> words;
-    TRY(words.push_back(argv.size()));
+    TRY(words.push_back(arguments.argv().size()));
     TRY(append(words, argument_addresses));
     TRY(append(words, environment_addresses));
     for (uint64_t word : auxiliary) TRY(words.push_back(word));

@@ -93,16 +93,19 @@ bool is_device_announcement(std::string_view word) { return word.starts_with("vi
 
 Result<void> parse_kernel_arguments(std::span<char> text, KernelArguments& out, std::string_view& offender) {
     bool for_program = false;
+    TRY(out.program_arguments.push_back(out.program_name));
     for (;;) {
         offender = {text.data(), text.size()};
         const auto word = TRY(next_word(text));
-        if (!word) return {};
+        if (!word) break;
         offender = *word;
         if (is_device_announcement(*word)) continue;
         if (for_program) TRY(out.program_arguments.push_back(*word));
         else if (*word == "--") for_program = true;
         else TRY(parse_kernel_word(*word, out));
     }
+    out.program_arguments[0] = out.program_name;
+    return {};
 }
 
 }  // namespace eremite::init

@@ -12,7 +12,7 @@
 namespace eremite::init {
 
 struct KernelArguments {
-    Vector<std::string_view> program_arguments;  // without argv[0]
+    Vector<std::string_view> program_arguments;  // with argv[0], see argv()
     Vector<std::string_view> environment;        // "NAME=VALUE"
     Vector<std::string_view> unknown;            // kernel arguments that nobody knows
     std::string_view program_name = "program";   // arg0=
@@ -22,6 +22,9 @@ struct KernelArguments {
     bool terminal = true;                        // tty=
     bool framed_input = false;                   // stdin=framed
     bool statistics = false;                     // stats=1
+
+    // argv[0] and the program's arguments. Requires: parsed.
+    [[nodiscard]] std::span<const std::string_view> argv() const { return program_arguments.span(); }
 };
 
 // Splits `text` in place (quoted words are unescaped); the result points into it. EINVAL: an unterminated quote or a

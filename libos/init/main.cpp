@@ -176,5 +176,5 @@ extern "C" [[noreturn]] void libos_main(const eremite::abi::BootInfo* info) {
         log::debug("started: {}", step.name);
     }
     boot_statistics().program_tsc = arch::cycle_counter();
-    arch::start_program(boot.program.entry, boot.stack_pointer);
+    arch::start_program(boot.program.entry, boot.stack_pointer, boot.program.text);
 }

@@ -138,34 +138,59 @@ private:
         return at == site_;
     }
 
-    // Whether anything near looks like a direct branch, or a rip-relative operand, with its target in the padding. Instruction
-    // boundaries are not known everywhere, so every offset is tried; a false hit only costs a hole.
+    // Whether a direct branch or a rip-relative operand near names a byte of the padding.
     [[nodiscard]] bool referenced(Padding padding) const {
         const size_t first = padding.start - std::min(padding.start, reference_distance);
         const size_t last = padding.end + std::min(text_.size() - padding.end, reference_distance);
         return referenced_from(first, padding.start, padding) || referenced_from(padding.end, last, padding);
     }
 
+    // Instruction boundaries are not known everywhere, so every offset is tried.
     [[nodiscard]] bool referenced_from(size_t first, size_t last, Padding padding) const {
         // Targets wrap as addresses do: one before the text is a huge offset, and so outside the padding.
-        const auto inside = [&](size_t target) { return target - padding.start < padding.end - padding.start; };
-        for (size_t at = first; at < last; ++at) {
-            const uint8_t opcode = text_[at];
-            const size_t operand = at + 1;
-            const bool short_branch = (opcode & 0xf0) == 0x70 || (opcode & 0xfc) == 0xe0 || opcode == 0xeb;
-            if (short_branch && operand < last && inside(operand + 1 + static_cast<size_t>(static_cast<int8_t>(text_[operand])))) return true;
-            // Near branches end in e8, e9 or 8x; ModRM with mod 0 and rm 5 is rip-relative; f8 ends xbegin.
-            const bool relative = (opcode & 0xfe) == 0xe8 || (opcode & 0xf0) == 0x80 || (opcode & 0xc7) == 0x05 || opcode == 0xf8;
-            if (relative && operand + 4 <= last && inside(operand + 4 + displacement(operand))) return true;
+        const auto inside = [padding](size_t target) { return target - padding.start < padding.end - padding.start; };
+        for (size_t end = first + 4; end <= last; ++end) {
+            if (inside(end + displacement<int32_t>(end)) && end >= 5) {
+                // Near branches end in e8, e9 or 8x, xbegin in f8; ModRM with mod 0 and rm 5 is rip-relative.
+                const uint8_t before = text_[end - 5];
+                const bool rip_relative = (before & 0xc7) == 0x05;
+                const bool branch = (before & 0xfe) == 0xe8 || (before & 0xf0) == 0x80 || before == 0xf8;
+                if ((rip_relative || branch) && instruction_ends(end, rip_relative)) return true;
+            }
+        }
+        const size_t near_first = std::max(first + 2, padding.start - std::min(padding.start, reach_forward));
+        const size_t near_last = std::min(last, padding.end + reach_backward);
+        for (size_t end = near_first; end <= near_last; ++end) {
+            if (inside(end + displacement<int8_t>(end)) && instruction_ends(end, false)) return true;
         }
         return false;
     }
 
-    // The four bytes at `at`, sign-extended.
-    [[nodiscard]] size_t displacement(size_t at) const {
-        uint32_t value = 0;
-        for (size_t i = 0; i < sizeof value; ++i) value |= uint32_t{text_[at + i]} << (8 * i);
-        return static_cast<size_t>(static_cast<int32_t>(value));
+    // The signed displacement of type T whose last byte precedes `end`.
+    template <typename T>
+    [[nodiscard]] size_t displacement(size_t end) const {
+        T value;
+        __builtin_memcpy(&value, text_.data() + end - sizeof value, sizeof value);
+        return static_cast<size_t>(static_cast<ptrdiff_t>(value));
+    }
+
+    // Whether some decode from before sees a branch (or, with `any`, an instruction of whatever kind) that ends here. With
+    // no decode that gets this far, nobody knows, and the answer is yes.
+    [[nodiscard]] bool instruction_ends(size_t end, bool any) const {
+        bool known = false;
+        for (size_t start = end - std::min(end, window_far); start + window_near <= end; ++start) {
+            size_t position = start;
+            while (position < end) {
+                const Instruction instruction = decode_at(position);
+                if (!instruction.valid()) break;
+                position += instruction.length;
+                if (position != end) continue;
+                const bool branch = instruction.kind == InstructionClass::Branch || instruction.kind == InstructionClass::Jump;
+                if (any || branch) return true;
+            }
+            known = known || position >= end;
+        }
+        return !known;
     }
 
     std::span<const uint8_t> text_;

@@ -1,0 +1,105 @@
+#include "libos/init/files.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "libos/arch/cpu.hpp"
+#include "libos/fs/path.hpp"
+#include "libos/fs/proc/source.hpp"
+#include "libos/fs/root.hpp"
+#include "libos/init/boot_memory.hpp"
+#include "libos/init/elf_loader.hpp"
+#include "libos/init/executable_file.hpp"
+#include "libos/init/layout.hpp"
+#include "libos/log/log.hpp"
+#include "libos/random/random.hpp"
+
+namespace eremite::init {
+
+namespace {
+
+std::span<const uint8_t> contents(PhysicalRange module) {
+    // SAFETY: the direct map reaches every boot module.
+    return {direct_map(module.start).as<const uint8_t>(), module.size()};
+}
+
+bool is_elf(PhysicalRange module) {
+    constexpr std::string_view magic = "\177ELF";
+    const auto bytes = contents(module);
+    return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+}
+
+// Words as /proc/self/cmdline shows them, each with its final zero. Kept for good.
+Result<std::span<const char>> zero_terminated(std::span<const std::string_view> words) {
+    size_t size = 0;
+    for (std::string_view word : words) size += word.size() + 1;
+    char* const text = new (std::nothrow) char[size + 1];
+    if (!text) return Error{ENOMEM};
+    char* at = text;
+    for (std::string_view word : words) {
+        at = std::copy(word.begin(), word.end(), at);
+        *at++ = 0;
+    }
+    return std::span<const char>{text, size};
+}
+
+Result<void> describe_machine(const KernelArguments& arguments) {
+    static arch::CpuDescription cpu;
+    static char features[512];
+    cpu = arch::describe_cpu();
+    fs::proc::Source& source = fs::proc::source();
+    source.cpu_vendor = cpu.vendor;
+    source.cpu_model = cpu.brand[0] ? cpu.brand : "unknown";
+    source.cpu_flags = {features, arch::describe_features(features, sizeof features)};
+    source.cpu_family = cpu.family;
+    source.cpu_model_number = cpu.model;
+    source.cpu_stepping = cpu.stepping;
+    source.executable = arguments.program_name;
+    source.command_line = TRY(zero_terminated(arguments.argv()));
+    source.environment = TRY(zero_terminated(arguments.environment.span()));
+    return {};
+}
+
+}  // namespace
+
+Result<void> start_files(sched::Process& process, std::span<const PhysicalRange> modules, const KernelArguments& arguments) {
+    TRY(describe_machine(arguments));
+    TRY(fs::initialize_root(process.fs()));
+    for (PhysicalRange module : modules) {
+        if (is_elf(module)) continue;
+        // INITRAMFS
+        free_module(module);
+    }
+    return fs::open_standard_streams(process.fs(), process.files());
+}
+
+Result<Program> load_program(sched::Process& process, std::span<const PhysicalRange> modules, const KernelArguments& arguments) {
+    uint64_t seed;
+    random::fill({reinterpret_cast<uint8_t*>(&seed), sizeof seed});
+    std::string_view reason = "the system is out of memory";
+    const auto load = [&](ExecutableSource& source) -> Result<Program> {
+        auto program = load_executable(process.address_space(), source, seed, reason);
+        if (!program.ok()) log::error("{} cannot be run: {}", arguments.program_name, reason);
+        return program;
+    };
+    if (!arguments.init_path.empty()) {
+        auto inode = fs::find(process.fs(), process.fs().root(), arguments.init_path);
+        if (!inode.ok()) {
+            log::error("there is no {} in the archive (error {})", arguments.init_path, inode.code());
+            return inode.error();
+        }
+        FileSource source{**inode, TRY((*inode)->attributes()).size};
+        return load(source);
+    }
+    for (PhysicalRange module : modules) {
+        if (!is_elf(module)) continue;
+        ModuleSource source{module};
+        auto program = load(source);
+        if (program.ok()) free_module(module);
+        return program;
+    }
+    log::error("there is no program: hand one over as the initrd, or name it with init= inside the archive");
+    return Error{ENOENT};
+}
+
+}  // namespace eremite::init
