@@ -254,8 +254,9 @@ private:
                     default: return InstructionClass::Ordinary;
                 }
             case 0x8d: return peek().value_or(0xff) < 0xc0 ? InstructionClass::Ordinary : InstructionClass::Invalid;
-            case 0xc6: case 0xc7:  // f8 is xabort or xbegin
-                return modrm_reg() == 0 || peek() == 0xf8 ? InstructionClass::Ordinary : InstructionClass::Invalid;
+            case 0xc6: case 0xc7:
+                if (peek() == 0xf8) return opcode == 0xc7 ? InstructionClass::Branch : InstructionClass::Ordinary;  // xbegin, xabort
+                return modrm_reg() == 0 ? InstructionClass::Ordinary : InstructionClass::Invalid;
             default: return (opcode & 0xf0) == 0x70 ? InstructionClass::Branch : InstructionClass::Ordinary;
         }
     }

@@ -54,20 +54,21 @@ public:
         return std::nullopt;
     }
 
-    // Tries every aligned address before the site as the end of padding.
+    // Tries every boundary before the site as the end of padding.
     [[nodiscard]] std::optional<Site> backward() const {
         const size_t behind = site_ + site_size;
         const size_t lowest = behind > reach_backward ? behind - reach_backward : 0;
-        const size_t past_boundary = (base_.value + site_) & (alignment - 1);
+        constexpr size_t step = alignment / 2;
+        const size_t past_boundary = (base_.value + site_) & (step - 1);
         if (past_boundary > site_) return std::nullopt;
-        for (size_t end = site_ - past_boundary; end >= lowest + hole_size; end -= alignment) {
+        for (size_t end = site_ - past_boundary; end >= lowest + hole_size; end -= step) {
             if (leads_to_site(end)) {
                 for (size_t start = end - std::min(end, longest_padding); start + hole_size <= end; ++start) {
                     const auto padding = padding_at(start);
                     if (padding && padding->end == end && dead(*padding)) return Site{std::max(start, lowest), start, end};
                 }
             }
-            if (end < alignment) break;
+            if (end < step) break;
         }
         return std::nullopt;
     }
@@ -75,6 +76,11 @@ public:
 private:
     [[nodiscard]] Instruction decode_at(size_t at) const { return decode_instruction(text_.subspan(at)); }
     [[nodiscard]] bool aligned(size_t at) const { return (base_ + at).is_aligned(alignment); }
+
+    // GCC aligns a loop head to 8 where aligning it to 16 takes more than ten bytes (`.p2align 4,,10; .p2align 3`).
+    [[nodiscard]] bool half_aligned(size_t start, size_t end) const {
+        return end - start >= hole_size && (base_ + end).is_aligned(alignment / 2) && !aligned(end) && end - start < alignment / 2;
+    }
 
     // Whether control cannot go on behind this instruction. That of a patched site looks as if it could not.
     [[nodiscard]] bool ends_flow(size_t at, Instruction instruction) const {
@@ -100,6 +106,7 @@ private:
             if (single && nop.length > 1) return std::nullopt;
             single = nop.length == 1;
             at += nop.length;
+            if (at == start + nop.length && half_aligned(start, at)) break;
         }
         return at - start >= hole_size ? std::optional{Padding{start, at}} : std::nullopt;
     }
@@ -138,7 +145,7 @@ private:
         return at == site_;
     }
 
-    // Whether a direct branch or a rip-relative operand near names a byte of the padding.
+    // Whether a direct branch or a `lea` of an address names a byte of the padding.
     [[nodiscard]] bool referenced(Padding padding) const {
         const size_t first = padding.start - std::min(padding.start, reference_distance);
         const size_t last = padding.end + std::min(text_.size() - padding.end, reference_distance);
@@ -149,19 +156,20 @@ private:
     [[nodiscard]] bool referenced_from(size_t first, size_t last, Padding padding) const {
         // Targets wrap as addresses do: one before the text is a huge offset, and so outside the padding.
         const auto inside = [padding](size_t target) { return target - padding.start < padding.end - padding.start; };
-        for (size_t end = first + 4; end <= last; ++end) {
-            if (inside(end + displacement<int32_t>(end)) && end >= 5) {
-                // Near branches end in e8, e9 or 8x, xbegin in f8; ModRM with mod 0 and rm 5 is rip-relative.
-                const uint8_t before = text_[end - 5];
-                const bool rip_relative = (before & 0xc7) == 0x05;
-                const bool branch = (before & 0xfe) == 0xe8 || (before & 0xf0) == 0x80 || before == 0xf8;
-                if ((rip_relative || branch) && instruction_ends(end, rip_relative)) return true;
-            }
+        for (size_t end = first + 6; end <= last; ++end) {
+            if (!inside(end + displacement<int32_t>(end))) continue;
+            // Near branches end in e8, e9 or 8x, xbegin in f8; 8d is lea, and ModRM with mod 0 and rm 5 is rip-relative.
+            const uint8_t before = text_[end - 5];
+            const bool lea = text_[end - 6] == 0x8d && (before & 0xc7) == 0x05;
+            const bool branch = (before & 0xfe) == 0xe8 || (before & 0xf0) == 0x80 || before == 0xf8;
+            if ((lea || branch) && instruction_ends(end, lea)) return true;
         }
         const size_t near_first = std::max(first + 2, padding.start - std::min(padding.start, reach_forward));
         const size_t near_last = std::min(last, padding.end + reach_backward);
         for (size_t end = near_first; end <= near_last; ++end) {
-            if (inside(end + displacement<int8_t>(end)) && instruction_ends(end, false)) return true;
+            const uint8_t opcode = text_[end - 2];
+            const bool branch = (opcode & 0xf0) == 0x70 || (opcode & 0xfc) == 0xe0 || opcode == 0xeb;
+            if (branch && inside(end + displacement<int8_t>(end)) && instruction_ends(end, false)) return true;
         }
         return false;
     }
@@ -174,7 +182,7 @@ private:
         return static_cast<size_t>(static_cast<ptrdiff_t>(value));
     }
 
-    // Whether some decode from before sees a branch (or, with `any`, an instruction of whatever kind) that ends here. With
+    // Whether some decode from before sees a branch (with `any`, whatever instruction) that ends here. With
     // no decode that gets this far, nobody knows, and the answer is yes.
     [[nodiscard]] bool instruction_ends(size_t end, bool any) const {
         bool known = false;
@@ -203,10 +211,8 @@ private:
 std::optional<Site> find_site(std::span<const uint8_t> text, VirtualAddress base, size_t syscall_offset) {
     const Finder finder{text, base, syscall_offset};
     if (!finder.patchable()) return std::nullopt;
-    const auto forward = finder.forward();
-    const auto backward = finder.backward();
-    if (!forward || !backward) return forward ? forward : backward;
-    return forward->hole - syscall_offset <= syscall_offset - backward->hole ? forward : backward;
+    const auto site = finder.forward();
+    return site ? site : finder.backward();
 }
 
 }  // namespace eremite::arch::patch

@@ -7,13 +7,14 @@
 //
 //  * The padding directly follows an instruction behind which control cannot go on. A short jump to an `e9` does not
 //    count: it may be a patched site, and control does come back behind that one.
-//  * It ends at a 16-aligned address, does not begin at one, and no nop of it ends at one in between. So it is what an
-//    alignment directive filled in, and a label that the directive aligned stands behind it: compilers put the label of a
-//    function or a loop after the directive, never before. Nops that somebody wrote (a function with patchable entry, say)
-//    begin at the label, and hence at the aligned address.
+//  * It ends at a 16-aligned address, does not begin at one, and no nop of it ends at one in between; or it is a single
+//    nop that ends at an 8-aligned address. So it is what an alignment directive filled in, and the label that the directive
+//    aligned stands behind it: compilers put the label of a function or a loop after the directive, never before. Nops that
+//    somebody wrote (a function with patchable entry, say) begin at the label, and hence at the aligned address.
 //  * It does not begin with a one-byte nop that a longer one follows. Assemblers fill with the longest nops first; a
 //    leading 90 or cc is one that was written, such as a probe, and may be a branch's target.
-//  * No direct branch and no rip-relative address within 64 KiB names a byte of it, at whatever offset one decodes.
+//  * No direct branch and no `lea` within 64 KiB has its target in it, unless decoding from before it shows that the bytes
+//    are no such instruction.
 //  * The bytes before it decode to it from nearly everywhere, and never with another last instruction than an
 //    unconditional transfer. This is what tells `ret` from the last byte of `mov %rax,%rbx`, and code from data.
 //
