@@ -67,35 +67,35 @@ Result<void> check_flags(int flags, bool for_write) {
 
 }  // namespace
 
-Result<long> read(int descriptor, VirtualAddress buffer, size_t size) {
+Result<long> sys_read(int descriptor, VirtualAddress buffer, size_t size) {
     const Ref<fs::File> file = TRY(readable_file(descriptor));
     if (!in_user_space(buffer, size)) [[unlikely]] return Error{EFAULT};
     fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
     return count(file->read(io));
 }
 
-Result<long> write(int descriptor, VirtualAddress buffer, size_t size) {
+Result<long> sys_write(int descriptor, VirtualAddress buffer, size_t size) {
     const Ref<fs::File> file = TRY(writable_file(descriptor));
     if (!in_user_space(buffer, size)) [[unlikely]] return Error{EFAULT};
     fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
     return count(file->write(io));
 }
 
-Result<long> readv(int descriptor, VirtualAddress vector, long segment_count) {
+Result<long> sys_readv(int descriptor, VirtualAddress vector, long segment_count) {
     const Ref<fs::File> file = TRY(readable_file(descriptor));
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
     return count(file->read(io));
 }
 
-Result<long> writev(int descriptor, VirtualAddress vector, long segment_count) {
+Result<long> sys_writev(int descriptor, VirtualAddress vector, long segment_count) {
     const Ref<fs::File> file = TRY(writable_file(descriptor));
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
     return count(file->write(io));
 }
 
-Result<long> pread64(int descriptor, VirtualAddress buffer, size_t size, int64_t offset) {
+Result<long> sys_pread64(int descriptor, VirtualAddress buffer, size_t size, int64_t offset) {
     if (offset < 0) return Error{EINVAL};
     const Ref<fs::File> file = TRY(get_file_or_path(descriptor));
     if (file->path_only()) return Error{EBADF};
@@ -107,7 +107,7 @@ Result<long> pread64(int descriptor, VirtualAddress buffer, size_t size, int64_t
     return count(file->read_at(static_cast<uint64_t>(offset), io));
 }
 
-Result<long> pwrite64(int descriptor, VirtualAddress buffer, size_t size, int64_t offset) {
+Result<long> sys_pwrite64(int descriptor, VirtualAddress buffer, size_t size, int64_t offset) {
     if (offset < 0) return Error{EINVAL};
     const Ref<fs::File> file = TRY(get_file_or_path(descriptor));
     if (file->path_only()) return Error{EBADF};
@@ -118,7 +118,7 @@ Result<long> pwrite64(int descriptor, VirtualAddress buffer, size_t size, int64_
     return count(file->write_at(static_cast<uint64_t>(offset), io));
 }
 
-Result<long> preadv(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t) {
+Result<long> sys_preadv(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t) {
     if (offset < 0) return Error{EINVAL};
     const Ref<fs::File> file = TRY(get_file(descriptor));
     if (!file->positioned()) return Error{ESPIPE};
@@ -128,7 +128,7 @@ Result<long> preadv(int descriptor, VirtualAddress vector, long segment_count, i
     return count(file->read_at(static_cast<uint64_t>(offset), io));
 }
 
-Result<long> pwritev(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t) {
+Result<long> sys_pwritev(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t) {
     if (offset < 0) return Error{EINVAL};
     const Ref<fs::File> file = TRY(get_file(descriptor));
     if (!file->positioned()) return Error{ESPIPE};
@@ -138,14 +138,14 @@ Result<long> pwritev(int descriptor, VirtualAddress vector, long segment_count, 
     return count(file->write_at(static_cast<uint64_t>(offset), io));
 }
 
-Result<long> preadv2(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t offset_high, int flags) {
+Result<long> sys_preadv2(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t offset_high, int flags) {
     TRY(check_flags(flags, false));
     // An offset of -1 means the position of the description.
-    if (offset == -1) return readv(descriptor, vector, segment_count);
-    return preadv(descriptor, vector, segment_count, offset, offset_high);
+    if (offset == -1) return sys_readv(descriptor, vector, segment_count);
+    return sys_preadv(descriptor, vector, segment_count, offset, offset_high);
 }
 
-Result<long> pwritev2(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t offset_high, int flags) {
+Result<long> sys_pwritev2(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t offset_high, int flags) {
     TRY(check_flags(flags, true));
     if ((flags & RWF_APPEND) != 0) {
         const Ref<fs::File> file = TRY(writable_file(descriptor));
@@ -153,11 +153,11 @@ Result<long> pwritev2(int descriptor, VirtualAddress vector, long segment_count,
         fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
         return count(file->write_end(io, offset == -1));
     }
-    if (offset == -1) return writev(descriptor, vector, segment_count);
-    return pwritev(descriptor, vector, segment_count, offset, offset_high);
+    if (offset == -1) return sys_writev(descriptor, vector, segment_count);
+    return sys_pwritev(descriptor, vector, segment_count, offset, offset_high);
 }
 
-Result<long> lseek(int descriptor, int64_t offset, uint32_t whence) {
+Result<long> sys_lseek(int descriptor, int64_t offset, uint32_t whence) {
     const Ref<fs::File> file = TRY(get_file(descriptor));
     if (whence > SEEK_HOLE) return Error{EINVAL};
     return static_cast<long>(TRY(file->seek(offset, static_cast<int>(whence))));

@@ -108,15 +108,15 @@ Result<long> do_open(int directory, VirtualAddress path, OpenRequest request) {
 
 }  // namespace
 
-Result<long> open(VirtualAddress path, int flags, uint32_t mode) { return openat(AT_FDCWD, path, flags, mode); }
+Result<long> sys_open(VirtualAddress path, int flags, uint32_t mode) { return sys_openat(AT_FDCWD, path, flags, mode); }
 
-Result<long> openat(int directory, VirtualAddress path, int flags, uint32_t mode) {
+Result<long> sys_openat(int directory, VirtualAddress path, int flags, uint32_t mode) {
     return do_open(directory, path, {static_cast<uint32_t>(flags) & known_flags, mode});
 }
 
-Result<long> creat(VirtualAddress path, uint32_t mode) { return openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode); }
+Result<long> sys_creat(VirtualAddress path, uint32_t mode) { return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode); }
 
-Result<long> openat2(int directory, VirtualAddress path, VirtualAddress how_address, size_t size) {
+Result<long> sys_openat2(int directory, VirtualAddress path, VirtualAddress how_address, size_t size) {
     struct open_how how {};
     if (size < sizeof how) return Error{EINVAL};
     if (size > page_size) return Error{E2BIG};
@@ -135,12 +135,12 @@ Result<long> openat2(int directory, VirtualAddress path, VirtualAddress how_addr
     return do_open(directory, path, {static_cast<uint32_t>(how.flags), static_cast<uint32_t>(how.mode), how.resolve});
 }
 
-Result<long> close(int descriptor) {
+Result<long> sys_close(int descriptor) {
     TRY(sched::current_process().files().close(descriptor));
     return 0L;
 }
 
-Result<long> close_range(uint32_t first, uint32_t last, uint32_t flags) {
+Result<long> sys_close_range(uint32_t first, uint32_t last, uint32_t flags) {
     if ((flags & ~uint32_t{CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC}) != 0 || first > last) return Error{EINVAL};
     // The table belongs to the one process, so there is nothing to unshare.
     fs::FileTable& files = sched::current_process().files();
@@ -149,7 +149,7 @@ Result<long> close_range(uint32_t first, uint32_t last, uint32_t flags) {
     return 0L;
 }
 
-Result<long> memfd_create(VirtualAddress name, uint32_t flags) {
+Result<long> sys_memfd_create(VirtualAddress name, uint32_t flags) {
     if ((flags & ~uint32_t{MFD_CLOEXEC | MFD_ALLOW_SEALING}) != 0) return Error{EINVAL};
     constexpr std::string_view prefix = "memfd:";
     std::array<char, fs::name_maximum + 1> label;

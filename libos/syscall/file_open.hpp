@@ -7,13 +7,13 @@
 
 namespace eremite::syscall {
 
-Result<long> open(VirtualAddress path, int flags, uint32_t mode);
-Result<long> openat(int directory, VirtualAddress path, int flags, uint32_t mode);
+Result<long> sys_open(VirtualAddress path, int flags, uint32_t mode);
+Result<long> sys_openat(int directory, VirtualAddress path, int flags, uint32_t mode);
 // `how` is a struct open_how of `size` bytes.
-Result<long> openat2(int directory, VirtualAddress path, VirtualAddress how, size_t size);
-Result<long> creat(VirtualAddress path, uint32_t mode);
-Result<long> close(int descriptor);
-Result<long> close_range(uint32_t first, uint32_t last, uint32_t flags);
-Result<long> memfd_create(VirtualAddress name, uint32_t flags);
+Result<long> sys_openat2(int directory, VirtualAddress path, VirtualAddress how, size_t size);
+Result<long> sys_creat(VirtualAddress path, uint32_t mode);
+Result<long> sys_close(int descriptor);
+Result<long> sys_close_range(uint32_t first, uint32_t last, uint32_t flags);
+Result<long> sys_memfd_create(VirtualAddress name, uint32_t flags);
 
 }  // namespace eremite::syscall

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "libos/mm/page_allocator.hpp"
+#include "libos/mm/zero_page.hpp"
 
 namespace eremite::fs::ramfs {
 
@@ -148,7 +149,7 @@ void RegularFile::release_pages(uint64_t first, uint64_t last) {
         return;
     }
     for (uint64_t i = pages_.next_present(first); i != PageTree::none && i <= last; i = pages_.next_present(i + 1))
-        std::memset(bytes_of(pages_.find(i).address()), 0, page_size);
+        mm::zero_pages(pages_.find(i).address(), 1);
 }
 
 Result<void> RegularFile::truncate(uint64_t size) {
@@ -197,7 +198,7 @@ Result<void> RegularFile::allocate(AllocateMode mode, uint64_t offset, uint64_t 
         index = pages_.next_absent(index);
         if (index >= last) break;
         const PhysicalAddress fresh = TRY(allocate_frame());
-        std::memset(bytes_of(fresh), 0, page_size);
+        mm::zero_pages(fresh, 1);
         if (!pages_.insert(index, fresh).ok()) {
             free_frame(fresh);
             return Error{ENOSPC};
@@ -226,7 +227,7 @@ Result<PhysicalAddress> RegularFile::page(uint64_t index, bool for_write) {
     if (const PageTree::Frame present = pages_.find(index)) return present.address();
     const auto fresh = allocate_frame();
     if (!fresh.ok()) return Error{ENOMEM};
-    std::memset(bytes_of(fresh.value()), 0, page_size);
+    mm::zero_pages(fresh.value(), 1);
     if (!pages_.insert(index, fresh.value()).ok()) {
         free_frame(fresh.value());
         return Error{ENOMEM};
