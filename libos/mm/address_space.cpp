@@ -78,8 +78,10 @@ Result<VirtualAddress> AddressSpace::find_gap(uint64_t length, Placement placeme
     return Error{ENOMEM};
 }
 
-// Cuts an area in two; returns the upper part. Requires: `at` lies within. ENOMEM.
+// Cuts an area in two; returns the upper part. A large page belongs to one area only, so it is cut as well. Requires: `at`
+// lies within. ENOMEM.
 Result<Vma*> AddressSpace::split(Vma& vma, VirtualAddress at) {
+    TRY(table_.split_ends({at, at}));
     Vma* upper = new (std::nothrow) Vma{vma.detached()};
     if (!upper) return Error{ENOMEM};
     upper->range.start = at;

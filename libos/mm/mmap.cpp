@@ -154,7 +154,6 @@ Result<void> AddressSpace::protect(VirtualAddress start, uint64_t length, Protec
 // Changes a part of one area. EACCES: that right cannot be had; ENOMEM: no memory to cut it off, or none to promise.
 Result<void> AddressSpace::protect_area(Vma& vma, VirtualRange range, Protection protection) {
     if (vma.kind == Vma::Kind::Kernel || !protection.within(vma.maximum)) return Error{EACCES};
-    TRY(table_.split_ends(range));
     Vma changed = vma.detached();
     changed.protection = protection;
     const uint64_t pages = range.size() / page_size;

@@ -47,6 +47,8 @@ Result<VirtualAddress> AddressSpace::remap(VirtualAddress start, uint64_t old_le
     if (vma->kind == Vma::Kind::Kernel || vma->kind == Vma::Kind::Image) return Error{EINVAL};
     // A length of zero asks for a second mapping of the same pages, which only an object can give.
     if (old_length == 0 && !(vma->kind == Vma::Kind::Object && vma->flags.shared)) return Error{EINVAL};
+    // Shared anonymous memory lives in its page-table entries alone, so it cannot stay at both places.
+    if (keep_old && vma->kind == Vma::Kind::Anonymous && vma->flags.shared) return Error{EINVAL};
     if (fixed && touches_kernel(wanted)) return Error{EINVAL};
 
     // What is cut off at the end goes first.

@@ -1,0 +1,152 @@
+#include "libos/mm/page_allocator.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <vector>
+
+#include "machine.hpp"
+
+namespace eremite::mm {
+namespace {
+
+using test::Panic;
+
+// Each test has physical memory of its own.
+PhysicalRange fresh_memory(uint64_t size) {
+    static uint64_t next = uint64_t{4} << 30;
+    const PhysicalRange range = test::physical_memory(next, align_up(size, huge_page_size));
+    next = range.end.value;
+    return {range.start, range.start + size};
+}
+
+TEST(PageAllocator, ServesAlignedBlocksAndTakesThemBack) {
+    auto memory = std::make_unique<PageAllocator>();
+    ASSERT_TRUE(memory->add(fresh_memory(uint64_t{64} << 20)).ok());
+    const uint64_t start = memory->free_pages();
+    EXPECT_EQ(start, memory->total_pages());
+    EXPECT_EQ(start, (uint64_t{64} << 8) - 4);  // one byte per page
+    for (unsigned order = 0; order <= 12; ++order) {
+        const auto block = memory->allocate(order);
+        ASSERT_TRUE(block.ok());
+        EXPECT_TRUE(block.value().is_aligned(page_size << order));
+        EXPECT_EQ(memory->order_of(block.value()), order);
+        EXPECT_EQ(memory->free_pages(), start - (uint64_t{1} << order));
+        memory->free(block.value(), order);
+    }
+    EXPECT_EQ(memory->free_pages(), start);
+    EXPECT_EQ(memory->allocate(15).code(), ENOMEM);
+}
+
+TEST(PageAllocator, TouchesLittleOfALargeMemory) {
+    auto memory = std::make_unique<PageAllocator>();
+    ASSERT_TRUE(memory->add(fresh_memory(uint64_t{4} << 30)).ok());
+    const auto block = memory->allocate(PageAllocator::maximum_order);
+    ASSERT_TRUE(block.ok());
+    memory->free(block.value(), PageAllocator::maximum_order);
+}
+
+TEST(PageAllocator, RefusesTinyRangesAndTooManyOfThem) {
+    auto memory = std::make_unique<PageAllocator>();
+    const PhysicalRange range = fresh_memory(uint64_t{1} << 20);
+    EXPECT_EQ(memory->add({range.start, range.start + page_size}).code(), EINVAL);
+    EXPECT_EQ(memory->add({range.start + 1, range.start + 2 * page_size}).code(), EINVAL);
+    EXPECT_EQ(memory->add({range.start, range.start}).code(), EINVAL);
+    for (size_t i = 0; i < PageAllocator::maximum_zones; ++i) {
+        const PhysicalAddress start = range.start + i * 3 * page_size;
+        ASSERT_TRUE(memory->add({start, start + 2 * page_size}).ok());
+    }
+    EXPECT_EQ(memory->total_pages(), PageAllocator::maximum_zones);
+    EXPECT_EQ(memory->add({range.end - 4 * page_size, range.end}).code(), ENOSPC);
+}
+
+TEST(PageAllocator, CatchesWrongFrees) {
+    auto memory = std::make_unique<PageAllocator>();
+    const PhysicalRange range = fresh_memory(uint64_t{8} << 20);
+    ASSERT_TRUE(memory->add(range).ok());
+    const auto page = memory->allocate(0);
+    const auto block = memory->allocate(3);
+    EXPECT_THROW(memory->free(page.value(), 1), Panic);
+    EXPECT_THROW(memory->free(block.value(), 2), Panic);
+    EXPECT_THROW(memory->free(block.value() + page_size, 0), Panic);
+    EXPECT_THROW(memory->free(range.start, 0), Panic);  // our own bookkeeping
+    EXPECT_THROW(memory->free(range.end, 0), Panic);
+    memory->free(page.value(), 0);
+    EXPECT_THROW(memory->free(page.value(), 0), Panic);
+    memory->free(block.value(), 3);
+    EXPECT_THROW(memory->free(block.value(), 3), Panic);
+    EXPECT_EQ(memory->free_pages(), memory->total_pages());
+}
+
+TEST(PageAllocator, SplitsABlockIntoPages) {
+    auto memory = std::make_unique<PageAllocator>();
+    ASSERT_TRUE(memory->add(fresh_memory(uint64_t{8} << 20)).ok());
+    const auto block = memory->allocate(9);
+    memory->split(block.value(), 9);
+    for (unsigned i = 0; i < 512; ++i) memory->free(block.value() + i * page_size, 0);
+    EXPECT_EQ(memory->free_pages(), memory->total_pages());
+    EXPECT_TRUE(memory->allocate(9).ok());
+}
+
+// Random requests on several ranges with holes, against a map of what is handed out.
+TEST(PageAllocator, AgreesWithAModel) {
+    auto memory = std::make_unique<PageAllocator>();
+    const PhysicalRange range = fresh_memory(uint64_t{64} << 20);
+    uint64_t at = range.start.value;
+    for (const uint64_t pages : {159u, 2u, 1000u, 7u, 4096u, 513u}) {
+        ASSERT_TRUE(memory->add({{at}, {at + pages * page_size}}).ok());
+        at += (pages + 3) * page_size;
+    }
+    const uint64_t start = memory->free_pages();
+    std::mt19937_64 random{42};
+    std::map<uint64_t, unsigned> allocated;
+    uint64_t used = 0;
+    for (int step = 0; step < 100000; ++step) {
+        const bool phase = (step / 5000) % 2 == 0;
+        if (random() % 100 < (phase ? 65 : 35)) {
+            const unsigned order = random() % 3 ? 0 : static_cast<unsigned>(random() % 8);
+            const auto block = memory->allocate(order);
+            if (!block.ok()) continue;
+            const uint64_t first = block.value().value, end = first + (page_size << order);
+            const auto above = allocated.lower_bound(first);
+            ASSERT_TRUE(above == allocated.end() || above->first >= end);
+            ASSERT_TRUE(above == allocated.begin() || std::prev(above)->first + (page_size << std::prev(above)->second) <= first);
+            ASSERT_TRUE(memory->manages(block.value()) && memory->manages({end - 1}));
+            allocated[first] = order;
+            used += uint64_t{1} << order;
+        } else if (!allocated.empty()) {
+            auto victim = allocated.lower_bound(range.start.value + random() % range.size());
+            if (victim == allocated.end()) victim = allocated.begin();
+            memory->free({victim->first}, victim->second);
+            used -= uint64_t{1} << victim->second;
+            allocated.erase(victim);
+        }
+        ASSERT_EQ(memory->free_pages(), start - used);
+    }
+    for (const auto& [first, order] : allocated) memory->free({first}, order);
+    EXPECT_EQ(memory->free_pages(), start);
+    // Everything has merged again.
+    EXPECT_TRUE(memory->allocate(11).ok());
+}
+
+TEST(PageAllocator, GivesOutEveryPage) {
+    auto memory = std::make_unique<PageAllocator>();
+    ASSERT_TRUE(memory->add(fresh_memory(uint64_t{4} << 20)).ok());
+    const uint64_t start = memory->free_pages();
+    std::vector<PhysicalAddress> pages;
+    for (;;) {
+        auto page = memory->allocate(0);
+        if (!page.ok()) break;
+        pages.push_back(page.value());
+    }
+    EXPECT_EQ(pages.size(), start);
+    EXPECT_EQ(memory->free_pages(), 0u);
+    for (const PhysicalAddress page : pages) memory->free(page, 0);
+    EXPECT_EQ(memory->free_pages(), start);
+    // Cached pages are merged when a block is wanted that only they can make.
+    EXPECT_TRUE(memory->allocate(9).ok());
+}
+
+}  // namespace
+}  // namespace eremite::mm
