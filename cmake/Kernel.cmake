@@ -53,7 +53,7 @@ function(eremite_link_kernel)
   eremite_prelink(${out}/libos.o ${scripts}/libos.ld ${libos})
   add_custom_command(
     OUTPUT ${out}/eremite.o
-    COMMAND ${CMAKE_LINKER} -r -o ${out}/eremite.o ${out}/supervisor.o ${out}/libos.o
+    COMMAND ${CMAKE_LINKER} -r --strip-debug -o ${out}/eremite.o ${out}/supervisor.o ${out}/libos.o
     DEPENDS ${out}/supervisor.o ${out}/libos.o VERBATIM
     COMMENT "Linking lib/eremite.o")
   # Below 0x400000 and clear of 0x200000, where ld and lld put programs.

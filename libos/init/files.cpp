@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "libos/arch/cpu.hpp"
+#include "libos/fs/initramfs.hpp"
 #include "libos/fs/path.hpp"
 #include "libos/fs/proc/source.hpp"
 #include "libos/fs/root.hpp"
@@ -43,6 +44,17 @@ Result<std::span<const char>> zero_terminated(std::span<const std::string_view> 
     return std::span<const char>{text, size};
 }
 
+// What /proc/self/exe shows is absolute: C libraries insist.
+Result<std::string_view> absolute_path(std::string_view name) {
+    if (name.starts_with('/')) return name;
+    const std::string_view parts[] = {"/", name};
+    char* const path = new (std::nothrow) char[1 + name.size()];
+    if (!path) return Error{ENOMEM};
+    char* at = path;
+    for (std::string_view part : parts) at = std::copy(part.begin(), part.end(), at);
+    return std::string_view{path, 1 + name.size()};
+}
+
 Result<void> describe_machine(const KernelArguments& arguments) {
     static arch::CpuDescription cpu;
     static char features[512];
@@ -54,10 +66,24 @@ Result<void> describe_machine(const KernelArguments& arguments) {
     source.cpu_family = cpu.family;
     source.cpu_model_number = cpu.model;
     source.cpu_stepping = cpu.stepping;
-    source.executable = arguments.program_name;
+    source.executable = TRY(absolute_path(arguments.program_name));
     source.command_line = TRY(zero_terminated(arguments.argv()));
     source.environment = TRY(zero_terminated(arguments.environment.span()));
     return {};
+}
+
+Result<void> unpack(const Ref<fs::Inode>& root, PhysicalRange module) {
+    const fs::UnpackReport report = fs::unpack_initramfs(root, contents(module));
+    if (report.ok()) {
+        log::info("initramfs: {} entries", report.entries);
+        return {};
+    }
+    if (report.archive_error != fs::CpioError::None) {
+        log::error("initramfs: {} at offset {}", fs::to_string(report.archive_error), report.offset);
+        return Error{EINVAL};
+    }
+    log::error("initramfs: no room for the file at offset {} (error {}); give the machine more memory", report.offset, report.file_error);
+    return Error{report.file_error};
 }
 
 }  // namespace
@@ -67,7 +93,7 @@ Result<void> start_files(sched::Process& process, std::span<const PhysicalRange>
     TRY(fs::initialize_root(process.fs()));
     for (PhysicalRange module : modules) {
         if (is_elf(module)) continue;
-        // INITRAMFS
+        TRY(unpack(process.fs().root(), module));
         free_module(module);
     }
     return fs::open_standard_streams(process.fs(), process.files());

@@ -255,6 +255,28 @@ Result<long> sys_futex(VirtualAddress word, int operation, uint32_t value, Virtu
     return Error{ETIMEDOUT};
 }
 
+// Restartable sequences (linux/rseq.h): a thread that is never preempted nor moved needs no restart, only the CPU number.
+Result<long> sys_rseq(VirtualAddress area, uint32_t size, int flags, uint32_t signature) {
+    static constinit VirtualAddress registered{};
+    static constinit uint32_t registered_signature = 0;
+    constexpr int unregister = 1;
+    constexpr uint32_t smallest = 32;
+    if (flags & ~unregister) return Error{EINVAL};
+    if (flags & unregister) {
+        if (registered.value == 0 || registered.value != area.value) return Error{EINVAL};
+        if (registered_signature != signature) return Error{EPERM};
+        registered = {};
+        return 0L;
+    }
+    if (registered.value != 0) return Error{registered.value == area.value ? EBUSY : EINVAL};
+    if (!is_aligned(area.value, smallest) || size < smallest) return Error{EINVAL};
+    const uint32_t cpu_numbers[2] = {0, 0};  // cpu_id_start, cpu_id
+    TRY(mm::copy_to_user(area, cpu_numbers, sizeof cpu_numbers));
+    registered = area;
+    registered_signature = signature;
+    return 0L;
+}
+
 Result<long> sys_sched_yield() { return 0L; }
 
 Result<long> sys_sched_getaffinity(int pid, size_t size, VirtualAddress mask) {

@@ -42,6 +42,7 @@ Result<long> sys_getrandom(VirtualAddress buffer, size_t size, unsigned flags);
 Result<long> sys_set_tid_address(VirtualAddress address);
 Result<long> sys_set_robust_list(VirtualAddress head, size_t size);
 Result<long> sys_futex(VirtualAddress word, int operation, uint32_t value, VirtualAddress timeout);
+Result<long> sys_rseq(VirtualAddress area, uint32_t size, int flags, uint32_t signature);
 Result<long> sys_sched_yield();
 Result<long> sys_sched_getaffinity(int pid, size_t size, VirtualAddress mask);
 Result<long> sys_sched_setaffinity(int pid, size_t size, VirtualAddress mask);

@@ -60,6 +60,7 @@ constexpr Assignment assignments[] = {
     {__NR_set_tid_address, adapt<sys_set_tid_address>},
     {__NR_set_robust_list, adapt<sys_set_robust_list>},
     {__NR_futex, adapt<sys_futex>},
+    {__NR_rseq, adapt<sys_rseq>},
     {__NR_sched_yield, adapt<sys_sched_yield>},
     {__NR_sched_getaffinity, adapt<sys_sched_getaffinity>},
     {__NR_sched_setaffinity, adapt<sys_sched_setaffinity>},
