@@ -9,7 +9,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cli/elf_image.hpp"
@@ -34,7 +36,13 @@ struct Frame {
 struct DeadProgram {
     const ElfImage& image;
     const Report& report;
+    std::map<std::string, uint64_t, std::less<>> registers;
     std::vector<Frame> frames;
+
+    [[nodiscard]] std::optional<uint64_t> find_register(std::string_view name) const {
+        const auto found = registers.find(name);
+        return found == registers.end() ? std::nullopt : std::optional{found->second};
+    }
 };
 
 bool read_word(const DeadProgram& program, uint64_t address, uint64_t& word) {
@@ -69,13 +77,10 @@ bool memory_read(Dwfl*, Dwarf_Addr address, Dwarf_Word* result, void* argument) 
 bool set_initial_registers(Dwfl_Thread* thread, void* argument) {
     const auto& program = *static_cast<const DeadProgram*>(argument);
     std::array<Dwarf_Word, dwarf_registers.size()> values{};
-    for (size_t i = 0; i < values.size(); ++i) {
-        const auto found = program.report.registers.find(dwarf_registers[i]);
-        if (found != program.report.registers.end()) values[i] = found->second;
-    }
-    const auto rip = program.report.registers.find("rip");
-    if (rip == program.report.registers.end() || !dwfl_thread_state_registers(thread, 0, values.size(), values.data())) return false;
-    dwfl_thread_state_register_pc(thread, rip->second);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = program.find_register(dwarf_registers[i]).value_or(0);
+    const auto rip = program.find_register("rip");
+    if (!rip || !dwfl_thread_state_registers(thread, 0, values.size(), values.data())) return false;
+    dwfl_thread_state_register_pc(thread, *rip);
     return true;
 }
 
@@ -117,6 +122,20 @@ std::string describe_frame(Dwfl* dwfl, const Frame& frame) {
     return text;
 }
 
+// A jump to where there is no code (a null function pointer) is a call that has only just pushed its return address: goes back to the caller.
+// True when it did.
+bool step_out_of_nowhere(DeadProgram& program) {
+    const auto rip = program.find_register("rip");
+    const auto rsp = program.find_register("rsp");
+    if (!rip || !rsp || program.image.section_at(*rip - program.report.bias) != nullptr) return false;
+    uint64_t return_address;
+    if (!read_word(program, *rsp, return_address)) return false;
+    program.frames.push_back({*rip, true});
+    program.registers["rip"] = return_address;
+    program.registers["rsp"] = *rsp + sizeof return_address;
+    return true;
+}
+
 // Fills program.frames and describes them.
 std::vector<std::string> unwind(const std::filesystem::path& executable, DeadProgram& program) {
     static char* no_debug_path = nullptr;
@@ -128,9 +147,11 @@ std::vector<std::string> unwind(const std::filesystem::path& executable, DeadPro
     if (dwfl_report_end(dwfl.get(), nullptr, nullptr) != 0 || !found) return {};
     static const Dwfl_Thread_Callbacks thread_callbacks{.next_thread = next_thread, .get_thread = nullptr, .memory_read = memory_read,
                                                         .set_initial_registers = set_initial_registers, .detach = nullptr, .thread_detach = nullptr};
+    const bool stepped = step_out_of_nowhere(program);
     if (dwfl_attach_state(dwfl.get(), nullptr, ::getpid(), &thread_callbacks, &program)) (void)dwfl_getthreads(dwfl.get(), take_thread, &program);
-    const auto rip = program.report.registers.find("rip");
-    if (program.frames.empty() && rip != program.report.registers.end()) program.frames.push_back({rip->second, true});
+    if (stepped && program.frames.size() > 1) program.frames[1].exact = false;
+    const auto rip = program.find_register("rip");
+    if (program.frames.empty() && rip) program.frames.push_back({*rip, true});
     std::vector<std::string> lines;
     for (const Frame& frame : program.frames) {
         const ElfSection* const section = program.image.section_at(frame.address - program.report.bias);
@@ -165,7 +186,7 @@ std::string describe_fault(const std::filesystem::path& executable, const Report
     try {
         const MappedFile file{executable};
         const ElfImage image = ElfImage::parse(file.bytes(), executable.string());
-        DeadProgram program{image, report, {}};
+        DeadProgram program{image, report, report.registers, {}};
         lines = unwind(executable, program);
     } catch (const Failure& failure) {
         return text + fmt::format("  no backtrace: {}\n", failure.what());

@@ -1,0 +1,66 @@
+#include "cli/qemu_command.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace eremite::cli {
+namespace {
+
+bool has_pair(const std::vector<std::string>& words, const std::string& option, const std::string& value) {
+    for (size_t i = 0; i + 1 < words.size(); ++i) {
+        if (words[i] == option && words[i + 1] == value) return true;
+    }
+    return false;
+}
+
+TEST(QemuCommand, MicrovmUnderTcg) {
+    VirtualMachine machine;
+    machine.kernel = "/x/image";
+    machine.kernel_command_line = "tty=0 -- a b";
+    const auto words = qemu_command(machine);
+    EXPECT_TRUE(has_pair(words, "-accel", "tcg,thread=multi"));
+    EXPECT_TRUE(has_pair(words, "-cpu", "max,-erms,-fsrm"));
+    EXPECT_TRUE(has_pair(words, "-m", "128M"));
+    EXPECT_TRUE(has_pair(words, "-smp", "1"));
+    EXPECT_TRUE(has_pair(words, "-kernel", "/x/image"));
+    EXPECT_TRUE(has_pair(words, "-append", "tty=0 -- a b"));
+    EXPECT_TRUE(has_pair(words, "-device", "virtio-rng-device"));
+    EXPECT_TRUE(has_pair(words, "-device", "isa-debugcon,iobase=0xe9,chardev=log"));
+    EXPECT_TRUE(has_pair(words, "-device", "isa-debugcon,iobase=0xea,chardev=report"));
+    EXPECT_TRUE(has_pair(words, "-device", "isa-debug-exit,iobase=0xf4,iosize=4"));
+    EXPECT_EQ(std::ranges::find(words, "-initrd"), words.end());
+    EXPECT_EQ(std::ranges::find(words, "-gdb"), words.end());
+}
+
+TEST(QemuCommand, Options) {
+    VirtualMachine machine;
+    machine.machine = Machine::Q35;
+    machine.accelerator = Accelerator::Kvm;
+    machine.memory = (8 << 20) + 4096;
+    machine.cpus = 4;
+    machine.initrd = "/x/files";
+    machine.gdb_port = 1234;
+    machine.log_path = "/tmp/a,b";
+    const auto words = qemu_command(machine);
+    EXPECT_TRUE(has_pair(words, "-M", "q35"));
+    EXPECT_TRUE(has_pair(words, "-accel", "kvm"));
+    EXPECT_TRUE(has_pair(words, "-m", "8196K"));
+    EXPECT_TRUE(has_pair(words, "-smp", "4"));
+    EXPECT_TRUE(has_pair(words, "-initrd", "/x/files"));
+    EXPECT_TRUE(has_pair(words, "-gdb", "tcp:127.0.0.1:1234"));
+    EXPECT_TRUE(has_pair(words, "-device", "virtio-rng-pci"));
+    EXPECT_TRUE(has_pair(words, "-chardev", "file,id=log,path=/tmp/a,,b,append=on"));
+}
+
+TEST(QemuCommand, CountingInstructionsTakesTcg) {
+    VirtualMachine machine;
+    machine.accelerator = Accelerator::Kvm;
+    machine.count_instructions = true;
+    const auto words = qemu_command(machine);
+    EXPECT_TRUE(has_pair(words, "-accel", "tcg,thread=single"));
+    EXPECT_TRUE(has_pair(words, "-icount", "shift=0"));
+}
+
+}  // namespace
+}  // namespace eremite::cli
