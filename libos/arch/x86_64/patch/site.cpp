@@ -113,13 +113,13 @@ private:
 
     [[nodiscard]] bool dead(Padding padding) const { return behind_transfer(padding.start) && !referenced(padding); }
 
-    // Whether the decodes from before agree that an unconditional transfer ends at `at`: at least half of them arrive
-    // there, and none with another last instruction.
+    // Whether the decodes from before agree that an unconditional transfer ends at `at`: at least half of them arrive there,
+    // none with another last instruction, and hardly any steps over it. Those that end at an invalid instruction say nothing.
     [[nodiscard]] bool behind_transfer(size_t at) const {
-        const size_t first = at - std::min(at, window_far);
         size_t decodes = 0;
         size_t arrivals = 0;
-        for (size_t start = first; start + window_near <= at; ++start) {
+        size_t overshoots = 0;
+        for (size_t start = at - std::min(at, window_far); start + window_near <= at; ++start) {
             ++decodes;
             size_t position = start;
             bool ended = false;
@@ -129,11 +129,11 @@ private:
                 ended = ends_flow(position, instruction);
                 position += instruction.length;
             }
-            if (position != at) continue;
-            if (!ended) return false;
-            ++arrivals;
+            if (position == at && !ended) return false;
+            if (position == at) ++arrivals;
+            if (position > at) ++overshoots;
         }
-        return decodes != 0 && arrivals * 2 >= decodes;
+        return arrivals != 0 && arrivals * 2 >= decodes && overshoots * 8 <= arrivals;
     }
 
     [[nodiscard]] bool leads_to_site(size_t at) const {
