@@ -1,6 +1,13 @@
 set(EREMITE_SYSCALL_FILE_SOURCES
+    file_attributes.cpp
     file_control.cpp
+    file_directory.cpp
     file_io.cpp
+    file_names.cpp
     file_open.cpp
+    file_poll.cpp
+    file_size.cpp
     file_stat.cpp
-    file_support.cpp)
+    file_support.cpp
+    file_transfer.cpp
+    file_xattr.cpp)

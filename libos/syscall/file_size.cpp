@@ -1,0 +1,101 @@
+#include "libos/syscall/file_size.hpp"
+
+#include <linux/falloc.h>
+
+#include "libos/syscall/file_support.hpp"
+
+namespace eremite::syscall {
+
+namespace {
+
+Result<long> synchronize(int descriptor, bool data_only) {
+    const Ref<fs::File> file = TRY(get_file(descriptor));
+    const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{EINVAL}));
+    if (inode->type() != fs::FileType::Regular && !inode->is_directory()) return Error{EINVAL};
+    TRY(inode->synchronize(data_only));
+    return 0L;
+}
+
+}  // namespace
+
+Result<long> sys_truncate(VirtualAddress path, int64_t length) {
+    if (length < 0) return Error{EINVAL};
+    const Ref<fs::Inode> inode = TRY(find_at(AT_FDCWD, path, 0));
+    if (inode->is_directory()) return Error{EISDIR};
+    if (inode->type() != fs::FileType::Regular) return Error{EINVAL};
+    TRY(inode->truncate(static_cast<uint64_t>(length)));
+    return 0L;
+}
+
+Result<long> sys_ftruncate(int descriptor, int64_t length) {
+    if (length < 0) return Error{EINVAL};
+    const Ref<fs::File> file = TRY(get_file(descriptor));
+    const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{EINVAL}));
+    if (inode->type() != fs::FileType::Regular || !file->writable()) return Error{EINVAL};
+    TRY(inode->truncate(static_cast<uint64_t>(length)));
+    return 0L;
+}
+
+Result<long> sys_fallocate(int descriptor, int mode, int64_t offset, int64_t length) {
+    const Ref<fs::File> file = TRY(get_file(descriptor));
+    if (offset < 0 || length <= 0) return Error{EINVAL};
+    constexpr int supported = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+    const bool keep_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
+    const bool punch = (mode & FALLOC_FL_PUNCH_HOLE) != 0;
+    const bool zero = (mode & FALLOC_FL_ZERO_RANGE) != 0;
+    if ((mode & ~supported) != 0 || (punch && zero) || (punch && !keep_size)) return Error{EOPNOTSUPP};
+    if (!file->writable()) return Error{EBADF};
+    const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{ENODEV}));
+    if (inode->type() == fs::FileType::Fifo) return Error{ESPIPE};
+    if (inode->is_directory()) return Error{EISDIR};
+    if (inode->type() != fs::FileType::Regular) return Error{ENODEV};
+    int64_t end = 0;
+    if (__builtin_add_overflow(offset, length, &end)) return Error{EFBIG};
+    const fs::AllocateMode operation = punch ? fs::AllocateMode::PunchHole : zero ? fs::AllocateMode::ZeroRange : fs::AllocateMode::Allocate;
+    TRY(inode->allocate(operation, static_cast<uint64_t>(offset), static_cast<uint64_t>(length), keep_size));
+    return 0L;
+}
+
+// Files in memory are as lasting as they will ever be; file systems on devices synchronize when they are asked by descriptor.
+Result<long> sys_sync() { return 0L; }
+
+Result<long> sys_syncfs(int descriptor) {
+    const Ref<fs::File> file = TRY(get_file(descriptor));
+    const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{EINVAL}));
+    TRY(inode->synchronize(false));
+    return 0L;
+}
+
+Result<long> sys_fsync(int descriptor) { return synchronize(descriptor, false); }
+
+Result<long> sys_fdatasync(int descriptor) { return synchronize(descriptor, true); }
+
+Result<long> sys_sync_file_range(int descriptor, int64_t offset, int64_t length, uint32_t flags) {
+    const Ref<fs::File> file = TRY(get_file(descriptor));
+    constexpr uint32_t known = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    int64_t end = 0;
+    if ((flags & ~known) != 0 || offset < 0 || length < 0 || __builtin_add_overflow(offset, length, &end)) return Error{EINVAL};
+    if (!file->positioned()) return Error{ESPIPE};
+    const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{ESPIPE}));
+    TRY(inode->synchronize(true));
+    return 0L;
+}
+
+// All of a file in memory is already where advice could bring it.
+Result<long> sys_fadvise64(int descriptor, int64_t, int64_t length, int advice) {
+    const Ref<fs::File> file = TRY(get_file(descriptor));
+    const fs::Inode* inode = file->inode();
+    if (!inode || inode->type() == fs::FileType::Fifo) return Error{ESPIPE};
+    if (length < 0 || advice < POSIX_FADV_NORMAL || advice > POSIX_FADV_NOREUSE) return Error{EINVAL};
+    return 0L;
+}
+
+Result<long> sys_readahead(int descriptor, int64_t, size_t) {
+    const Ref<fs::File> file = TRY(get_file(descriptor));
+    if (!file->readable()) return Error{EBADF};
+    const fs::Inode* inode = file->inode();
+    if (!inode || inode->type() != fs::FileType::Regular) return Error{EINVAL};
+    return 0L;
+}
+
+}  // namespace eremite::syscall
