@@ -45,7 +45,7 @@ Result<uint64_t> InodeFile::seek(int64_t offset, int whence) {
         default: return Error{EINVAL};
     }
     int64_t target = 0;
-    if (__builtin_add_overflow(static_cast<int64_t>(base), offset, &target)) return Error{whence == SEEK_SET ? EINVAL : EOVERFLOW};
+    if (__builtin_add_overflow(static_cast<int64_t>(base), offset, &target)) return Error{EINVAL};
     if (target < 0) return Error{EINVAL};
     position.store(static_cast<uint64_t>(target), std::memory_order_relaxed);
     return static_cast<uint64_t>(target);

@@ -33,4 +33,11 @@ Result<void> mount(Ref<Inode> point, Ref<Inode> root) {
     return {};
 }
 
+Result<void> unmount(Ref<Inode> root) {
+    if (!root->covered_) return Error{EINVAL};
+    root->covered_->mounted_ = nullptr;
+    root->covered_ = nullptr;
+    return {};
+}
+
 }  // namespace eremite::fs

@@ -93,6 +93,7 @@ public:
     [[nodiscard]] const Ref<Inode>& mounted() const { return mounted_; }
     [[nodiscard]] const Ref<Inode>& covered() const { return covered_; }
     friend Result<void> mount(Ref<Inode> point, Ref<Inode> root);
+    friend Result<void> unmount(Ref<Inode> root);
 
     size_t describe(char* path, size_t size, uint64_t& inode) const override;
 
@@ -104,5 +105,7 @@ private:
 
 // Makes `root` appear at the directory `point`. ENOTDIR, EBUSY.
 Result<void> mount(Ref<Inode> point, Ref<Inode> root);
+// Uncovers the directory on which `root` is mounted. EINVAL: it is not mounted.
+Result<void> unmount(Ref<Inode> root);
 
 }  // namespace eremite::fs

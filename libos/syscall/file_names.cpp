@@ -35,6 +35,9 @@ Result<long> remove_directory(int directory, std::string_view path) {
     return 0L;
 }
 
+// The file system in which a name stands or would stand.
+const void* file_system_of(const fs::Location& where) { return (where.parent ? where.parent : where.inode)->file_system(); }
+
 // What a slash behind the name of something that is to be removed means.
 Error slash_error(const fs::Location& where) {
     if (!where.inode) return Error{ENOENT};
@@ -84,7 +87,7 @@ Result<long> sys_renameat2(int from_directory, VirtualAddress from, int to_direc
     PathArgument to_argument;
     const fs::Location source = TRY(locate_at(from_directory, TRY(from_argument.load(from))));
     const fs::Location target = TRY(locate_at(to_directory, TRY(to_argument.load(to))));
-    if (source.parent && target.parent && source.parent->file_system() != target.parent->file_system()) return Error{EXDEV};
+    if (file_system_of(source) != file_system_of(target)) return Error{EXDEV};
     if (source.last != Last::Name) return Error{EBUSY};
     const bool no_replace = (flags & RENAME_NOREPLACE) != 0;
     if (target.last != Last::Name) return Error{no_replace ? EEXIST : EBUSY};

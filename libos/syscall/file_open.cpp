@@ -68,6 +68,8 @@ Result<Ref<fs::File>> open_unnamed(const fs::Inode& directory, const OpenRequest
 Result<Ref<fs::File>> open_path(int directory, std::string_view path, const OpenRequest& request) {
     fs::WalkFlags walk_flags;
     walk_flags.follow_last = !request.has(O_NOFOLLOW) && !(request.has(O_CREAT) && request.has(O_EXCL));
+    // With O_CREAT a slash behind the name is an error of its own, whatever stands there.
+    walk_flags.want_parent = request.has(O_CREAT);
     walk_flags.no_links = (request.resolve & RESOLVE_NO_SYMLINKS) != 0;
     walk_flags.no_magic = (request.resolve & RESOLVE_NO_MAGICLINKS) != 0;
     walk_flags.no_mounts = (request.resolve & RESOLVE_NO_XDEV) != 0;

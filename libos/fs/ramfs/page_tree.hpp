@@ -33,7 +33,7 @@ public:
     // Takes the pages of [first, last] out and calls release(PhysicalAddress) for each.
     template <typename Release>
     void remove(uint64_t first, uint64_t last, Release&& release) {
-        if (root_ == 0 || first > last) return;
+        if (root_ == 0 || first > last || first > capacity_mask()) return;
         remove_below(root_, height_, 0, first, last, release);
         if (root_ == 0) height_ = 0;
     }

@@ -47,6 +47,7 @@ Result<size_t> RegularFile::read(uint64_t& position, IoBuffer& buffer) {
     const uint64_t size = size_.load(std::memory_order_relaxed);
     uint64_t offset = position;
     size_t done = 0;
+    if (offset > size_maximum - buffer.remaining()) [[unlikely]] return Error{EINVAL};
     while (offset < size && buffer.remaining() > 0) {
         const uint64_t in_page = offset % page_size;
         const size_t piece = std::min({page_size - in_page, size - offset, uint64_t{buffer.remaining()}});
@@ -99,6 +100,7 @@ Result<size_t> RegularFile::write(uint64_t& position, IoBuffer& buffer, bool app
     const sync::Guard guard{file_lock_};
     uint64_t size = size_.load(std::memory_order_relaxed);
     uint64_t offset = append ? size : position;
+    if (position > size_maximum - buffer.remaining()) [[unlikely]] return Error{EINVAL};
     if (buffer.remaining() == 0) return size_t{0};
     if (offset >= size_maximum) return Error{EFBIG};
     buffer.limit(size_maximum - offset);
