@@ -5,19 +5,6 @@
 
 namespace eremite::fs {
 
-FileTable::Slot* FileTable::find(int descriptor) {
-    const auto index = static_cast<uint32_t>(descriptor);
-    if (index >= slots_.size() || !slots_[index].file) return nullptr;
-    return &slots_[index];
-}
-
-Result<Ref<File>> FileTable::get(int descriptor) {
-    const sync::Guard guard{lock_};
-    const Slot* slot = find(descriptor);
-    if (!slot) [[unlikely]] return Error{EBADF};
-    return slot->file;
-}
-
 uint32_t FileTable::lowest_free(uint32_t from) const {
     const auto size = static_cast<uint32_t>(slots_.size());
     for (uint32_t word = from / 64; word * 64 < size; ++word) {

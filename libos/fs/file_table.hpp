@@ -16,8 +16,13 @@ public:
     static constexpr uint32_t default_limit = 1024;
     static constexpr uint32_t maximum_limit = 65536;
 
-    // EBADF.
-    [[nodiscard]] Result<Ref<File>> get(int descriptor);
+    // EBADF. Inline, since nearly every call on files starts here.
+    [[nodiscard]] Result<Ref<File>> get(int descriptor) {
+        const sync::Guard guard{lock_};
+        const Slot* slot = find(descriptor);
+        if (!slot) [[unlikely]] return Error{EBADF};
+        return Ref<File>::share(slot->file.get());
+    }
     // EMFILE, ENOMEM; EINVAL when `from` is not below the limit. The lowest free number that is at least `from`.
     [[nodiscard]] Result<int> add(Ref<File> file, bool close_on_exec, int from = 0);
     // dup2: gives `file` the number `descriptor`, whatever that was before. EBADF when it is out of range.
@@ -41,7 +46,11 @@ private:
         Ref<File> file;
         bool close_on_exec = false;
     };
-    [[nodiscard]] Slot* find(int descriptor);
+    [[nodiscard]] Slot* find(int descriptor) {
+        const auto index = static_cast<uint32_t>(descriptor);
+        if (index >= slots_.size() || !slots_[index].file) return nullptr;
+        return &slots_[index];
+    }
     [[nodiscard]] uint32_t lowest_free(uint32_t from) const;
     Result<void> grow(uint32_t size);
     void mark(uint32_t index, bool used);

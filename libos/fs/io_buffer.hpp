@@ -76,7 +76,13 @@ public:
         return copy_slowly(Direction::Take, static_cast<uint8_t*>(destination), size);
     }
     // Puts `size` zero bytes.
-    size_t put_zeros(size_t size) { return copy_slowly(Direction::Zero, nullptr, size); }
+    size_t put_zeros(size_t size) {
+        if (user_ && size <= current_.size && size <= remaining_ && !faulted_ && mm::zero_user(VirtualAddress{current_.address}, size).ok()) [[likely]] {
+            advance(size);
+            return size;
+        }
+        return copy_slowly(Direction::Zero, nullptr, size);
+    }
     // Passes over `size` bytes (at most remaining()) without looking at them.
     void skip(size_t size);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "libos/sched/process.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -46,14 +47,14 @@ private:
 };
 
 Result<Ref<fs::File>> readable_file(int descriptor) {
-    Ref<fs::File> file = TRY(get_file_or_path(descriptor));
-    if (!file->readable()) [[unlikely]] return Error{EBADF};
+    auto file = sched::current_process().files().get(descriptor);
+    if (file.ok() && !file.value()->readable()) [[unlikely]] return Error{EBADF};
     return file;
 }
 
 Result<Ref<fs::File>> writable_file(int descriptor) {
-    Ref<fs::File> file = TRY(get_file_or_path(descriptor));
-    if (!file->writable()) [[unlikely]] return Error{EBADF};
+    auto file = sched::current_process().files().get(descriptor);
+    if (file.ok() && !file.value()->writable()) [[unlikely]] return Error{EBADF};
     return file;
 }
 
