@@ -19,7 +19,22 @@ constexpr std::string_view checksum_magic = "070702";
 constexpr std::string_view trailer = "TRAILER!!!";
 
 // The fields behind the magic, in their order.
-enum Field : size_t { Inode, Mode, Uid, Gid, Links, Time, Size, DeviceMajor, DeviceMinor, NodeMajor, NodeMinor, NameSize, Check, FieldCount };
+enum Field : size_t {
+    Inode,
+    Mode,
+    Uid,
+    Gid,
+    Links,
+    Time,
+    Size,
+    DeviceMajor,
+    DeviceMinor,
+    NodeMajor,
+    NodeMinor,
+    NameSize,
+    Check,
+    FieldCount
+};
 static_assert(magic_size + FieldCount * number_size == header_size);
 
 std::string_view text_of(std::span<const uint8_t> bytes) {

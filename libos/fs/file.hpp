@@ -65,7 +65,9 @@ public:
     [[nodiscard]] Result<size_t> read(IoBuffer& buffer) override { return inode_->read(position_, buffer); }
     [[nodiscard]] Result<size_t> write(IoBuffer& buffer) override { return inode_->write(position_, buffer, (flags() & O_APPEND) != 0); }
     [[nodiscard]] Result<size_t> read_at(uint64_t offset, IoBuffer& buffer) override { return inode_->read(offset, buffer); }
-    [[nodiscard]] Result<size_t> write_at(uint64_t offset, IoBuffer& buffer) override { return inode_->write(offset, buffer, (flags() & O_APPEND) != 0); }
+    [[nodiscard]] Result<size_t> write_at(uint64_t offset, IoBuffer& buffer) override {
+        return inode_->write(offset, buffer, (flags() & O_APPEND) != 0);
+    }
     [[nodiscard]] Result<size_t> write_end(IoBuffer& buffer, bool move) override {
         uint64_t end = 0;
         return inode_->write(move ? position_ : end, buffer, true);

@@ -63,7 +63,8 @@ Result<void> FileTable::close(int descriptor) {
 }
 
 void FileTable::close_range(uint32_t first, uint32_t last) {
-    for (int d = first > INT32_MAX ? -1 : next_open(static_cast<int>(first)); d >= 0 && static_cast<uint32_t>(d) <= last; d = next_open(d + 1)) {
+    for (int d = first > INT32_MAX ? -1 : next_open(static_cast<int>(first)); d >= 0 && static_cast<uint32_t>(d) <= last;
+         d = next_open(d + 1)) {
         // Another thread may have closed it in between, which is as good.
         (void)close(d);
     }

@@ -55,7 +55,9 @@ public:
     [[nodiscard]] virtual Result<size_t> read(uint64_t&, IoBuffer&) { return Error{is_directory() ? EISDIR : EINVAL}; }
     [[nodiscard]] virtual Result<size_t> write(uint64_t&, IoBuffer&, bool /*append*/) { return Error{EINVAL}; }
     [[nodiscard]] virtual Result<void> truncate(uint64_t /*size*/) { return Error{EINVAL}; }
-    [[nodiscard]] virtual Result<void> allocate(AllocateMode, uint64_t /*offset*/, uint64_t /*length*/, bool /*keep_size*/) { return Error{EOPNOTSUPP}; }
+    [[nodiscard]] virtual Result<void> allocate(AllocateMode, uint64_t /*offset*/, uint64_t /*length*/, bool /*keep_size*/) {
+        return Error{EOPNOTSUPP};
+    }
     // The first byte at or behind `offset` that is data, or that is in a hole (the end of the file counts as one). ENXIO.
     [[nodiscard]] virtual Result<uint64_t> seek_data(uint64_t, bool /*hole*/) { return Error{ESPIPE}; }
     [[nodiscard]] virtual Result<void> synchronize(bool /*data_only*/) { return {}; }

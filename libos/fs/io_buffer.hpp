@@ -77,7 +77,8 @@ public:
     }
     // Puts `size` zero bytes.
     size_t put_zeros(size_t size) {
-        if (user_ && size <= current_.size && size <= remaining_ && !faulted_ && mm::zero_user(VirtualAddress{current_.address}, size).ok()) [[likely]] {
+        if (user_ && size <= current_.size && size <= remaining_ && !faulted_ && mm::zero_user(VirtualAddress{current_.address}, size).ok())
+            [[likely]] {
             advance(size);
             return size;
         }

@@ -41,7 +41,8 @@ Result<long> change_owner(fs::Inode& inode, uint32_t uid, uint32_t gid) {
 // Times saturate as in Linux rather than wrap; 64 bits of nanoseconds reach to the year 2262.
 int64_t nanoseconds_of(int64_t seconds, int64_t rest) {
     int64_t time = 0;
-    if (__builtin_mul_overflow(seconds, second, &time) || __builtin_add_overflow(time, rest, &time)) return seconds < 0 ? INT64_MIN : INT64_MAX;
+    if (__builtin_mul_overflow(seconds, second, &time) || __builtin_add_overflow(time, rest, &time))
+        return seconds < 0 ? INT64_MIN : INT64_MAX;
     return time;
 }
 
@@ -95,7 +96,9 @@ Result<long> sys_fchmodat(int directory, VirtualAddress path, uint32_t mode) {
 
 Result<long> sys_chown(VirtualAddress path, uint32_t uid, uint32_t gid) { return sys_fchownat(AT_FDCWD, path, uid, gid, 0); }
 
-Result<long> sys_lchown(VirtualAddress path, uint32_t uid, uint32_t gid) { return sys_fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW); }
+Result<long> sys_lchown(VirtualAddress path, uint32_t uid, uint32_t gid) {
+    return sys_fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
+}
 
 Result<long> sys_fchown(int descriptor, uint32_t uid, uint32_t gid) {
     const Ref<fs::File> file = TRY(get_file(descriptor));

@@ -46,7 +46,8 @@ Result<Instant> deadline_after(int64_t seconds, int64_t nanoseconds) {
     if (seconds < 0 || nanoseconds < 0 || nanoseconds >= second) return Error{EINVAL};
     const int64_t now = platform::monotonic_now().ns;
     int64_t end = 0;
-    if (__builtin_mul_overflow(seconds, second, &end) || __builtin_add_overflow(end, nanoseconds, &end) || __builtin_add_overflow(end, now, &end))
+    if (__builtin_mul_overflow(seconds, second, &end) || __builtin_add_overflow(end, nanoseconds, &end) ||
+        __builtin_add_overflow(end, now, &end))
         return Instant::never();
     return Instant{end};
 }
@@ -180,7 +181,8 @@ Result<long> sys_select(int count, VirtualAddress read, VirtualAddress write, Vi
     return ready.ok() ? Result<long>{ready.value()} : ready.error();
 }
 
-Result<long> sys_pselect6(int count, VirtualAddress read, VirtualAddress write, VirtualAddress except, VirtualAddress timeout, VirtualAddress mask) {
+Result<long> sys_pselect6(int count, VirtualAddress read, VirtualAddress write, VirtualAddress except, VirtualAddress timeout,
+                          VirtualAddress mask) {
     const Instant deadline = TRY(deadline_of_timespec(timeout));
     if (mask.value != 0) {
         uint64_t pack[2];

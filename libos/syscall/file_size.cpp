@@ -51,7 +51,9 @@ Result<long> sys_fallocate(int descriptor, int mode, int64_t offset, int64_t len
     if (inode->type() != fs::FileType::Regular) return Error{ENODEV};
     int64_t end = 0;
     if (__builtin_add_overflow(offset, length, &end)) return Error{EFBIG};
-    const fs::AllocateMode operation = punch ? fs::AllocateMode::PunchHole : zero ? fs::AllocateMode::ZeroRange : fs::AllocateMode::Allocate;
+    const fs::AllocateMode operation = punch  ? fs::AllocateMode::PunchHole
+                                       : zero ? fs::AllocateMode::ZeroRange
+                                              : fs::AllocateMode::Allocate;
     TRY(inode->allocate(operation, static_cast<uint64_t>(offset), static_cast<uint64_t>(length), keep_size));
     return 0L;
 }

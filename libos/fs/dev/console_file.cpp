@@ -71,7 +71,8 @@ Result<size_t> ConsoleFile::read(IoBuffer& buffer) {
     if (buffer.remaining() == 0) return size_t{0};
     std::array<char, 1024> bytes;
     const std::span<char> room = std::span{bytes}.first(std::min(bytes.size(), buffer.remaining()));
-    const size_t count = drivers::console_is_terminal() ? TRY(read_terminal(room, nonblocking())) : TRY(drivers::console_read(room, nonblocking()));
+    const size_t count =
+        drivers::console_is_terminal() ? TRY(read_terminal(room, nonblocking())) : TRY(drivers::console_read(room, nonblocking()));
     const size_t copied = buffer.put(room.data(), count);
     if (copied == 0 && buffer.faulted()) return Error{EFAULT};
     return copied;

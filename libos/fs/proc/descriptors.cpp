@@ -27,7 +27,8 @@ Result<Ref<Inode>> DescriptorDirectory::lookup(std::string_view name) {
     const size_t length = file.value()->describe(path.get(), path_maximum);
     String target = TRY(String::copy({path.get(), length}));
     const auto number = link_numbers + static_cast<uint64_t>(descriptor);
-    return Ref<Inode>{TRY(make_ref<DescriptorLink>(entry(), Ref<Inode>::share(this), number, magic(), std::move(*file), std::move(target)))};
+    return Ref<Inode>{
+        TRY(make_ref<DescriptorLink>(entry(), Ref<Inode>::share(this), number, magic(), std::move(*file), std::move(target)))};
 }
 
 Result<void> DescriptorDirectory::list(uint64_t& cursor, DirectorySink& sink) {

@@ -15,7 +15,9 @@ public:
 class DescriptorLink final : public GeneratedInode {
 public:
     DescriptorLink(const Entry& entry, Ref<Inode> parent, uint64_t number, uint64_t magic, Ref<File> file, String target)
-        : GeneratedInode{FileType::SymbolicLink, entry, std::move(parent), number, magic}, file_{std::move(file)}, target_{std::move(target)} {}
+        : GeneratedInode{FileType::SymbolicLink, entry, std::move(parent), number, magic},
+          file_{std::move(file)},
+          target_{std::move(target)} {}
     [[nodiscard]] Result<Attributes> attributes() override;
     [[nodiscard]] Result<std::string_view> link_target() override { return target_.view(); }
     // ENXIO: the open file is in no file system (a socket, an eventfd).

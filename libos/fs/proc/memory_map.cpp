@@ -58,7 +58,9 @@ Result<void> write_maps(TextSink& out) {
         if (info.kernel) return;
         // SAFETY of the cast: only the reference count changes.
         auto object = Ref<mm::MemoryObject>::share(const_cast<mm::MemoryObject*>(info.object));
-        complete = areas.push_back({info.range, info.protection, info.shared, info.object ? info.offset : 0, std::move(object), info.name}).ok() && complete;
+        complete =
+            areas.push_back({info.range, info.protection, info.shared, info.object ? info.offset : 0, std::move(object), info.name}).ok() &&
+            complete;
     });
     if (!complete) return Error{ENOMEM};
     for (const Area& area : areas) write_area(out, area);

@@ -69,7 +69,8 @@ Result<void> write_status(TextSink& out) {
     FileTable& files = sched::current_process().files();
     format(out, "Name:\t{}\nUmask:\t0", command_name());
     const uint32_t mask = sched::current_process().fs().umask();
-    const char octal[] = {static_cast<char>('0' + (mask >> 6 & 7)), static_cast<char>('0' + (mask >> 3 & 7)), static_cast<char>('0' + (mask & 7))};
+    const char octal[] = {static_cast<char>('0' + (mask >> 6 & 7)), static_cast<char>('0' + (mask >> 3 & 7)),
+                          static_cast<char>('0' + (mask & 7))};
     out.write({octal, sizeof octal});
     format(out, "\nState:\tR (running)\nTgid:\t1\nNgid:\t0\nPid:\t1\nPPid:\t0\nTracerPid:\t0\n");
     format(out, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t{}\nGroups:\t \n", files.limit());

@@ -47,7 +47,8 @@ Result<void> write_cpu_info(TextSink& out) {
     const Source& s = source();
     const uint64_t khz = platform::tsc_khz();
     for (uint32_t cpu = 0; cpu < s.cpu_count; ++cpu) {
-        format(out, "processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\n", cpu, s.cpu_vendor, s.cpu_family, s.cpu_model_number);
+        format(out, "processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\n", cpu, s.cpu_vendor, s.cpu_family,
+               s.cpu_model_number);
         format(out, "model name\t: {}\nstepping\t: {}\ncpu MHz\t\t: {}.", s.cpu_model, s.cpu_stepping, khz / 1000);
         const uint64_t rest = khz % 1000;
         format(out, "{}{}{}\n", rest / 100, rest / 10 % 10, rest % 10);
@@ -65,7 +66,8 @@ Result<void> write_memory_info(TextSink& out) {
     write_kib(out, "MemTotal", total);
     write_kib(out, "MemFree", free);
     write_kib(out, "MemAvailable", free);
-    for (const std::string_view name : {"Buffers", "Cached", "SwapCached", "SwapTotal", "SwapFree", "Dirty", "Writeback"}) write_kib(out, name, 0);
+    for (const std::string_view name : {"Buffers", "Cached", "SwapCached", "SwapTotal", "SwapFree", "Dirty", "Writeback"})
+        write_kib(out, name, 0);
     write_kib(out, "CommitLimit", total);
     return {};
 }

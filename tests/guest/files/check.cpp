@@ -79,12 +79,14 @@ void show_directory(const char* path) {
         for (long at = 0; at < size;) {
             uint16_t length = 0;
             std::memcpy(&length, buffer + at + 16, sizeof length);
-            if (count < names.size()) std::snprintf(names[count].data(), names[count].size(), "%s:%d", buffer + at + 19, buffer[at + 18]), ++count;
+            if (count < names.size())
+                std::snprintf(names[count].data(), names[count].size(), "%s:%d", buffer + at + 19, buffer[at + 18]), ++count;
             at += length;
         }
     }
     if (fd >= 0) close(static_cast<int>(fd));
-    std::sort(names.begin(), names.begin() + static_cast<ptrdiff_t>(count), [](auto& a, auto& b) { return std::strcmp(a.data(), b.data()) < 0; });
+    std::sort(names.begin(), names.begin() + static_cast<ptrdiff_t>(count),
+              [](auto& a, auto& b) { return std::strcmp(a.data(), b.data()) < 0; });
     std::fprintf(output, "entries of %s: %ld", path, size);
     for (size_t i = 0; i < count; ++i) std::fprintf(output, " %s", names[i].data());
     std::fprintf(output, "\n");

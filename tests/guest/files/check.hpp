@@ -30,7 +30,9 @@ struct Status : ::stat {};
 
 template <typename T>
 long word(T value) {
-    if constexpr (requires { reinterpret_cast<long>(value); } && !requires { static_cast<long>(value); }) return reinterpret_cast<long>(value);
+    if constexpr (
+        requires { reinterpret_cast<long>(value); } && !requires { static_cast<long>(value); })
+        return reinterpret_cast<long>(value);
     else return static_cast<long>(value);
 }
 inline long word(decltype(nullptr)) { return 0; }

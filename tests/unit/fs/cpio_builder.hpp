@@ -21,7 +21,8 @@ public:
     CpioBuilder& add(std::string_view name, std::string_view data, Fields f) {
         char header[111];
         std::snprintf(header, sizeof header, "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", f.magic, f.inode, f.mode, 0U, 0U,
-                      f.links, 1000U, static_cast<unsigned>(data.size()), 0U, f.device_minor, 1U, 3U, static_cast<unsigned>(name.size() + 1), f.check);
+                      f.links, 1000U, static_cast<unsigned>(data.size()), 0U, f.device_minor, 1U, 3U,
+                      static_cast<unsigned>(name.size() + 1), f.check);
         text_.append(header, 110).append(name).push_back('\0');
         pad();
         text_.append(data);

@@ -78,7 +78,13 @@ TEST_F(InitramfsTest, FullMemoryIsReported) {
 }
 
 TEST_F(InitramfsTest, SurvivesEveryFailedAllocation) {
-    const auto bytes = CpioBuilder{}.add("d/f", std::string(300000, 'x')).link("l", "d").add("g", {}, {.links = 2}).add("h", {}, {.links = 2}).end().bytes();
+    const auto bytes = CpioBuilder{}
+                           .add("d/f", std::string(300000, 'x'))
+                           .link("l", "d")
+                           .add("g", {}, {.links = 2})
+                           .add("h", {}, {.links = 2})
+                           .end()
+                           .bytes();
     for (int64_t n = 0;; ++n) {
         fs::UnpackReport report;
         {
