@@ -22,9 +22,9 @@ enum class KvmState {
 // What a throwaway virtual machine showed.
 struct KvmMeasurement {
     KvmState state = KvmState::Absent;
-    std::string detail;           // why, when it is Broken
-    double ring0_ns = 0;          // nanoseconds per instruction of a loop in ring 0
-    double ring3_ns = 0;          // the same in ring 3
+    std::string detail;   // why, when it is Broken
+    double ring0_ns = 0;  // nanoseconds per instruction of a loop in ring 0
+    double ring3_ns = 0;  // the same in ring 3
     bool ring3_works = false;
 };
 

@@ -25,7 +25,8 @@ namespace {
 constexpr size_t most_frames = 64;
 
 // DWARF numbers of the registers (System V ABI, AMD64 supplement, figure 3.36).
-constexpr std::array<std::string_view, 16> dwarf_registers{"rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"};
+constexpr std::array<std::string_view, 16> dwarf_registers{"rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp",
+                                                           "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 
 struct Frame {
     uint64_t address;
@@ -117,13 +118,14 @@ std::string describe_frame(Dwfl* dwfl, const Frame& frame) {
     text += name != nullptr ? fmt::format("  {}", demangle(name)) : "  (no symbol)";
     int line = 0;
     if (Dwfl_Line* const source = dwfl_module_getsrc(module, address)) {
-        if (const char* const file = dwfl_lineinfo(source, nullptr, &line, nullptr, nullptr, nullptr)) text += fmt::format("  {}:{}", file, line);
+        if (const char* const file = dwfl_lineinfo(source, nullptr, &line, nullptr, nullptr, nullptr))
+            text += fmt::format("  {}:{}", file, line);
     }
     return text;
 }
 
-// A jump to where there is no code (a null function pointer) is a call that has only just pushed its return address: goes back to the caller.
-// True when it did.
+// A jump to where there is no code (a null function pointer) is a call that has only just pushed its return address: goes back to the
+// caller. True when it did.
 bool step_out_of_nowhere(DeadProgram& program) {
     const auto rip = program.find_register("rip");
     const auto rsp = program.find_register("rsp");
@@ -139,16 +141,25 @@ bool step_out_of_nowhere(DeadProgram& program) {
 // Fills program.frames and describes them.
 std::vector<std::string> unwind(const std::filesystem::path& executable, DeadProgram& program) {
     static char* no_debug_path = nullptr;
-    const Dwfl_Callbacks callbacks{.find_elf = dwfl_build_id_find_elf, .find_debuginfo = dwfl_standard_find_debuginfo, .section_address = dwfl_offline_section_address, .debuginfo_path = &no_debug_path};
+    const Dwfl_Callbacks callbacks{.find_elf = dwfl_build_id_find_elf,
+                                   .find_debuginfo = dwfl_standard_find_debuginfo,
+                                   .section_address = dwfl_offline_section_address,
+                                   .debuginfo_path = &no_debug_path};
     const std::unique_ptr<Dwfl, decltype(&dwfl_end)> dwfl{dwfl_begin(&callbacks), &dwfl_end};
     if (!dwfl) return {};
     dwfl_report_begin(dwfl.get());
-    const bool found = dwfl_report_elf(dwfl.get(), executable.filename().c_str(), executable.c_str(), -1, program.report.bias, true) != nullptr;
+    const bool found =
+        dwfl_report_elf(dwfl.get(), executable.filename().c_str(), executable.c_str(), -1, program.report.bias, true) != nullptr;
     if (dwfl_report_end(dwfl.get(), nullptr, nullptr) != 0 || !found) return {};
-    static const Dwfl_Thread_Callbacks thread_callbacks{.next_thread = next_thread, .get_thread = nullptr, .memory_read = memory_read,
-                                                        .set_initial_registers = set_initial_registers, .detach = nullptr, .thread_detach = nullptr};
+    static const Dwfl_Thread_Callbacks thread_callbacks{.next_thread = next_thread,
+                                                        .get_thread = nullptr,
+                                                        .memory_read = memory_read,
+                                                        .set_initial_registers = set_initial_registers,
+                                                        .detach = nullptr,
+                                                        .thread_detach = nullptr};
     const bool stepped = step_out_of_nowhere(program);
-    if (dwfl_attach_state(dwfl.get(), nullptr, ::getpid(), &thread_callbacks, &program)) (void)dwfl_getthreads(dwfl.get(), take_thread, &program);
+    if (dwfl_attach_state(dwfl.get(), nullptr, ::getpid(), &thread_callbacks, &program))
+        (void)dwfl_getthreads(dwfl.get(), take_thread, &program);
     if (stepped && program.frames.size() > 1) program.frames[1].exact = false;
     const auto rip = program.find_register("rip");
     if (program.frames.empty() && rip) program.frames.push_back({*rip, true});
@@ -169,9 +180,12 @@ std::string describe_signal(int signal) {
         int signal;
         std::string_view meaning;
     };
-    constexpr std::array names{Name{SIGSEGV, "invalid memory access"}, Name{SIGBUS, "memory access beyond a mapped file or misaligned"},
-                               Name{SIGILL, "illegal instruction"},    Name{SIGFPE, "arithmetic fault"},
-                               Name{SIGTRAP, "breakpoint"},            Name{SIGABRT, "aborted"}};
+    constexpr std::array names{Name{SIGSEGV, "invalid memory access"},
+                               Name{SIGBUS, "memory access beyond a mapped file or misaligned"},
+                               Name{SIGILL, "illegal instruction"},
+                               Name{SIGFPE, "arithmetic fault"},
+                               Name{SIGTRAP, "breakpoint"},
+                               Name{SIGABRT, "aborted"}};
     const char* const abbreviation = sigabbrev_np(signal);
     std::string text = abbreviation != nullptr ? fmt::format("SIG{}", abbreviation) : fmt::format("signal {}", signal);
     for (const Name& name : names) {

@@ -11,9 +11,9 @@ namespace eremite::cli {
 // "SIGSEGV (invalid memory access)".
 std::string describe_signal(int signal);
 
-// Lines for the user, the first naming the signal and address; then one per frame of the program (address, function, source line). Unwinding
-// goes as far as the reported stack and the executable's tables (.eh_frame or .debug_frame) lead; without them only the place of the fault is named.
-// Requires: report.fault is set.
+// Lines for the user, the first naming the signal and address; then one per frame of the program (address, function, source line).
+// Unwinding goes as far as the reported stack and the executable's tables (.eh_frame or .debug_frame) lead; without them only the place of
+// the fault is named. Requires: report.fault is set.
 std::string describe_fault(const std::filesystem::path& executable, const Report& report);
 
 }  // namespace eremite::cli

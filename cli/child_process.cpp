@@ -41,7 +41,9 @@ void become(const std::vector<char*>& words, const std::vector<std::pair<int, in
     ::execvp(words[0], words.data());
 }
 
-int plain_status(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : exit_status::signal_base + WTERMSIG(status); }
+int plain_status(int status) {
+    return WIFEXITED(status) ? WEXITSTATUS(status) : exit_status::signal_base + WTERMSIG(status);
+}
 
 }  // namespace
 

@@ -14,9 +14,9 @@ namespace eremite::cli {
 // A started process, killed and waited for when the object goes while it still runs.
 class ChildProcess {
 public:
-    // Starts words[0], looked up in PATH. Each pair (ours, theirs) makes our descriptor `ours` the child's `theirs`; all others are closed in it.
-    // The child is in a process group of its own, so that keys of the terminal do not reach it, and dies with this process.
-    // Throws Failure: 127 when there is no such program, else 125.
+    // Starts words[0], looked up in PATH. Each pair (ours, theirs) makes our descriptor `ours` the child's `theirs`; all others are closed
+    // in it. The child is in a process group of its own, so that keys of the terminal do not reach it, and dies with this process. Throws
+    // Failure: 127 when there is no such program, else 125.
     ChildProcess(const std::vector<std::string>& words, const std::vector<std::pair<int, int>>& descriptors, bool own_group = true);
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;
@@ -35,7 +35,7 @@ private:
 };
 
 struct Captured {
-    int status = 0;  // exit status, or 128 + signal
+    int status = 0;      // exit status, or 128 + signal
     std::string output;  // standard output and standard error
 };
 

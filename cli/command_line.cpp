@@ -32,10 +32,17 @@ std::string quote_kernel_word(std::string_view word) {
     std::string quoted = "\"";
     for (const char c : word) {
         switch (c) {
-            case '"': quoted += "\\\""; break;
-            case '\\': quoted += "\\\\"; break;
-            case '\n': quoted += "\\n"; break;
-            default: quoted += c;
+            case '"':
+                quoted += "\\\"";
+                break;
+            case '\\':
+                quoted += "\\\\";
+                break;
+            case '\n':
+                quoted += "\\n";
+                break;
+            default:
+                quoted += c;
         }
     }
     return quoted + "\"";
@@ -53,9 +60,10 @@ std::string kernel_command_line(const std::vector<std::string>& kernel_arguments
     std::ranges::for_each(program_arguments, append);
     line.pop_back();
     if (line.size() + 1 > kernel_command_line_limit) {
-        throw Failure{exit_status::eremite_failed,
-                      fmt::format("the arguments and environment are too long: {} bytes, and an image reads {}; put large data in a file (--files)",
-                                  line.size() + 1, kernel_command_line_limit)};
+        throw Failure{
+            exit_status::eremite_failed,
+            fmt::format("the arguments and environment are too long: {} bytes, and an image reads {}; put large data in a file (--files)",
+                        line.size() + 1, kernel_command_line_limit)};
     }
     return line;
 }

@@ -21,7 +21,8 @@ namespace {
 
 std::optional<SourceLanguage> find_language(const fs::path& path) {
     static constexpr std::array<std::string_view, 6> cxx{".cc", ".cpp", ".cxx", ".C", ".c++", ".cp"};
-    static constexpr std::array<std::string_view, 14> fortran{".f", ".f77", ".f90", ".f95", ".f03", ".f08", ".for", ".F", ".F77", ".F90", ".F95", ".F03", ".F08", ".FOR"};
+    static constexpr std::array<std::string_view, 14> fortran{".f", ".f77", ".f90", ".f95", ".f03", ".f08", ".for",
+                                                              ".F", ".F77", ".F90", ".F95", ".F03", ".F08", ".FOR"};
     const std::string extension = path.extension().string();
     if (extension == ".c") return SourceLanguage::C;
     if (std::ranges::find(cxx, extension) != cxx.end()) return SourceLanguage::Cxx;
@@ -30,14 +31,17 @@ std::optional<SourceLanguage> find_language(const fs::path& path) {
 }
 
 std::string find_compiler(SourceLanguage language) {
-    const char* const name = language == SourceLanguage::C ? "eremite-cc" : language == SourceLanguage::Cxx ? "eremite-c++" : "eremite-fortran";
+    const char* const name = language == SourceLanguage::C     ? "eremite-cc"
+                             : language == SourceLanguage::Cxx ? "eremite-c++"
+                                                               : "eremite-fortran";
     if (const auto wrapper = find_companion(name)) return wrapper->string();
     throw Failure{exit_status::not_found, fmt::format("the compiler wrapper {} is neither beside this command nor in PATH", name)};
 }
 
 void run_compiler(const std::vector<std::string>& words) {
     const int status = run_tool(words);
-    if (status != 0) throw Failure{exit_status::eremite_failed, fmt::format("{} failed (status {})", fs::path{words[0]}.filename().string(), status)};
+    if (status != 0)
+        throw Failure{exit_status::eremite_failed, fmt::format("{} failed (status {})", fs::path{words[0]}.filename().string(), status)};
 }
 
 // A folder that goes with the object.
@@ -101,7 +105,9 @@ bool is_current(const fs::path& image, const fs::path& rule, const fs::path& sou
 
 }  // namespace
 
-bool is_source(const fs::path& path) { return find_language(path).has_value(); }
+bool is_source(const fs::path& path) {
+    return find_language(path).has_value();
+}
 
 SourceLanguage language_of(const fs::path& source) {
     if (const auto language = find_language(source)) return *language;
@@ -116,7 +122,9 @@ void build_image(std::span<const std::string> sources, const fs::path& image, st
         languages.push_back(language_of(source));
     }
     const auto has = [&languages](SourceLanguage language) { return std::ranges::find(languages, language) != languages.end(); };
-    const SourceLanguage linker = has(SourceLanguage::Cxx) ? SourceLanguage::Cxx : has(SourceLanguage::Fortran) ? SourceLanguage::Fortran : SourceLanguage::C;
+    const SourceLanguage linker = has(SourceLanguage::Cxx)       ? SourceLanguage::Cxx
+                                  : has(SourceLanguage::Fortran) ? SourceLanguage::Fortran
+                                                                 : SourceLanguage::C;
     std::vector<std::string> link{find_compiler(linker)};
     const bool one_language = std::ranges::all_of(languages, [linker](SourceLanguage language) { return language == linker; });
     std::optional<TemporaryFolder> objects;
@@ -145,7 +153,8 @@ fs::path cached_image(const fs::path& source) {
     const fs::path absolute = fs::absolute(source, error);
     const SourceLanguage language = language_of(source);
     const std::string compiler = find_compiler(language);
-    const fs::path folder = cache_folder() / "images" / fmt::format("{:016x}", std::hash<std::string>{}(absolute.string() + '\n' + compiler));
+    const fs::path folder =
+        cache_folder() / "images" / fmt::format("{:016x}", std::hash<std::string>{}(absolute.string() + '\n' + compiler));
     fs::create_directories(folder, error);
     if (error) throw Failure{exit_status::eremite_failed, fmt::format("{}: {}", folder.string(), error.message())};
     const fs::path image = folder / source.stem();

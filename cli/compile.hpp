@@ -10,13 +10,14 @@ namespace eremite::cli {
 
 enum class SourceLanguage { C, Cxx, Fortran };
 
-// By the file name's extension (.c .cc .cpp .cxx .C .c++ .f .f77 .f90 .f95 .f03 .f08 .for, Fortran also in capitals). Throws Failure (2) for another.
+// By the file name's extension (.c .cc .cpp .cxx .C .c++ .f .f77 .f90 .f95 .f03 .f08 .for, Fortran also in capitals). Throws Failure (2)
+// for another.
 SourceLanguage language_of(const std::filesystem::path& source);
 // Whether language_of knows the extension.
 bool is_source(const std::filesystem::path& path);
 
-// Compiles and links. `flags` go to the compilers and to the linker. Throws Failure: 127 when a source or compiler is missing, 125 when one failed
-// (it has said why).
+// Compiles and links. `flags` go to the compilers and to the linker. Throws Failure: 127 when a source or compiler is missing, 125 when one
+// failed (it has said why).
 void build_image(std::span<const std::string> sources, const std::filesystem::path& image, std::span<const std::string> flags);
 
 // The image of a single source, from the cache when neither the source nor a header it includes nor the wrapper is newer; else built anew.

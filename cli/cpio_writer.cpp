@@ -34,8 +34,9 @@ void CpioWriter::add(const CpioEntry& entry, std::string_view contents) {
     if (contents.size() > UINT32_MAX) fail(entry.path, "larger than 4 GiB, which a cpio archive cannot hold");
     if (entry.path.size() >= UINT16_MAX) fail(entry.path.substr(0, 60), "the name is too long");
     // Thirteen fields of eight hexadecimal digits; name and contents are padded to four bytes.
-    archive_ += fmt::format("070701{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}", next_inode_++, entry.mode, 0, 0, 1,
-                            entry.modified, contents.size(), 0, 0, entry.device_major, entry.device_minor, entry.path.size() + 1, 0);
+    archive_ +=
+        fmt::format("070701{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}", next_inode_++, entry.mode, 0, 0,
+                    1, entry.modified, contents.size(), 0, 0, entry.device_major, entry.device_minor, entry.path.size() + 1, 0);
     const auto pad = [this] { archive_.resize((archive_.size() + 3) & ~size_t{3}, '\0'); };
     archive_ += entry.path;
     archive_ += '\0';
@@ -60,7 +61,9 @@ void CpioWriter::add_folder(const fs::path& folder) {
     for (const fs::path& path : paths) {
         struct stat attributes {};
         if (::lstat(path.c_str(), &attributes) != 0) fail(path, std::strerror(errno));
-        CpioEntry entry{.path = path.lexically_relative(folder).string(), .mode = attributes.st_mode, .modified = static_cast<uint32_t>(attributes.st_mtime)};
+        CpioEntry entry{.path = path.lexically_relative(folder).string(),
+                        .mode = attributes.st_mode,
+                        .modified = static_cast<uint32_t>(attributes.st_mtime)};
         if (S_ISREG(attributes.st_mode)) {
             try {
                 add(entry, as_text(MappedFile{path}.bytes()));

@@ -32,14 +32,17 @@ void tell(Verdict verdict, std::string_view subject, std::string_view finding, s
     std::fflush(stdout);
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string first_line(const std::string& text) {
+    return text.substr(0, text.find('\n'));
+}
 
 std::optional<fs::path> check_qemu() {
     try {
         const fs::path qemu = find_qemu("qemu-system-x86_64");
         const Captured version = capture({qemu.string(), "--version"});
         if (version.status != 0) {
-            tell(Verdict::Fail, "QEMU", fmt::format("{} does not start: {}", qemu.string(), first_line(version.output)), "sudo apt-get install --reinstall qemu-system-x86");
+            tell(Verdict::Fail, "QEMU", fmt::format("{} does not start: {}", qemu.string(), first_line(version.output)),
+                 "sudo apt-get install --reinstall qemu-system-x86");
             return std::nullopt;
         }
         tell(Verdict::Ok, "QEMU", fmt::format("{} ({})", first_line(version.output), qemu.string()));
@@ -57,8 +60,12 @@ void check_kvm(const HostFacts& facts) {
             tell(Verdict::Warn, "KVM", "no /dev/kvm: machines are emulated (TCG), ten times slower or more",
                  "turn on virtualization in the firmware or the outer hypervisor, then: sudo modprobe kvm_intel or kvm_amd");
             break;
-        case KvmState::NotPermitted: tell(Verdict::Warn, "KVM", "this user may not open /dev/kvm", "sudo usermod -aG kvm $USER, and log in again"); break;
-        case KvmState::Broken: tell(Verdict::Warn, "KVM", fmt::format("/dev/kvm opens, but a trial failed: {}", kvm.detail), "machines are emulated (TCG)"); break;
+        case KvmState::NotPermitted:
+            tell(Verdict::Warn, "KVM", "this user may not open /dev/kvm", "sudo usermod -aG kvm $USER, and log in again");
+            break;
+        case KvmState::Broken:
+            tell(Verdict::Warn, "KVM", fmt::format("/dev/kvm opens, but a trial failed: {}", kvm.detail), "machines are emulated (TCG)");
+            break;
         case KvmState::Works: {
             const bool hardware = kvm.ring0_ns < interpreted_ring0_ns;
             tell(hardware ? Verdict::Ok : Verdict::Warn, "KVM ring 0",
@@ -72,7 +79,8 @@ void check_kvm(const HostFacts& facts) {
     }
     for (const Machine machine : {Machine::Microvm, Machine::Q35}) {
         const AcceleratorChoice choice = choose_accelerator(machine, kvm);
-        tell(Verdict::Ok, fmt::format("for {}", name_of(machine)), fmt::format("{} is used: {}", name_of(choice.accelerator), choice.reason));
+        tell(Verdict::Ok, fmt::format("for {}", name_of(machine)),
+             fmt::format("{} is used: {}", name_of(choice.accelerator), choice.reason));
     }
     if (facts.tsc_khz == 0) {
         tell(Verdict::Warn, "clock", "the frequency of the time stamp counter could not be measured");
@@ -86,10 +94,12 @@ bool check_trial(const fs::path& qemu, Accelerator accelerator) {
     const std::string subject = fmt::format("{} trial", name_of(accelerator));
     const Trial trial = run_trial_image(qemu, accelerator);
     if (!trial.failure.empty()) {
-        tell(accelerator == Accelerator::Tcg ? Verdict::Fail : Verdict::Warn, subject, fmt::format("a tiny image did not run: {}", first_line(trial.failure)));
+        tell(accelerator == Accelerator::Tcg ? Verdict::Fail : Verdict::Warn, subject,
+             fmt::format("a tiny image did not run: {}", first_line(trial.failure)));
         return false;
     }
-    tell(Verdict::Ok, subject, fmt::format("a tiny image booted and ended in {:.0f} ms, at {:.2f} ns an instruction", trial.milliseconds, trial.instruction_ns));
+    tell(Verdict::Ok, subject,
+         fmt::format("a tiny image booted and ended in {:.0f} ms, at {:.2f} ns an instruction", trial.milliseconds, trial.instruction_ns));
     return true;
 }
 
@@ -99,32 +109,38 @@ void check_helpers() {
     if (has_virtiofsd) {
         tell(Verdict::Ok, "virtiofsd", "found: folders of the host can be shared");
     } else {
-        tell(Verdict::Warn, "virtiofsd", "not installed: no shared folders", "sudo apt-get install virtiofsd, or on Debian 12 qemu-system-common");
+        tell(Verdict::Warn, "virtiofsd", "not installed: no shared folders",
+             "sudo apt-get install virtiofsd, or on Debian 12 qemu-system-common");
     }
     const UniqueFd tun{::open("/dev/net/tun", O_RDWR | O_CLOEXEC)};
     if (!tun) {
         tell(Verdict::Warn, "TAP", "/dev/net/tun cannot be opened: no TAP networking", "sudo modprobe tun");
     } else {
-        tell(Verdict::Ok, "TAP", ::geteuid() == 0 ? "devices can be made" : "/dev/net/tun opens; making a device takes root (sudo ip tuntap add ...)");
+        tell(Verdict::Ok, "TAP",
+             ::geteuid() == 0 ? "devices can be made" : "/dev/net/tun opens; making a device takes root (sudo ip tuntap add ...)");
     }
     struct Tool {
         const char* name;
         const char* package;
         const char* use;
     };
-    for (const Tool& tool : {Tool{"g++", "g++", "C++ programs"}, Tool{"gcc", "gcc", "C programs"}, Tool{"gfortran", "gfortran", "Fortran programs"},
-                             Tool{"clang++", "clang", "C++ programs with clang"}, Tool{"gdb", "gdb", "--gdb"}}) {
+    for (const Tool& tool :
+         {Tool{"g++", "g++", "C++ programs"}, Tool{"gcc", "gcc", "C programs"}, Tool{"gfortran", "gfortran", "Fortran programs"},
+          Tool{"clang++", "clang", "C++ programs with clang"}, Tool{"gdb", "gdb", "--gdb"}}) {
         if (const auto path = find_in_path(tool.name)) {
             tell(Verdict::Ok, tool.name, first_line(capture({path->string(), "--version"}).output));
         } else {
-            tell(Verdict::Warn, tool.name, fmt::format("not installed; needed for {}", tool.use), fmt::format("sudo apt-get install {}", tool.package));
+            tell(Verdict::Warn, tool.name, fmt::format("not installed; needed for {}", tool.use),
+                 fmt::format("sudo apt-get install {}", tool.package));
         }
     }
     for (const char* const wrapper : {"eremite-c++", "eremite-cc", "eremite-fortran"}) {
-        if (!find_companion(wrapper)) tell(Verdict::Warn, wrapper, "not beside this command: `eremite build` lacks it", "build or install Eremite whole");
+        if (!find_companion(wrapper))
+            tell(Verdict::Warn, wrapper, "not beside this command: `eremite build` lacks it", "build or install Eremite whole");
     }
     if (!find_data("eremite-kernel")) {
-        tell(Verdict::Warn, "eremite-kernel", "not beside this command: unmodified executables cannot be booted", "build or install Eremite whole");
+        tell(Verdict::Warn, "eremite-kernel", "not beside this command: unmodified executables cannot be booted",
+             "build or install Eremite whole");
     }
 }
 

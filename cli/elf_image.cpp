@@ -21,9 +21,7 @@ class CheckedFile {
 public:
     CheckedFile(std::span<const std::byte> bytes, std::string_view name) : bytes_{bytes}, name_{name} {}
 
-    [[noreturn]] void fail(std::string_view what) const {
-        throw Failure{exit_status::not_runnable, fmt::format("{}: {}", name_, what)};
-    }
+    [[noreturn]] void fail(std::string_view what) const { throw Failure{exit_status::not_runnable, fmt::format("{}: {}", name_, what)}; }
     [[nodiscard]] bool holds(uint64_t offset, uint64_t size) const { return offset <= bytes_.size() && size <= bytes_.size() - offset; }
 
     std::span<const std::byte> range(uint64_t offset, uint64_t size, std::string_view what) const {
@@ -66,7 +64,8 @@ Elf64_Ehdr read_header(const CheckedFile& file, std::span<const std::byte> bytes
 std::vector<ElfSegment> read_segments(const CheckedFile& file, const Elf64_Ehdr& header) {
     std::vector<ElfSegment> segments;
     for (unsigned i = 0; i < header.e_phnum; ++i) {
-        if (header.e_phoff > UINT64_MAX - uint64_t{i} * sizeof(Elf64_Phdr)) file.fail("malformed ELF header (place of the program headers)");
+        if (header.e_phoff > UINT64_MAX - uint64_t{i} * sizeof(Elf64_Phdr))
+            file.fail("malformed ELF header (place of the program headers)");
         const auto raw = file.read<Elf64_Phdr>(header.e_phoff + uint64_t{i} * sizeof(Elf64_Phdr), "a program header");
         if (raw.p_type == PT_NULL) continue;
         if (raw.p_filesz != 0) (void)file.range(raw.p_offset, raw.p_filesz, "a segment");
@@ -78,7 +77,8 @@ std::vector<ElfSegment> read_segments(const CheckedFile& file, const Elf64_Ehdr&
         }
         segments.push_back({raw.p_type, raw.p_flags, raw.p_offset, raw.p_vaddr, raw.p_paddr, raw.p_filesz, raw.p_memsz});
     }
-    if (std::ranges::none_of(segments, [](const ElfSegment& s) { return s.type == PT_LOAD; })) file.fail("nothing to load: not an executable");
+    if (std::ranges::none_of(segments, [](const ElfSegment& s) { return s.type == PT_LOAD; }))
+        file.fail("nothing to load: not an executable");
     return segments;
 }
 
@@ -151,10 +151,14 @@ bool needs_shared_libraries(std::span<const std::byte> dynamic) {
 
 std::string_view name_of(ElfFlavour flavour) {
     switch (flavour) {
-        case ElfFlavour::LinkedImage: return "linked image";
-        case ElfFlavour::StaticExecutable: return "static executable";
-        case ElfFlavour::StaticPie: return "static-PIE executable";
-        case ElfFlavour::Dynamic: return "dynamic executable";
+        case ElfFlavour::LinkedImage:
+            return "linked image";
+        case ElfFlavour::StaticExecutable:
+            return "static executable";
+        case ElfFlavour::StaticPie:
+            return "static-PIE executable";
+        case ElfFlavour::Dynamic:
+            return "dynamic executable";
     }
     return "unknown";
 }

@@ -25,7 +25,8 @@ void UniqueFd::reset() {
 
 Pipe make_pipe() {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw Failure{exit_status::eremite_failed, fmt::format("cannot make a pipe: {}", std::strerror(errno))};
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+        throw Failure{exit_status::eremite_failed, fmt::format("cannot make a pipe: {}", std::strerror(errno))};
     return {UniqueFd{ends[0]}, UniqueFd{ends[1]}};
 }
 

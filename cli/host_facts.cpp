@@ -56,9 +56,10 @@ std::optional<HostFacts> parse_host_facts(std::string_view text) {
     HostFacts facts;
     int state = 0;
     int ring3_works = 0;
-    if (!values.contains("key") || !values.contains("detail") || !read_value(values, "tsc_khz", facts.tsc_khz) || !read_value(values, "kvm_state", state) ||
-        !read_value(values, "ring0_ns", facts.kvm.ring0_ns) || !read_value(values, "ring3_ns", facts.kvm.ring3_ns) ||
-        !read_value(values, "ring3_works", ring3_works) || state < 0 || state > static_cast<int>(KvmState::Works)) {
+    if (!values.contains("key") || !values.contains("detail") || !read_value(values, "tsc_khz", facts.tsc_khz) ||
+        !read_value(values, "kvm_state", state) || !read_value(values, "ring0_ns", facts.kvm.ring0_ns) ||
+        !read_value(values, "ring3_ns", facts.kvm.ring3_ns) || !read_value(values, "ring3_works", ring3_works) || state < 0 ||
+        state > static_cast<int>(KvmState::Works)) {
         return std::nullopt;
     }
     facts.key = values["key"];

@@ -53,7 +53,8 @@ void scan_code(const ElfImage& image, SyscallScan& scan) {
         return;
     }
     for (const ElfSection& section : image.sections()) {
-        if ((section.flags & SHF_EXECINSTR) != 0 && part_of(section.name) == ImagePart::Program) scan_syscalls(image.bytes_of(section), scan);
+        if ((section.flags & SHF_EXECINSTR) != 0 && part_of(section.name) == ImagePart::Program)
+            scan_syscalls(image.bytes_of(section), scan);
     }
 }
 
@@ -91,7 +92,9 @@ std::string json_string(std::string_view text) {
     return quoted + "\"";
 }
 
-std::string join(const std::vector<std::string>& words, std::string_view separator) { return fmt::format("{}", fmt::join(words, separator)); }
+std::string join(const std::vector<std::string>& words, std::string_view separator) {
+    return fmt::format("{}", fmt::join(words, separator));
+}
 
 void print_json(const std::string& path, const Info& info) {
     std::string missing = "null";
@@ -102,12 +105,12 @@ void print_json(const std::string& path, const Info& info) {
     }
     std::vector<std::string> used;
     for (const uint32_t number : info.syscalls.numbers) used.push_back(json_string(syscall_name(number)));
-    fmt::print("{{\"file\": {}, \"flavour\": {}, \"runnable\": {}, \"entry\": {}, \"pvh_entry\": {}, \"load_bytes\": {}, ", json_string(path),
-               json_string(name_of(info.flavour)), info.flavour != ElfFlavour::Dynamic, info.entry,
+    fmt::print("{{\"file\": {}, \"flavour\": {}, \"runnable\": {}, \"entry\": {}, \"pvh_entry\": {}, \"load_bytes\": {}, ",
+               json_string(path), json_string(name_of(info.flavour)), info.flavour != ElfFlavour::Dynamic, info.entry,
                info.pvh_entry ? fmt::format("{}", *info.pvh_entry) : "null", info.load_size);
     fmt::print("\"program_bytes\": {}, \"library_os_bytes\": {}, \"supervisor_bytes\": {}, ", info.sizes[0], info.sizes[1], info.sizes[2]);
-    fmt::print("\"syscall_sites\": {}, \"syscall_sites_unknown\": {}, \"syscalls\": [{}], \"syscalls_missing\": {}}}\n", info.syscalls.sites,
-               info.syscalls.unknown, join(used, ", "), missing);
+    fmt::print("\"syscall_sites\": {}, \"syscall_sites_unknown\": {}, \"syscalls\": [{}], \"syscalls_missing\": {}}}\n",
+               info.syscalls.sites, info.syscalls.unknown, join(used, ", "), missing);
 }
 
 void print_text(const std::string& path, const Info& info) {
@@ -117,7 +120,8 @@ void print_text(const std::string& path, const Info& info) {
     if (info.pvh_entry) fmt::print("  machine entry {:#x} (PVH)\n", *info.pvh_entry);
     fmt::print("  in memory     {}\n", format_size(info.load_size));
     if (info.flavour == ElfFlavour::LinkedImage) {
-        fmt::print("  program       {}\n  library OS    {}\n  supervisor    {}\n", format_size(info.sizes[0]), format_size(info.sizes[1]), format_size(info.sizes[2]));
+        fmt::print("  program       {}\n  library OS    {}\n  supervisor    {}\n", format_size(info.sizes[0]), format_size(info.sizes[1]),
+                   format_size(info.sizes[2]));
     }
     fmt::print("  system calls  {} kinds at {} places, {} more places whose number is not known\n", info.syscalls.numbers.size(),
                info.syscalls.sites - info.syscalls.unknown, info.syscalls.unknown);

@@ -35,8 +35,9 @@ std::optional<fs::path> find_companion(const std::string& name) {
 
 std::optional<fs::path> find_data(const std::string& name) {
     const fs::path here = command_folder();
-    for (const fs::path& folder : {here, here.parent_path() / "lib", here.parent_path() / "lib/eremite", here.parent_path() / "share/eremite", here.parent_path(),
-                                   here.parent_path() / "libos/syscall", here.parent_path() / "libos"}) {
+    for (const fs::path& folder :
+         {here, here.parent_path() / "lib", here.parent_path() / "lib/eremite", here.parent_path() / "share/eremite", here.parent_path(),
+          here.parent_path() / "libos/syscall", here.parent_path() / "libos"}) {
         if (is_file(folder / name)) return folder / name;
     }
     return std::nullopt;
@@ -44,7 +45,8 @@ std::optional<fs::path> find_data(const std::string& name) {
 
 fs::path find_kernel() {
     if (const auto kernel = find_data("eremite-kernel")) return *kernel;
-    throw Failure{exit_status::eremite_failed, "the kernel for unmodified executables (eremite-kernel) is not beside this command; build or install it"};
+    throw Failure{exit_status::eremite_failed,
+                  "the kernel for unmodified executables (eremite-kernel) is not beside this command; build or install it"};
 }
 
 fs::path find_program(const std::string& name) {

@@ -52,8 +52,8 @@ public:
     }
     // Leaves ring 0 for the instruction that follows.
     void enter_ring3() {
-        put({0x6a, user_data});               // push $ss
-        put({0x68});                          // push $rsp
+        put({0x6a, user_data});  // push $ss
+        put({0x68});             // push $rsp
         put32(stack_top);
         put({0x6a, X86_EFLAGS_FIXED});        // push $rflags
         put({0x6a, user_code});               // push $cs
@@ -102,7 +102,9 @@ struct Outcome {
     std::array<char, 96> detail{};
 };
 
-void explain(Outcome& outcome, const std::string& why) { why.copy(outcome.detail.data(), outcome.detail.size() - 1); }
+void explain(Outcome& outcome, const std::string& why) {
+    why.copy(outcome.detail.data(), outcome.detail.size() - 1);
+}
 
 // The head of struct kvm_cpuid2. Its flexible array makes the struct larger in C++ than in C with the headers of Linux 6.1, and
 // the numbers of its ioctls with it.
@@ -131,8 +133,19 @@ bool set_registers(int vcpu) {
     special.cr4 = X86_CR4_PAE;
     special.cr0 = X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | X86_CR0_PG;
     special.efer = efer_long_mode_enable | efer_long_mode_active;
-    kvm_segment segment{.base = 0, .limit = 0xffffffff, .selector = kernel_code, .type = 11, .present = 1, .dpl = 0, .db = 0, .s = 1, .l = 1, .g = 1,
-                        .avl = 0, .unusable = 0, .padding = 0};
+    kvm_segment segment{.base = 0,
+                        .limit = 0xffffffff,
+                        .selector = kernel_code,
+                        .type = 11,
+                        .present = 1,
+                        .dpl = 0,
+                        .db = 0,
+                        .s = 1,
+                        .l = 1,
+                        .g = 1,
+                        .avl = 0,
+                        .unusable = 0,
+                        .padding = 0};
     special.cs = segment;
     segment.type = 3;
     segment.selector = kernel_data;
@@ -163,7 +176,8 @@ Outcome run_trial() {
     if (memory == MAP_FAILED) return fail("guest memory");
     write_guest(static_cast<uint8_t*>(memory));
     // SAFETY: KVM wants the address of the mapping as a number; it outlives the machine, which ends with this process.
-    kvm_userspace_memory_region region{.slot = 0, .flags = 0, .guest_phys_addr = 0, .memory_size = memory_size, .userspace_addr = reinterpret_cast<uint64_t>(memory)};
+    kvm_userspace_memory_region region{
+        .slot = 0, .flags = 0, .guest_phys_addr = 0, .memory_size = memory_size, .userspace_addr = reinterpret_cast<uint64_t>(memory)};
     if (ioctl(machine.get(), KVM_SET_USER_MEMORY_REGION, &region) != 0) return fail("KVM_SET_USER_MEMORY_REGION");
     const UniqueFd vcpu{ioctl(machine.get(), KVM_CREATE_VCPU, 0)};
     if (!vcpu) return fail("KVM_CREATE_VCPU");
@@ -190,7 +204,9 @@ Outcome run_trial() {
         }
         switch (run->mmio.data[0]) {
             case Ring0Start:
-            case Ring3Start: start = Clock::now(); break;
+            case Ring3Start:
+                start = Clock::now();
+                break;
             case Ring0End:
                 outcome.ring0_ns = per_instruction(ring0_turns);
                 outcome.finished_ring0 = true;
@@ -199,7 +215,9 @@ Outcome run_trial() {
                 outcome.ring3_ns = per_instruction(ring3_turns);
                 outcome.finished_ring3 = true;
                 break;
-            default: explain(outcome, "a wrong mark"); return outcome;
+            default:
+                explain(outcome, "a wrong mark");
+                return outcome;
         }
     }
     return outcome;
@@ -233,7 +251,8 @@ KvmMeasurement measure_kvm(std::chrono::milliseconds limit) {
     pipe.write_end.reset();
     Outcome outcome;
     pollfd wait{.fd = pipe.read_end.get(), .events = POLLIN, .revents = 0};
-    const bool answered = ::poll(&wait, 1, static_cast<int>(limit.count())) > 0 && ::read(pipe.read_end.get(), &outcome, sizeof outcome) == sizeof outcome;
+    const bool answered =
+        ::poll(&wait, 1, static_cast<int>(limit.count())) > 0 && ::read(pipe.read_end.get(), &outcome, sizeof outcome) == sizeof outcome;
     if (!answered) ::kill(child, SIGKILL);
     while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
     }

@@ -10,7 +10,8 @@ namespace eremite::cli {
 // What opening /dev/kvm says, without a measurement: Absent, NotPermitted or Works.
 KvmState kvm_permission();
 
-// Takes a few milliseconds on a good host. The machine runs in a child process, which is killed at `limit`: some hosts' KVM never comes back.
+// Takes a few milliseconds on a good host. The machine runs in a child process, which is killed at `limit`: some hosts' KVM never comes
+// back.
 KvmMeasurement measure_kvm(std::chrono::milliseconds limit = std::chrono::seconds{5});
 
 }  // namespace eremite::cli

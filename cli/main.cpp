@@ -1,6 +1,6 @@
 // The `eremite` command: reads its command line and hands over to one of the sub-commands.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cctype>
 #include <map>
@@ -45,19 +45,26 @@ struct RunWords {
 void define_run(CLI::App& app, RunWords& words) {
     app.add_option("--memory", words.memory, "Memory of the machine: 8M, 1G")->capture_default_str();
     app.add_option("--cpus", words.options.cpus, "Number of CPUs")->check(CLI::Range(1U, most_cpus))->capture_default_str();
-    app.add_option("--machine", words.machine, "microvm boots fastest; q35 is a PC with PCI")->check(CLI::IsMember({"microvm", "q35"}))->capture_default_str();
-    app.add_option("--accel", words.accelerator, "auto measures this host and chooses")->check(CLI::IsMember({"auto", "kvm", "tcg"}))->capture_default_str();
-    app.add_option("--log", words.options.log_level, "What the kernel logs, on standard error")->check(CLI::IsMember({"error", "warn", "info", "debug"}));
-    app.add_option("--env", words.options.environment, "NAME=VALUE for the program, which inherits nothing; repeatable")->allow_extra_args(false);
+    app.add_option("--machine", words.machine, "microvm boots fastest; q35 is a PC with PCI")
+        ->check(CLI::IsMember({"microvm", "q35"}))
+        ->capture_default_str();
+    app.add_option("--accel", words.accelerator, "auto measures this host and chooses")
+        ->check(CLI::IsMember({"auto", "kvm", "tcg"}))
+        ->capture_default_str();
+    app.add_option("--log", words.options.log_level, "What the kernel logs, on standard error")
+        ->check(CLI::IsMember({"error", "warn", "info", "debug"}));
+    app.add_option("--env", words.options.environment, "NAME=VALUE for the program, which inherits nothing; repeatable")
+        ->allow_extra_args(false);
     app.add_option("--files", words.options.files, "A folder that becomes the program's /")->type_name("FOLDER");
     app.add_flag("--gdb{1234}", words.gdb_port, "Wait for gdb before the first instruction, on this port")->type_name("[PORT]");
     app.add_option("--timeout", words.options.timeout, "Stop after this many seconds, with exit status 124")->check(CLI::PositiveNumber);
     app.add_option("--qemu", words.options.qemu, "The emulator")->capture_default_str();
     app.add_flag("--icount", words.options.count_instructions, "Count instructions: each takes one nanosecond of the machine's time (TCG)");
-    app.add_flag("--raw", words.options.raw_terminal, "Pass each key of the terminal to the program at once, unechoed");
     app.add_flag("--dry-run", words.options.dry_run, "Print the QEMU command and do nothing");
     app.add_flag("--stats", words.options.stats, "Print times and counts after the run, on standard error");
-    app.footer("PROGRAM: an Eremite image, a static Linux executable, a C, C++ or Fortran source, or the name of an example.\nWhat follows it (after -- or not) are its arguments.");
+    app.footer(
+        "PROGRAM: an Eremite image, a static Linux executable, a C, C++ or Fortran source, or the name of an example.\nWhat follows it "
+        "(after -- or not) are its arguments.");
     app.prefix_command();
 }
 
@@ -65,7 +72,8 @@ RunOptions finish_run(const CLI::App& app, RunWords& words) {
     RunOptions& options = words.options;
     std::vector<std::string> rest = app.remaining();
     if (rest.empty()) throw Failure{exit_status::usage, "run: no PROGRAM given (see `eremite run --help`)"};
-    if (rest[0].starts_with("-") && rest[0] != "--") throw Failure{exit_status::usage, fmt::format("run: unknown option {} (see `eremite run --help`)", rest[0])};
+    if (rest[0].starts_with("-") && rest[0] != "--")
+        throw Failure{exit_status::usage, fmt::format("run: unknown option {} (see `eremite run --help`)", rest[0])};
     if (rest[0] == "--") rest.erase(rest.begin());
     if (rest.empty()) throw Failure{exit_status::usage, "run: no PROGRAM given (see `eremite run --help`)"};
     options.program = rest[0];
@@ -80,12 +88,15 @@ RunOptions finish_run(const CLI::App& app, RunWords& words) {
     options.machine = words.machine == "q35" ? Machine::Q35 : Machine::Microvm;
     if (words.accelerator == "kvm") options.accelerator = Accelerator::Kvm;
     if (words.accelerator == "tcg") options.accelerator = Accelerator::Tcg;
-    if (options.count_instructions && words.accelerator == "kvm") throw Failure{exit_status::usage, "run: --icount needs TCG; leave out --accel kvm"};
+    if (options.count_instructions && words.accelerator == "kvm")
+        throw Failure{exit_status::usage, "run: --icount needs TCG; leave out --accel kvm"};
     for (const std::string& variable : options.environment) {
         const size_t equals = variable.find('=');
-        if (equals == 0 || equals == std::string::npos) throw Failure{exit_status::usage, fmt::format("run: --env {}: write NAME=VALUE", variable)};
+        if (equals == 0 || equals == std::string::npos)
+            throw Failure{exit_status::usage, fmt::format("run: --env {}: write NAME=VALUE", variable)};
     }
-    if (words.gdb_port < 0 || words.gdb_port > UINT16_MAX) throw Failure{exit_status::usage, fmt::format("run: --gdb {}: not a port", words.gdb_port)};
+    if (words.gdb_port < 0 || words.gdb_port > UINT16_MAX)
+        throw Failure{exit_status::usage, fmt::format("run: --gdb {}: not a port", words.gdb_port)};
     if (words.gdb_port != 0) options.gdb_port = static_cast<uint16_t>(words.gdb_port);
     return options;
 }

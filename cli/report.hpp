@@ -28,13 +28,13 @@ public:
     // Takes a last line without a newline.
     void finish();
 
-    std::optional<int> exit_status;                        // 0 to 255
-    std::vector<std::pair<std::string, uint64_t>> stats;   // in order of arrival; a name again replaces its value
+    std::optional<int> exit_status;                       // 0 to 255
+    std::vector<std::pair<std::string, uint64_t>> stats;  // in order of arrival; a name again replaces its value
     std::optional<Fault> fault;
     std::map<std::string, uint64_t, std::less<>> registers;
     uint64_t bias = 0;
     std::vector<StackPiece> stack;
-    std::vector<std::string> malformed;                    // the first few lines that were not understood
+    std::vector<std::string> malformed;  // the first few lines that were not understood
 
     [[nodiscard]] std::optional<uint64_t> stat(std::string_view name) const;
 

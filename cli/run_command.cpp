@@ -63,8 +63,8 @@ void check_memory(uint64_t memory, uint64_t needed, const std::string& program) 
     constexpr uint64_t mib = uint64_t{1} << 20;
     const uint64_t whole_mib = needed / mib + (needed % mib != 0);
     throw Failure{exit_status::eremite_failed,
-                  fmt::format("{} needs at least {} MiB of memory to be loaded, and --memory gives {}: use --memory {}M or more", program, whole_mib,
-                              format_size(memory), whole_mib)};
+                  fmt::format("{} needs at least {} MiB of memory to be loaded, and --memory gives {}: use --memory {}M or more", program,
+                              whole_mib, format_size(memory), whole_mib)};
 }
 
 Boot plan_boot(const RunOptions& options) {
@@ -80,8 +80,9 @@ Boot plan_boot(const RunOptions& options) {
     const MappedFile file{program};
     const ElfImage image = ElfImage::parse(file.bytes(), program.string());
     if (image.flavour() == ElfFlavour::Dynamic) {
-        throw Failure{exit_status::not_runnable,
-                      fmt::format("{}: a dynamic executable: link it with -static, or build it with eremite-c++ (eremite build)", program.string())};
+        throw Failure{
+            exit_status::not_runnable,
+            fmt::format("{}: a dynamic executable: link it with -static, or build it with eremite-c++ (eremite build)", program.string())};
     }
     uint64_t needed = 0;
     const bool linked = image.flavour() == ElfFlavour::LinkedImage;
@@ -111,12 +112,12 @@ Boot plan_boot(const RunOptions& options) {
     return boot;
 }
 
-std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot& boot, uint64_t tsc_khz, bool terminal, bool framed_input) {
+std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot& boot, uint64_t tsc_khz, bool terminal) {
     std::vector<std::string> words{"arg0=" + boot.argument0};
     if (!options.log_level.empty()) words.push_back("log=" + options.log_level);
     if (tsc_khz != 0) words.push_back(fmt::format("tsc_mhz={}.{:03}", tsc_khz / 1000, tsc_khz % 1000));
     words.emplace_back(terminal ? "tty=1" : "tty=0");
-    if (framed_input) words.emplace_back("stdin=framed");
+    if (!terminal) words.emplace_back("stdin=framed");
     if (options.stats) words.emplace_back("stats=1");
     if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);
     for (const std::string& variable : options.environment) words.push_back("env." + variable);
@@ -125,16 +126,19 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
 
 std::string hint_for(std::string_view messages) {
     const auto says = [messages](std::string_view text) { return messages.find(text) != std::string_view::npos; };
-    if (says("Could not access KVM") || says("failed to initialize kvm")) return "KVM is not usable here; run with --accel tcg, or see `eremite doctor`";
+    if (says("Could not access KVM") || says("failed to initialize kvm"))
+        return "KVM is not usable here; run with --accel tcg, or see `eremite doctor`";
     if (says("Address already in use")) return "another program listens on the debugger's port; choose one with --gdb PORT";
-    if (says("cannot set up guest memory") || says("Cannot allocate memory")) return "this host has not that much memory; use a smaller --memory";
+    if (says("cannot set up guest memory") || says("Cannot allocate memory"))
+        return "this host has not that much memory; use a smaller --memory";
     if (says("Invalid SMP CPUs") || says("maxcpus")) return "this machine cannot have so many CPUs; use a smaller --cpus";
     return "see `eremite doctor` for what this host can do, and --dry-run for the command";
 }
 
 // The exit status that a finished session amounts to, with a message where it is not the program's.
 int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end) {
-    for (const std::string& line : end.report.malformed) fmt::print(stderr, "eremite: the image reported something not understood: {}\n", line);
+    for (const std::string& line : end.report.malformed)
+        fmt::print(stderr, "eremite: the image reported something not understood: {}\n", line);
     if (end.report.fault) fmt::print(stderr, "{}", describe_fault(boot.program, end.report));
     if (options.stats) fmt::print(stderr, "{}", format_stats(end));
     if (end.report.exit_status) return *end.report.exit_status;
@@ -146,7 +150,8 @@ int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end)
     }
     const bool failed_to_start = !end.output_seen && !end.qemu_messages.empty();
     if (failed_to_start) {
-        throw Failure{exit_status::eremite_failed, fmt::format("QEMU did not start:\n{}{}", end.qemu_messages, hint_for(end.qemu_messages))};
+        throw Failure{exit_status::eremite_failed,
+                      fmt::format("QEMU did not start:\n{}{}", end.qemu_messages, hint_for(end.qemu_messages))};
     }
     if (WIFSIGNALED(end.wait_status)) {
         throw Failure{exit_status::eremite_failed, fmt::format("QEMU died by signal {}\n{}", WTERMSIG(end.wait_status), end.qemu_messages)};
@@ -154,8 +159,10 @@ int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end)
     const int status = WEXITSTATUS(end.wait_status);
     // The debug-exit device: QEMU's status is the guest's, doubled, plus one.
     if (status % 2 == 1) return status / 2;
-    throw Failure{exit_status::eremite_failed,
-                  fmt::format("the machine ended without an exit status: it reset itself (a triple fault in the kernel) or was switched off\n{}", end.qemu_messages)};
+    throw Failure{
+        exit_status::eremite_failed,
+        fmt::format("the machine ended without an exit status: it reset itself (a triple fault in the kernel) or was switched off\n{}",
+                    end.qemu_messages)};
 }
 
 }  // namespace
@@ -168,9 +175,8 @@ int run_command(const RunOptions& options) {
     AcceleratorChoice choice = choose_accelerator(options.machine, facts.kvm);
     if (options.accelerator) choice = {*options.accelerator, "the user's choice"};
     if (options.count_instructions) choice = {Accelerator::Tcg, "instructions are counted"};
-    const bool input_terminal = ::isatty(STDIN_FILENO) != 0;
-    const bool terminal = input_terminal && ::isatty(STDOUT_FILENO) != 0;
-    const bool raw = options.raw_terminal && terminal;
+    // With one end of the program elsewhere, our terminal keeps its line editing, and its end of input is passed on.
+    const bool terminal = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
     constexpr uint64_t counted_tsc_khz = 1'000'000;
     VirtualMachine machine;
     machine.qemu = qemu.string();
@@ -181,8 +187,8 @@ int run_command(const RunOptions& options) {
     machine.count_instructions = options.count_instructions;
     machine.kernel = boot.kernel;
     machine.initrd = boot.initrd;
-    machine.kernel_command_line =
-        kernel_command_line(kernel_arguments(options, boot, options.count_instructions ? counted_tsc_khz : facts.tsc_khz, terminal, !raw), options.arguments);
+    machine.kernel_command_line = kernel_command_line(
+        kernel_arguments(options, boot, options.count_instructions ? counted_tsc_khz : facts.tsc_khz, terminal), options.arguments);
     machine.gdb_port = options.gdb_port;
     if (options.dry_run) {
         if (boot.archive) boot.archive->keep();
@@ -194,8 +200,9 @@ int run_command(const RunOptions& options) {
         fmt::print(stderr, "eremite: the machine waits for a debugger; in another terminal: {}\n",
                    shell_command({"gdb", boot.program, "-ex", fmt::format("target remote localhost:{}", *options.gdb_port)}));
     }
-    SessionOptions session{.raw_terminal = raw, .framed_input = !raw, .timeout = {}, .detached = false};
-    if (options.timeout) session.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{*options.timeout});
+    SessionOptions session{.raw_terminal = terminal, .framed_input = !terminal, .timeout = {}, .detached = false};
+    if (options.timeout)
+        session.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{*options.timeout});
     return conclude(options, boot, run_session(std::move(machine), session));
 }
 

@@ -10,7 +10,7 @@
 namespace eremite::cli {
 
 struct RunOptions {
-    std::string program;                   // as the user typed it
+    std::string program;  // as the user typed it
     std::vector<std::string> arguments;
     uint64_t memory = uint64_t{128} << 20;  // bytes
     unsigned cpus = 1;
@@ -20,10 +20,9 @@ struct RunOptions {
     std::vector<std::string> environment;    // NAME=VALUE
     std::optional<std::string> files;        // a folder that becomes the program's /
     std::optional<uint16_t> gdb_port;
-    std::optional<double> timeout;           // seconds
+    std::optional<double> timeout;  // seconds
     std::string qemu = "qemu-system-x86_64";
     bool count_instructions = false;
-    bool raw_terminal = false;
     bool dry_run = false;
     bool stats = false;
 };

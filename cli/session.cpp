@@ -112,7 +112,13 @@ private:
 class Session {
 public:
     Session(VirtualMachine machine, const SessionOptions& options)
-        : options_{options}, machine_{std::move(machine)}, in_{make_pipe()}, out_{make_pipe()}, messages_{make_pipe()}, log_{make_pipe()}, report_{make_pipe()},
+        : options_{options},
+          machine_{std::move(machine)},
+          in_{make_pipe()},
+          out_{make_pipe()},
+          messages_{make_pipe()},
+          log_{make_pipe()},
+          report_{make_pipe()},
           child_{start()} {
         // Only our ends stay open here, so that QEMU's end is seen as the end of its pipes.
         in_.read_end.reset();
@@ -143,14 +149,20 @@ private:
         machine_.report_path = fmt::format("/dev/fd/{}", report_fd);
         start_ = Clock::now();
         return ChildProcess{qemu_command(machine_),
-                            {{in_.read_end.get(), 0}, {out_.write_end.get(), 1}, {messages_.write_end.get(), 2}, {log_.write_end.get(), log_fd}, {report_.write_end.get(), report_fd}}};
+                            {{in_.read_end.get(), 0},
+                             {out_.write_end.get(), 1},
+                             {messages_.write_end.get(), 2},
+                             {log_.write_end.get(), log_fd},
+                             {report_.write_end.get(), report_fd}}};
     }
 
     // Waits for one round of events and handles them. False: all is done.
     bool step() {
         enum Slot { Signals, End, Out, Messages, Log, ReportLines, Input, ToMachine, ToOutput, ToErrors, SlotCount };
         std::array<pollfd, SlotCount> polls{};
-        const auto watch = [&polls](Slot slot, bool wanted, int fd, short events) { polls[slot] = {.fd = wanted ? fd : -1, .events = events, .revents = 0}; };
+        const auto watch = [&polls](Slot slot, bool wanted, int fd, short events) {
+            polls[slot] = {.fd = wanted ? fd : -1, .events = events, .revents = 0};
+        };
         watch(Signals, true, signals_.descriptor(), POLLIN);
         watch(End, !ended_, child_.end_descriptor(), POLLIN);
         watch(Out, to_output_.queued() < most_queued, out_.read_end.get(), POLLIN);

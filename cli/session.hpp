@@ -20,9 +20,9 @@ struct SessionOptions {
 
 struct SessionEnd {
     Report report;
-    int wait_status = 0;           // QEMU's, as of waitpid(2)
-    std::string qemu_messages;     // its standard error
-    bool output_seen = false;      // the image said anything at all
+    int wait_status = 0;        // QEMU's, as of waitpid(2)
+    std::string qemu_messages;  // its standard error
+    bool output_seen = false;   // the image said anything at all
     bool timed_out = false;
     std::optional<int> ended_by_signal;  // that this process received; SIGPIPE when nobody reads our output any more
     // From QEMU's start to the last report line that came before its end.

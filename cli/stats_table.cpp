@@ -18,7 +18,9 @@ struct Row {
     std::string value;
 };
 
-std::string format_time(double milliseconds) { return fmt::format("{:.3f} ms", milliseconds); }
+std::string format_time(double milliseconds) {
+    return fmt::format("{:.3f} ms", milliseconds);
+}
 
 // The split of the run. Image and host have no common clock, but both know when the exit was reported.
 void add_times(std::vector<Row>& rows, const SessionEnd& end) {
@@ -48,7 +50,7 @@ std::string format_stats(const SessionEnd& end) {
     std::vector<Row> rows;
     add_times(rows, end);
     for (const auto& [name, value] : end.report.stats) {
-        const bool is_size = name.starts_with("memory.");
+        const bool is_size = name == "memory.total" || name == "memory.free" || name.starts_with("memory.used");
         rows.push_back({name, is_size ? fmt::format("{} ({})", value, format_size(value)) : fmt::format("{}", value)});
     }
     size_t width = 0;

@@ -20,6 +20,8 @@ std::string framed(std::string_view data) {
     return out;
 }
 
-std::string end_of_input() { return {escape, 'E'}; }
+std::string end_of_input() {
+    return {escape, 'E'};
+}
 
 }  // namespace eremite::cli

@@ -22,7 +22,8 @@ constexpr SyscallName names[] = {
 constexpr size_t reach = 30;
 
 bool matches(std::span<const std::byte> code, std::initializer_list<uint8_t> pattern) {
-    return code.size() >= pattern.size() && std::equal(pattern.begin(), pattern.end(), code.begin(), [](uint8_t a, std::byte b) { return std::byte{a} == b; });
+    return code.size() >= pattern.size() &&
+           std::equal(pattern.begin(), pattern.end(), code.begin(), [](uint8_t a, std::byte b) { return std::byte{a} == b; });
 }
 
 std::optional<uint32_t> immediate_at(std::span<const std::byte> code, size_t offset) {

@@ -52,25 +52,47 @@ std::string trial_image(uint32_t turns) {
     file.header.e_ehsize = sizeof(Elf64_Ehdr);
     file.header.e_phentsize = sizeof(Elf64_Phdr);
     file.header.e_phnum = 2;
-    file.load = {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = 0, .p_vaddr = load_address, .p_paddr = load_address, .p_filesz = sizeof file,
-                 .p_memsz = sizeof file, .p_align = 4096};
+    file.load = {.p_type = PT_LOAD,
+                 .p_flags = PF_R | PF_X,
+                 .p_offset = 0,
+                 .p_vaddr = load_address,
+                 .p_paddr = load_address,
+                 .p_filesz = sizeof file,
+                 .p_memsz = sizeof file,
+                 .p_align = 4096};
     constexpr uint64_t note_offset = offsetof(TrialFile, note_header);
     constexpr uint64_t note_size = offsetof(TrialFile, code) - note_offset;
-    file.note = {.p_type = PT_NOTE, .p_flags = PF_R, .p_offset = note_offset, .p_vaddr = load_address + note_offset, .p_paddr = load_address + note_offset,
-                 .p_filesz = note_size, .p_memsz = note_size, .p_align = 4};
+    file.note = {.p_type = PT_NOTE,
+                 .p_flags = PF_R,
+                 .p_offset = note_offset,
+                 .p_vaddr = load_address + note_offset,
+                 .p_paddr = load_address + note_offset,
+                 .p_filesz = note_size,
+                 .p_memsz = note_size,
+                 .p_align = 4};
     constexpr uint32_t phys32_entry = 18;  // XEN_ELFNOTE_PHYS32_ENTRY
     file.note_header = {.n_namesz = 4, .n_descsz = sizeof file.note_entry, .n_type = phys32_entry};
     file.note_name = {'X', 'e', 'n', '\0'};
     file.note_entry = entry;
     const auto byte = [turns](unsigned index) { return static_cast<uint8_t>(turns >> (8 * index)); };
     const std::array<uint8_t, 17> code{
-        0xb9, byte(0), byte(1), byte(2), byte(3),  // mov $turns, %ecx
-        0x49,                                      // 1: dec %ecx
-        0x75, 0xfd,                                // jnz 1b
-        0x66, 0xba, abi::debug_exit_port & 0xff, abi::debug_exit_port >> 8,  // mov $port, %dx
-        0xb0, trial_status,                        // mov $status, %al
-        0xee,                                      // out %al, %dx
-        0xeb, 0xfe,                                // 1: jmp 1b
+        0xb9,
+        byte(0),
+        byte(1),
+        byte(2),
+        byte(3),  // mov $turns, %ecx
+        0x49,     // 1: dec %ecx
+        0x75,
+        0xfd,  // jnz 1b
+        0x66,
+        0xba,
+        abi::debug_exit_port & 0xff,
+        abi::debug_exit_port >> 8,  // mov $port, %dx
+        0xb0,
+        trial_status,  // mov $status, %al
+        0xee,          // out %al, %dx
+        0xeb,
+        0xfe,  // 1: jmp 1b
     };
     std::ranges::copy(code, file.code.begin());
     std::string bytes(sizeof file, '\0');

@@ -27,7 +27,8 @@ Instant read_both() {
         const uint64_t after = __rdtsc();
         if (after - before < shortest) {
             shortest = after - before;
-            best = {before + (after - before) / 2, static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec)};
+            best = {before + (after - before) / 2,
+                    static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec)};
         }
     }
     return best;
@@ -40,7 +41,8 @@ uint64_t calibrate_khz() {
     (void)nanosleep(&pause, nullptr);
     const Instant end = read_both();
     if (end.nanoseconds <= start.nanoseconds) return 0;
-    return static_cast<uint64_t>(std::llround(static_cast<double>(end.ticks - start.ticks) * 1e6 / static_cast<double>(end.nanoseconds - start.nanoseconds)));
+    return static_cast<uint64_t>(
+        std::llround(static_cast<double>(end.ticks - start.ticks) * 1e6 / static_cast<double>(end.nanoseconds - start.nanoseconds)));
 }
 
 uint64_t announced_khz() {

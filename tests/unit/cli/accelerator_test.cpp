@@ -10,7 +10,8 @@ KvmMeasurement working(double ring0_ns, bool ring3_works = true) {
 }
 
 TEST(ChooseAccelerator, HardwareKvm) {
-    for (const Machine machine : {Machine::Microvm, Machine::Q35}) EXPECT_EQ(choose_accelerator(machine, working(0.3)).accelerator, Accelerator::Kvm);
+    for (const Machine machine : {Machine::Microvm, Machine::Q35})
+        EXPECT_EQ(choose_accelerator(machine, working(0.3)).accelerator, Accelerator::Kvm);
 }
 
 TEST(ChooseAccelerator, InterpretedRing0) {
@@ -23,7 +24,8 @@ TEST(ChooseAccelerator, InterpretedRing0) {
 
 TEST(ChooseAccelerator, NoUsableKvm) {
     for (const KvmState state : {KvmState::Absent, KvmState::NotPermitted, KvmState::Broken}) {
-        const AcceleratorChoice choice = choose_accelerator(Machine::Microvm, {.state = state, .detail = "why", .ring0_ns = 0, .ring3_ns = 0, .ring3_works = false});
+        const AcceleratorChoice choice =
+            choose_accelerator(Machine::Microvm, {.state = state, .detail = "why", .ring0_ns = 0, .ring3_ns = 0, .ring3_works = false});
         EXPECT_EQ(choice.accelerator, Accelerator::Tcg);
         EXPECT_FALSE(choice.reason.empty());
     }

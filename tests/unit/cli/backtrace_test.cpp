@@ -34,7 +34,8 @@ __attribute__((no_sanitize("address"))) void take_report(int signal, siginfo_t* 
     const auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
     Report& report = *pending_report;
     report.fault = Fault{signal, reinterpret_cast<uint64_t>(info->si_addr)};
-    const std::pair<const char*, int> names[]{{"rip", REG_RIP}, {"rsp", REG_RSP}, {"rbp", REG_RBP}, {"rbx", REG_RBX}, {"r12", REG_R12}, {"r13", REG_R13}, {"r14", REG_R14}, {"r15", REG_R15}};
+    const std::pair<const char*, int> names[]{{"rip", REG_RIP}, {"rsp", REG_RSP}, {"rbp", REG_RBP}, {"rbx", REG_RBX},
+                                              {"r12", REG_R12}, {"r13", REG_R13}, {"r14", REG_R14}, {"r15", REG_R15}};
     for (const auto& [name, number] : names) report.registers[name] = static_cast<uint64_t>(registers[number]);
     const auto stack = static_cast<uint64_t>(registers[REG_RSP]);
     StackPiece piece{stack, {}};

@@ -33,7 +33,8 @@ protected:
     std::string ask_cpio(const std::string& archive, const std::string& options) const {
         const fs::path file = folder_ / "archive.cpio";
         EXPECT_TRUE(replace_text(file, archive));
-        const Captured listing = capture({"sh", "-c", "cd " + folder_.string() + " && mkdir -p out && cd out && cpio --quiet " + options + " < ../archive.cpio"});
+        const Captured listing = capture(
+            {"sh", "-c", "cd " + folder_.string() + " && mkdir -p out && cd out && cpio --quiet " + options + " < ../archive.cpio"});
         EXPECT_EQ(listing.status, 0) << listing.output;
         return listing.output;
     }

@@ -45,7 +45,8 @@ std::string ElfBuilder::build() const {
     uint64_t offset = sizeof header + segments_.size() * sizeof(Elf64_Phdr);
     std::string program_headers, contents, section_headers;
     for (const Segment& segment : segments_) {
-        append(program_headers, Elf64_Phdr{segment.type, PF_R | PF_X, offset, segment.address, segment.address, segment.bytes.size(), segment.memory_size, 4});
+        append(program_headers, Elf64_Phdr{segment.type, PF_R | PF_X, offset, segment.address, segment.address, segment.bytes.size(),
+                                           segment.memory_size, 4});
         contents += segment.bytes;
         offset += segment.bytes.size();
     }

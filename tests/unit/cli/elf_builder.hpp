@@ -39,6 +39,8 @@ private:
 // A Xen note that names a PVH entry.
 std::string pvh_note(uint32_t entry);
 
-inline std::span<const std::byte> as_bytes(const std::string& text) { return std::as_bytes(std::span{text}); }
+inline std::span<const std::byte> as_bytes(const std::string& text) {
+    return std::as_bytes(std::span{text});
+}
 
 }  // namespace eremite::cli

@@ -12,7 +12,9 @@
 namespace eremite::cli {
 namespace {
 
-ElfImage parse(const std::string& file) { return ElfImage::parse(as_bytes(file), "file"); }
+ElfImage parse(const std::string& file) {
+    return ElfImage::parse(as_bytes(file), "file");
+}
 
 // What is wrong with a file; empty when nothing is.
 std::string complaint(const std::string& file) {
@@ -25,7 +27,9 @@ std::string complaint(const std::string& file) {
     }
 }
 
-bool complains_of(const std::string& file, std::string_view what) { return complaint(file).find(what) != std::string::npos; }
+bool complains_of(const std::string& file, std::string_view what) {
+    return complaint(file).find(what) != std::string::npos;
+}
 
 // A changed copy of a file's header.
 template <typename Change>
@@ -37,7 +41,9 @@ std::string with_header(std::string file, Change change) {
     return file;
 }
 
-ElfBuilder plain() { return ElfBuilder{}.segment(PT_LOAD, 0x400000, "code and data", 0x5000); }
+ElfBuilder plain() {
+    return ElfBuilder{}.segment(PT_LOAD, 0x400000, "code and data", 0x5000);
+}
 
 TEST(ElfImage, StaticExecutable) {
     const std::string file = plain().build();
@@ -67,7 +73,8 @@ TEST(ElfImage, NoteAmongOthers) {
     std::memcpy(notes.data(), &other, sizeof other);
     notes += std::string("GNUx\0\0\0\0", 8) + std::string("abc\0", 4) + pvh_note(0x1000);
     EXPECT_EQ(parse(plain().segment(PT_NOTE, 0, notes).build()).pvh_entry(), 0x1000);
-    for (size_t length = 0; length < notes.size(); ++length) EXPECT_FALSE(parse(plain().segment(PT_NOTE, 0, notes.substr(0, length)).build()).pvh_entry());
+    for (size_t length = 0; length < notes.size(); ++length)
+        EXPECT_FALSE(parse(plain().segment(PT_NOTE, 0, notes.substr(0, length)).build()).pvh_entry());
 }
 
 TEST(ElfImage, DynamicAndPie) {
@@ -85,8 +92,14 @@ TEST(ElfImage, SaysWhatIsWrong) {
     const std::string file = plain().build();
     EXPECT_TRUE(complains_of("", "empty"));
     EXPECT_TRUE(complains_of("#!/bin/sh\n", "no ELF file"));
-    EXPECT_TRUE(complains_of("\x7f" "EL", "no ELF file"));
-    EXPECT_TRUE(complains_of(std::string("\x7f" "ELF\2\1\1", 7), "truncated"));
+    EXPECT_TRUE(
+        complains_of("\x7f"
+                     "EL",
+                     "no ELF file"));
+    EXPECT_TRUE(complains_of(std::string("\x7f"
+                                         "ELF\2\1\1",
+                                         7),
+                             "truncated"));
     EXPECT_TRUE(complains_of(with_header(file, [](Elf64_Ehdr& h) { h.e_ident[EI_CLASS] = ELFCLASS32; }), "32-bit"));
     EXPECT_TRUE(complains_of(with_header(file, [](Elf64_Ehdr& h) { h.e_machine = EM_AARCH64; }), "another architecture"));
     EXPECT_TRUE(complains_of(with_header(file, [](Elf64_Ehdr& h) { h.e_type = ET_REL; }), "object file"));
@@ -120,7 +133,8 @@ TEST(ElfImage, SegmentsThatDoNotFit) {
 }
 
 TEST(ElfImage, SectionsAndBytes) {
-    const std::string file = plain().section(".text", 0x400000, "code").section("eremite_supervisor_text", 0x402000, "ring0", SHF_ALLOC | SHF_EXECINSTR).build();
+    const std::string file =
+        plain().section(".text", 0x400000, "code").section("eremite_supervisor_text", 0x402000, "ring0", SHF_ALLOC | SHF_EXECINSTR).build();
     const ElfImage image = parse(file);
     const ElfSection* const text = image.find_section(".text");
     ASSERT_NE(text, nullptr);

@@ -27,7 +27,8 @@ TEST(HostFacts, DamagedMemoryIsNoMemory) {
     const std::string text = serialize(facts);
     EXPECT_FALSE(parse_host_facts(""));
     EXPECT_FALSE(parse_host_facts("nonsense"));
-    for (size_t length = 0; length + 10 < text.size(); ++length) EXPECT_FALSE(parse_host_facts(std::string_view{text}.substr(0, length))) << length;
+    for (size_t length = 0; length + 10 < text.size(); ++length)
+        EXPECT_FALSE(parse_host_facts(std::string_view{text}.substr(0, length))) << length;
     std::string wrong_state = text;
     wrong_state.replace(wrong_state.find("kvm_state=3"), 11, "kvm_state=9");
     EXPECT_FALSE(parse_host_facts(wrong_state));

@@ -7,7 +7,8 @@ namespace {
 
 TEST(Report, UnderstandsEveryLine) {
     Report report;
-    report.feed("stat boot.main_tsc 123\nfault 11 deadbeef\nregister rip 401000\nregister rsp 7fff0\nbias 0\nstack 7fff0 00ff10\nexit 139\n");
+    report.feed(
+        "stat boot.main_tsc 123\nfault 11 deadbeef\nregister rip 401000\nregister rsp 7fff0\nbias 0\nstack 7fff0 00ff10\nexit 139\n");
     EXPECT_EQ(report.stat("boot.main_tsc"), 123);
     EXPECT_FALSE(report.stat("other"));
     ASSERT_TRUE(report.fault);
@@ -50,8 +51,9 @@ TEST(Report, LaterValueReplacesEarlier) {
 }
 
 TEST(Report, KeepsWhatItDoesNotUnderstandApart) {
-    for (const char* const line : {"exit", "exit 256", "exit -1", "exit 1 2", "stat", "stat a", "stat a x", "stat a 1 2", "fault 0 0", "fault 11", "fault 99 0", "fault 11 zz",
-                                   "register rip", "register", "bias", "stack 10 0", "stack 10 0g", "stack 10", "stack zz 00", "unknown 1", " exit 1"}) {
+    for (const char* const line : {"exit",       "exit 256",   "exit -1",     "exit 1 2",   "stat",        "stat a",       "stat a x",
+                                   "stat a 1 2", "fault 0 0",  "fault 11",    "fault 99 0", "fault 11 zz", "register rip", "register",
+                                   "bias",       "stack 10 0", "stack 10 0g", "stack 10",   "stack zz 00", "unknown 1",    " exit 1"}) {
         Report report;
         report.feed(std::string{line} + "\nexit 4\n");
         ASSERT_EQ(report.malformed.size(), 1) << line;

@@ -58,7 +58,8 @@ protected:
         observed.output = read_text(folder_ / "output").value_or("");
         observed.errors = read_text(folder_ / "errors").value_or("");
         observed.qemu_messages = read_text(folder_ / "messages").value_or("");
-        std::ifstream{folder_ / "result"} >> observed.wait_status >> observed.exit_status >> observed.timed_out >> observed.output_seen >> observed.ended_by_signal;
+        std::ifstream{folder_ / "result"} >> observed.wait_status >> observed.exit_status >> observed.timed_out >> observed.output_seen >>
+            observed.ended_by_signal;
         return observed;
     }
 
@@ -72,8 +73,8 @@ protected:
         VirtualMachine machine;
         machine.qemu = qemu.string();
         const SessionEnd end = run_session(machine, options);
-        std::ofstream{folder_ / "result"} << end.wait_status << ' ' << end.report.exit_status.value_or(-1) << ' ' << end.timed_out << ' ' << end.output_seen << ' '
-                                          << end.ended_by_signal.value_or(0);
+        std::ofstream{folder_ / "result"} << end.wait_status << ' ' << end.report.exit_status.value_or(-1) << ' ' << end.timed_out << ' '
+                                          << end.output_seen << ' ' << end.ended_by_signal.value_or(0);
         std::ofstream{folder_ / "messages"} << end.qemu_messages;
         _exit(0);
     }
@@ -98,23 +99,32 @@ TEST_F(SessionTest, LosesNothingOfMuch) {
 }
 
 TEST_F(SessionTest, FramesTheInput) {
-    const Observed seen = run("echo stat ready 1 >/dev/fd/4; head -c 8", "a\x10" "bcd", {.raw_terminal = false, .framed_input = true, .timeout = {}, .detached = false});
-    EXPECT_EQ(seen.output, "a\x10\x10" "bcd\x10" "E");
+    const Observed seen = run("echo stat ready 1 >/dev/fd/4; head -c 8",
+                              "a\x10"
+                              "bcd",
+                              {.raw_terminal = false, .framed_input = true, .timeout = {}, .detached = false});
+    EXPECT_EQ(seen.output,
+              "a\x10\x10"
+              "bcd\x10"
+              "E");
 }
 
 TEST_F(SessionTest, MuchInput) {
     const std::string input(1'000'000, 'i');
-    const Observed seen = run("echo stat ready 1 >/dev/fd/4; head -c 1000002 | wc -c", input, {.raw_terminal = false, .framed_input = true, .timeout = {}, .detached = false});
+    const Observed seen = run("echo stat ready 1 >/dev/fd/4; head -c 1000002 | wc -c", input,
+                              {.raw_terminal = false, .framed_input = true, .timeout = {}, .detached = false});
     EXPECT_EQ(seen.output, "1000002\n");
 }
 
 TEST_F(SessionTest, UnreadInputDoesNotHoldTheEnd) {
-    const Observed seen = run("echo exit 0 >/dev/fd/4; exit 1", std::string(1'000'000, 'i'), {.raw_terminal = false, .framed_input = true, .timeout = {}, .detached = false});
+    const Observed seen = run("echo exit 0 >/dev/fd/4; exit 1", std::string(1'000'000, 'i'),
+                              {.raw_terminal = false, .framed_input = true, .timeout = {}, .detached = false});
     EXPECT_EQ(seen.exit_status, 0);
 }
 
 TEST_F(SessionTest, StopsAtTheTimeout) {
-    const Observed seen = run("printf before; sleep 60 </dev/null >/dev/null 2>&1 3>&- 4>&-", {}, {.raw_terminal = false, .framed_input = false, .timeout = milliseconds{300}, .detached = false});
+    const Observed seen = run("printf before; sleep 60 </dev/null >/dev/null 2>&1 3>&- 4>&-", {},
+                              {.raw_terminal = false, .framed_input = false, .timeout = milliseconds{300}, .detached = false});
     EXPECT_TRUE(seen.timed_out);
     EXPECT_EQ(seen.output, "before");
     EXPECT_TRUE(WIFSIGNALED(seen.wait_status));

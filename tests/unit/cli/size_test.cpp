@@ -18,7 +18,8 @@ TEST(ParseSize, Units) {
 }
 
 TEST(ParseSize, Refuses) {
-    for (const char* const text : {"", "M", "0", "0M", "-1M", "+1M", "1.5G", "1X", "1MM", "1MiBs", "8 M", " 8M", "18446744073709551616", "17179869184G", "99999999T"}) {
+    for (const char* const text : {"", "M", "0", "0M", "-1M", "+1M", "1.5G", "1X", "1MM", "1MiBs", "8 M", " 8M", "18446744073709551616",
+                                   "17179869184G", "99999999T"}) {
         EXPECT_FALSE(parse_size(text)) << text;
     }
 }

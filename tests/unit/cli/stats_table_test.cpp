@@ -7,7 +7,9 @@ namespace {
 
 TEST(StatsTable, SplitsTheTime) {
     SessionEnd end;
-    end.report.feed("stat tsc_khz 1000000\nstat boot.entry_tsc 5000000\nstat boot.main_tsc 7000000\nstat boot.exit_tsc 17000000\nstat memory.total 8388608\n");
+    end.report.feed(
+        "stat tsc_khz 1000000\nstat boot.entry_tsc 5000000\nstat boot.main_tsc 7000000\nstat boot.exit_tsc 17000000\nstat memory.total "
+        "8388608\n");
     end.until_exit_report = std::chrono::milliseconds{50};
     end.until_end = std::chrono::milliseconds{60};
     const std::string table = format_stats(end);
@@ -19,7 +21,8 @@ TEST(StatsTable, SplitsTheTime) {
 }
 
 TEST(StatsTable, DoesWithoutTimeStamps) {
-    for (const char* const lines : {"", "stat tsc_khz 0\nstat boot.entry_tsc 1\nstat boot.exit_tsc 2\n", "stat tsc_khz 1\nstat boot.entry_tsc 3\nstat boot.exit_tsc 2\n"}) {
+    for (const char* const lines : {"", "stat tsc_khz 0\nstat boot.entry_tsc 1\nstat boot.exit_tsc 2\n",
+                                    "stat tsc_khz 1\nstat boot.entry_tsc 3\nstat boot.exit_tsc 2\n"}) {
         SessionEnd end;
         end.report.feed(lines);
         const std::string table = format_stats(end);
