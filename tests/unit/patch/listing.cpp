@@ -1,5 +1,6 @@
 #include "tests/unit/patch/listing.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -9,7 +10,8 @@ namespace eremite::arch::patch::test {
 namespace {
 
 bool is_prefix(std::string_view word) {
-    for (std::string_view prefix : {"bnd", "notrack", "lock", "rep", "repz", "repnz", "data16", "addr32", "cs", "ds", "es", "ss", "fs", "gs"}) {
+    for (std::string_view prefix :
+         {"bnd", "notrack", "lock", "rep", "repz", "repnz", "data16", "addr32", "cs", "ds", "es", "ss", "fs", "gs"}) {
         if (word == prefix) return true;
     }
     return word.starts_with("rex");

@@ -99,8 +99,8 @@ TEST_F(Program, PatchesMostSitesTogether) {
         // Nothing but sites and padding has changed.
         for (const auto& i : section.instructions) {
             if (i.kind == InstructionClass::Nop || is_syscall(section, i)) continue;
-            EXPECT_TRUE(std::equal(text.begin() + static_cast<ptrdiff_t>(i.offset), text.begin() + static_cast<ptrdiff_t>(i.offset + i.length),
-                                   section.bytes.begin() + static_cast<ptrdiff_t>(i.offset)));
+            const std::span now = std::span{text}.subspan(i.offset, i.length);
+            EXPECT_TRUE(std::ranges::equal(now, section.from(i).first(i.length)));
         }
     }
     std::cout << patched << " of " << sites << " sites patched\n";

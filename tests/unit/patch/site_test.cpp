@@ -169,7 +169,8 @@ TEST(Site, PaddingThatABranchNamesIsLive) {
     code = Code{}.body_to(0x40).syscall().put({0x75, 0x1c}).body_to(0x55).ret().pad_to(0x60).body_to(0xb0);
     EXPECT_EQ(code.site(0x40), (Site{0x56, 0x56, 0x60}));
     // A backward branch from behind, to 0x5a.
-    code = Code{}.body_to(0x40).syscall().body_to(0x55).ret().pad_to(0x60).body_to(0x90).put({0xe9, 0xc5, 0xff, 0xff, 0xff}).body_to(0xe0);
+    code = function_before_padding(0x56, 0x60);
+    std::ranges::copy(std::initializer_list<uint8_t>{0xe9, 0xc5, 0xff, 0xff, 0xff}, code.bytes().begin() + 0x90);
     EXPECT_EQ(code.site(0x40), std::nullopt);
 }
 
@@ -184,8 +185,15 @@ TEST(Site, UndecodableBytesEndTheSearch) {
     EXPECT_EQ(code.site(0x40), std::nullopt);
 }
 
+// 0f 05 as the operand of mov $imm32,%eax.
+TEST(Site, PaddingBeforeMustLeadToTheSite) {
+    Code code = Code{}.body_to(0x45).ret().pad_to(0x50).body_to(0x61).put({0xb8}).syscall().put({0x00, 0x00}).body_to(0xc0);
+    EXPECT_EQ(code.site(0x62), std::nullopt);
+}
+
 TEST(Site, SignalReturnStays) {
-    Code code = Code{}.body_to(0x40).put({0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00}).syscall().body_to(0x55).ret().pad_to(0x60).body_to(0xb0);
+    Code code = Code{}.body_to(0x40).put({0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00}).syscall();
+    code.body_to(0x55).ret().pad_to(0x60).body_to(0xb0);
     EXPECT_EQ(code.site(0x47), std::nullopt);
     code.bytes()[0x43] = 0x10;
     EXPECT_EQ(code.site(0x47), (Site{0x56, 0x56, 0x60}));

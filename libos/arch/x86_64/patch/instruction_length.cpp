@@ -1,5 +1,6 @@
 #include "libos/arch/x86_64/patch/instruction_length.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -120,7 +121,7 @@ constexpr Instruction invalid_instruction{0, InstructionClass::Invalid};
 
 class Decoder {
 public:
-    explicit Decoder(std::span<const uint8_t> code) : code_{code.first(code.size() < longest_instruction ? code.size() : longest_instruction)} {}
+    explicit Decoder(std::span<const uint8_t> code) : code_{code.first(std::min(code.size(), longest_instruction))} {}
 
     [[nodiscard]] Instruction decode() {
         read_prefixes();
