@@ -15,7 +15,7 @@
 //    leading 90 or cc is one that was written, such as a probe, and may be a branch's target.
 //  * No direct branch and no `lea` within 64 KiB has its target in it, unless decoding from before it shows that the bytes
 //    are no such instruction.
-//  * The bytes before it decode to it from nearly everywhere, and never with another last instruction than an
+//  * Decoded from most offsets before it, the code arrives at it, and never with another last instruction than an
 //    unconditional transfer. This is what tells `ret` from the last byte of `mov %rax,%rbx`, and code from data.
 //
 // What cannot be seen: an indirect branch into padding, and nops behind a `ret` that the program itself rewrites later
