@@ -107,8 +107,13 @@ Result<void> AddressSpace::unmap(VirtualAddress start, uint64_t length) {
 Result<void> AddressSpace::unmap_areas(VirtualRange range, Graveyard& graveyard) {
     Vma* vma = first_ending_after(range.start);
     if (!vma || vma->range.start >= range.end) return {};
-    if (touches_kernel(range)) return Error{EINVAL};
-    TRY(table_.split_ends(range));
+    Vma* last = vma;
+    for (Vma* each = vma; each && each->range.start < range.end; each = areas_.next(*each)) {
+        if (each->kind == Vma::Kind::Kernel) return Error{EINVAL};
+        last = each;
+    }
+    // A large page belongs to one area, so only where an area is cut can one straddle an end.
+    if (vma->range.start < range.start || last->range.end > range.end) TRY(table_.split_ends(range));
     if (vma->range.start < range.start && vma->range.end > range.end) TRY(split(*vma, range.end));
     while (vma && vma->range.start < range.end) {
         Vma* next = areas_.next(*vma);
