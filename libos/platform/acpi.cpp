@@ -1,0 +1,291 @@
+#include "libos/platform/acpi.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <string_view>
+
+#include "libos/arch/supervisor.hpp"
+
+namespace eremite::platform {
+
+namespace {
+
+using Bytes = std::span<const uint8_t>;
+
+static_assert(std::endian::native == std::endian::little, "tables are little-endian and read as they are");
+
+// The field at `offset`. 0 when the table is too short for it: older revisions of a table end earlier, and everywhere
+// here 0 means that there is no such thing.
+template <typename T>
+T field(Bytes table, size_t offset) {
+    T value{};
+    if (offset <= table.size() && sizeof(T) <= table.size() - offset) std::memcpy(&value, table.data() + offset, sizeof(T));
+    return value;
+}
+
+bool checksum_holds(Bytes bytes) {
+    uint8_t sum = 0;
+    for (uint8_t byte : bytes) sum = static_cast<uint8_t>(sum + byte);
+    return sum == 0;
+}
+
+bool starts_with(Bytes bytes, std::string_view signature) {
+    return bytes.size() >= signature.size() && std::memcmp(bytes.data(), signature.data(), signature.size()) == 0;
+}
+
+// The header that all tables but RSDP begin with (section 5.2.6).
+constexpr size_t header_size = 36, length_at = 4;
+// Bounds the work on a table whose length is nonsense. Definition blocks of real machines have some hundred KiB.
+constexpr uint32_t longest_table = 4 << 20;
+
+std::optional<Bytes> read_table(MemoryView& memory, uint64_t address) {
+    if (address == 0) return std::nullopt;
+    const auto header = memory.bytes(PhysicalAddress{address}, header_size);
+    if (!header) return std::nullopt;
+    const auto length = field<uint32_t>(*header, length_at);
+    if (length < header_size || length > longest_table) return std::nullopt;
+    const auto table = memory.bytes(PhysicalAddress{address}, length);
+    if (!table || !checksum_holds(*table)) return std::nullopt;
+    return table;
+}
+
+// The list of all tables: 64-bit addresses (XSDT) or 32-bit ones (RSDT). Sections 5.2.7, 5.2.8.
+struct TableList {
+    Bytes entries;
+    size_t entry_size;
+
+    // Calls visit(table) for each readable table with this signature until it returns true. Returns whether it did.
+    template <typename Visitor>
+    bool any(MemoryView& memory, std::string_view signature, Visitor&& visit) const {
+        for (size_t at = 0; at + entry_size <= entries.size(); at += entry_size) {
+            const uint64_t address = entry_size == 8 ? field<uint64_t>(entries, at) : field<uint32_t>(entries, at);
+            // The signature is looked at first: the other tables may be long and are none of our business.
+            const auto start = address == 0 ? std::nullopt : memory.bytes(PhysicalAddress{address}, signature.size());
+            if (!start || !starts_with(*start, signature)) continue;
+            const auto table = read_table(memory, address);
+            if (table && visit(*table)) return true;
+        }
+        return false;
+    }
+};
+
+// The root pointer (section 5.2.5.3): 20 bytes in revision 0, 36 bytes with a second checksum since revision 2.
+std::optional<TableList> read_root(MemoryView& memory, PhysicalAddress rsdp) {
+    constexpr size_t first_size = 20, revision_at = 15, rsdt_at = 16, rsdp_length_at = 20, xsdt_at = 24, extended_size = 36;
+    if (rsdp.value == 0) return std::nullopt;
+    const auto root = memory.bytes(rsdp, first_size);
+    if (!root || !starts_with(*root, "RSD PTR ") || !checksum_holds(*root)) return std::nullopt;
+    if (field<uint8_t>(*root, revision_at) >= 2) {
+        const auto fixed = memory.bytes(rsdp, extended_size);
+        const uint32_t length = fixed ? field<uint32_t>(*fixed, rsdp_length_at) : 0;
+        const auto extended = length >= extended_size && length <= page_size ? memory.bytes(rsdp, length) : std::nullopt;
+        if (extended && checksum_holds(*extended)) {
+            const auto xsdt = read_table(memory, field<uint64_t>(*extended, xsdt_at));
+            if (xsdt && starts_with(*xsdt, "XSDT")) return TableList{xsdt->subspan(header_size), 8};
+        }
+    }
+    const auto rsdt = read_table(memory, field<uint32_t>(*root, rsdt_at));
+    if (!rsdt || !starts_with(*rsdt, "RSDT")) return std::nullopt;
+    return TableList{rsdt->subspan(header_size), 4};
+}
+
+struct SleepTypes {
+    uint8_t a, b;
+};
+
+// Bytecode of a definition block (section 20.2), read front to back.
+class AmlReader {
+public:
+    explicit AmlReader(Bytes code) : code_{code} {}
+
+    std::optional<uint8_t> byte() {
+        if (code_.empty()) return std::nullopt;
+        const uint8_t value = code_[0];
+        code_ = code_.subspan(1);
+        return value;
+    }
+
+    // PkgLength (section 20.2.4): what is left of it as a reader of its own.
+    std::optional<AmlReader> package() {
+        const Bytes start = code_;
+        const auto lead = byte();
+        if (!lead) return std::nullopt;
+        const unsigned further = *lead >> 6;
+        uint32_t length = *lead & (further == 0 ? 0x3f : 0x0f);
+        for (unsigned i = 0; i < further; ++i) {
+            const auto next = byte();
+            if (!next) return std::nullopt;
+            length |= uint32_t{*next} << (4 + 8 * i);
+        }
+        // The length counts its own bytes.
+        const size_t used = start.size() - code_.size();
+        if (length < used || length > start.size()) return std::nullopt;
+        return AmlReader{start.subspan(used, length - used)};
+    }
+
+    // An integer constant (section 20.2.3).
+    std::optional<uint64_t> integer() {
+        constexpr uint8_t zero = 0x00, one = 0x01, byte_prefix = 0x0a, word_prefix = 0x0b, dword_prefix = 0x0c, qword_prefix = 0x0e;
+        const auto prefix = byte();
+        if (!prefix) return std::nullopt;
+        switch (*prefix) {
+        case zero: return 0;
+        case one: return 1;
+        case byte_prefix: return little_endian(1);
+        case word_prefix: return little_endian(2);
+        case dword_prefix: return little_endian(4);
+        case qword_prefix: return little_endian(8);
+        default: return std::nullopt;
+        }
+    }
+
+private:
+    std::optional<uint64_t> little_endian(unsigned size) {
+        uint64_t value = 0;
+        for (unsigned i = 0; i < size; ++i) {
+            const auto next = byte();
+            if (!next) return std::nullopt;
+            value |= uint64_t{*next} << (8 * i);
+        }
+        return value;
+    }
+
+    Bytes code_;
+};
+
+// The package behind the name \_S5_ (section 7.4.2): SLP_TYP for PM1a, SLP_TYP for PM1b, two reserved elements.
+std::optional<SleepTypes> read_soft_off_package(Bytes code) {
+    constexpr uint8_t package_op = 0x12;
+    AmlReader reader{code};
+    if (reader.byte() != package_op) return std::nullopt;
+    auto package = reader.package();
+    const auto count = package ? package->byte() : std::nullopt;
+    if (!count || *count == 0) return std::nullopt;
+    const auto a = package->integer();
+    const auto b = *count > 1 ? package->integer() : a;
+    if (!a || !b || *a > 7 || *b > 7) return std::nullopt;
+    return SleepTypes{static_cast<uint8_t>(*a), static_cast<uint8_t>(*b)};
+}
+
+// Finds `Name (\_S5_, Package ...)`. The object is of fixed form and stands in no method, so that its bytes can be searched
+// for; a match by accident in other data does not parse as such a package.
+std::optional<SleepTypes> find_soft_off(Bytes block) {
+    constexpr uint8_t name_op = 0x08, root_prefix = '\\';
+    constexpr std::string_view name = "_S5_";
+    const Bytes code = block.subspan(header_size);
+    for (auto at = code.begin();; ++at) {
+        at = std::search(at, code.end(), name.begin(), name.end());
+        if (at == code.end()) return std::nullopt;
+        const auto before = static_cast<size_t>(at - code.begin());
+        const bool named = before >= 1 && code[before - 1] == name_op;
+        const bool named_from_root = before >= 2 && code[before - 1] == root_prefix && code[before - 2] == name_op;
+        if (!named && !named_from_root) continue;
+        if (const auto types = read_soft_off_package(code.subspan(before + name.size()))) return types;
+    }
+}
+
+// Offsets in the FADT (section 5.2.9).
+namespace fadt {
+constexpr size_t dsdt = 40, smi_command = 48, acpi_enable = 52, pm1a_control = 64, pm1b_control = 68, flags = 112, x_dsdt = 140, x_pm1a_control = 172,
+                 x_pm1b_control = 184, sleep_control = 244;
+constexpr uint32_t hardware_reduced = 1 << 20;
+}  // namespace fadt
+
+// The generic address structure (section 5.2.3.2).
+struct GenericAddress {
+    static constexpr uint8_t system_memory = 0, system_io = 1;
+    uint8_t space;
+    uint64_t address;
+    [[nodiscard]] bool is_port() const { return space == system_io && address != 0 && address <= UINT16_MAX; }
+};
+
+GenericAddress read_address(Bytes table, size_t offset) { return {field<uint8_t>(table, offset), field<uint64_t>(table, offset + 4)}; }
+
+// The extended field counts where it is filled. 0: no such register, or none that is an I/O port.
+uint16_t read_port(Bytes table, size_t offset, size_t extended_offset) {
+    const GenericAddress extended = read_address(table, extended_offset);
+    if (extended.address != 0) return extended.is_port() ? static_cast<uint16_t>(extended.address) : uint16_t{0};
+    const auto port = field<uint32_t>(table, offset);
+    return port <= UINT16_MAX ? static_cast<uint16_t>(port) : uint16_t{0};
+}
+
+// The registers, without the sleep types.
+std::optional<PowerOffMethod> read_registers(Bytes table) {
+    PowerOffMethod method;
+    if (field<uint32_t>(table, fadt::flags) & fadt::hardware_reduced) {
+        const GenericAddress control = read_address(table, fadt::sleep_control);
+        if (control.is_port()) {
+            method.kind = PowerOffMethod::Kind::SleepControlPort;
+            method.sleep_port = static_cast<uint16_t>(control.address);
+            return method;
+        }
+        if (control.space != GenericAddress::system_memory || control.address == 0) return std::nullopt;
+        method.kind = PowerOffMethod::Kind::SleepControlMemory;
+        method.sleep_register = PhysicalAddress{control.address};
+        return method;
+    }
+    method.pm1a = read_port(table, fadt::pm1a_control, fadt::x_pm1a_control);
+    method.pm1b = read_port(table, fadt::pm1b_control, fadt::x_pm1b_control);
+    if (method.pm1a == 0) return std::nullopt;
+    const auto smi_command = field<uint32_t>(table, fadt::smi_command);
+    const auto acpi_enable = field<uint8_t>(table, fadt::acpi_enable);
+    if (smi_command <= UINT16_MAX && acpi_enable != 0) {
+        method.smi_command = static_cast<uint16_t>(smi_command);
+        method.acpi_enable = acpi_enable;
+    }
+    return method;
+}
+
+constexpr uint32_t sci_enabled = 1 << 0, sleep_enable = 1 << 13;
+constexpr unsigned sleep_type_shift = 10;
+
+// Firmware that still owns the PM1 registers is asked for them (section 16.3.1). It answers within milliseconds.
+void enable_acpi_mode(const PowerOffMethod& method) {
+    if (method.smi_command == 0 || (arch::port_in(method.pm1a, 2) & sci_enabled)) return;
+    arch::port_out(method.smi_command, 1, method.acpi_enable);
+    constexpr unsigned patience = 10'000;
+    for (unsigned i = 0; i < patience && !(arch::port_in(method.pm1a, 2) & sci_enabled); ++i) __builtin_ia32_pause();
+}
+
+void write_pm1(uint16_t port, uint8_t sleep_type) {
+    constexpr uint32_t sleep_type_mask = 7u << sleep_type_shift;
+    const uint32_t kept = arch::port_in(port, 2) & 0xffff & ~(sleep_type_mask | sleep_enable);
+    arch::port_out(port, 2, kept | uint32_t{sleep_type} << sleep_type_shift | sleep_enable);
+}
+
+}  // namespace
+
+std::optional<PowerOffMethod> find_acpi_power_off(PhysicalAddress rsdp, MemoryView& memory) {
+    const auto tables = read_root(memory, rsdp);
+    if (!tables) return std::nullopt;
+    std::optional<PowerOffMethod> method;
+    std::optional<SleepTypes> types;
+    tables->any(memory, "FACP", [&](Bytes table) {
+        method = read_registers(table);
+        const auto extended = field<uint64_t>(table, fadt::x_dsdt);
+        const auto dsdt = read_table(memory, extended != 0 ? extended : field<uint32_t>(table, fadt::dsdt));
+        if (dsdt && starts_with(*dsdt, "DSDT")) types = find_soft_off(*dsdt);
+        return true;
+    });
+    if (!method) return std::nullopt;
+    if (!types) tables->any(memory, "SSDT", [&](Bytes table) { return (types = find_soft_off(table)).has_value(); });
+    if (!types) return std::nullopt;
+    method->sleep_type_a = types->a;
+    method->sleep_type_b = types->b;
+    return method;
+}
+
+void acpi_power_off(const PowerOffMethod& method) {
+    switch (method.kind) {
+    case PowerOffMethod::Kind::Pm1Control:
+        enable_acpi_mode(method);
+        write_pm1(method.pm1a, method.sleep_type_a);
+        if (method.pm1b != 0) write_pm1(method.pm1b, method.sleep_type_b);
+        return;
+    case PowerOffMethod::Kind::SleepControlPort: arch::port_out(method.sleep_port, 1, method.sleep_control()); return;
+    case PowerOffMethod::Kind::SleepControlMemory: return;
+    }
+}
+
+}  // namespace eremite::platform
