@@ -21,29 +21,51 @@ struct Time {
 
 Time read_time() { return {read(Seconds), read(Minutes), read(Hours), read(Day), read(Month), read(Year), read(Century)}; }
 
-unsigned from_bcd(uint8_t v) { return (v >> 4) * 10u + (v & 15u); }
+// Two equal readings, none of them while the clock counted on: then the registers are undefined. Nothing when the clock
+// never comes to rest.
+std::optional<Time> read_stable_time() {
+    constexpr uint8_t update_in_progress = 0x80;
+    unsigned waits = 10'000;  // port accesses; an update takes 2 ms
+    unsigned readings = 20;
+    std::optional<Time> last;
+    while (waits > 0 && readings > 0) {
+        if (read(StatusA) & update_in_progress) {
+            --waits;
+            continue;
+        }
+        const Time time = read_time();
+        if (last == time) return time;
+        last = time;
+        --readings;
+    }
+    return std::nullopt;
+}
+
+// Above 99 for what is no number.
+unsigned from_bcd(uint8_t v) { return (v & 15) > 9 || v > 0x99 ? 0xff : (v >> 4) * 10u + (v & 15u); }
 
 }  // namespace
 
 std::optional<int64_t> read_cmos_clock() {
     if (read(StatusB) == 0xff) return std::nullopt;  // a bus with nobody on it
-    // An update may run between the registers: read until two readings agree.
-    Time time = read_time();
-    for (int attempt = 0; attempt < 100; ++attempt) {
-        const Time again = read_time();
-        if (again == time) break;
-        time = again;
-    }
+    const auto stable = read_stable_time();
+    if (!stable) return std::nullopt;
+    const Time& time = *stable;
     const uint8_t mode = read(StatusB);
     const bool binary = mode & 4;
     const bool twenty_four_hours = mode & 2;
     const auto value = [binary](uint8_t v) { return binary ? unsigned{v} : from_bcd(v); };
     unsigned hours = value(time.hours & 0x7f);
-    if (!twenty_four_hours) hours = hours % 12 + (time.hours & 0x80 ? 12 : 0);
+    if (!twenty_four_hours) {
+        if (hours < 1 || hours > 12) return std::nullopt;
+        hours = hours % 12 + (time.hours & 0x80 ? 12 : 0);
+    }
+    const unsigned seconds = value(time.seconds), minutes = value(time.minutes), day = value(time.day), month = value(time.month);
+    // No leap seconds here: 60 is as much nonsense as 99.
+    if (seconds > 59 || minutes > 59 || hours > 23 || day < 1 || day > 31 || month < 1 || month > 12 || value(time.year) > 99) return std::nullopt;
     const unsigned century = value(time.century);
     const int64_t year = (century >= 19 && century <= 21 ? century : 20) * 100 + value(time.year);
-    if (value(time.month) < 1 || value(time.month) > 12 || value(time.day) < 1 || value(time.day) > 31) return std::nullopt;
-    return days_from_date(year, value(time.month), value(time.day)) * 86400 + hours * 3600 + value(time.minutes) * 60 + value(time.seconds);
+    return days_from_date(year, month, day) * 86400 + hours * 3600 + minutes * 60 + seconds;
 }
 
 }  // namespace eremite::platform

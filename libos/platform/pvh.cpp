@@ -1,5 +1,6 @@
 #include "libos/platform/pvh.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace eremite::platform {
@@ -41,9 +42,42 @@ Result<void> read_command_line(const View& view, uint64_t address, MachineDescri
     const uint64_t room = view.size - address;
     const uint64_t limit = room < max_command_line ? room : max_command_line;
     const void* end = std::memchr(view.base + address, 0, limit);
-    if (!end) return Error{E2BIG};
+    if (!end) return Error{limit == room ? EFAULT : E2BIG};
     out.command_line_length = static_cast<size_t>(static_cast<const uint8_t*>(end) - (view.base + address));
     std::memcpy(out.command_line, view.base + address, out.command_line_length);
+    return {};
+}
+
+// What the direct map can hold.
+constexpr uint64_t reachable_end = direct_map_base;
+
+// Adds usable memory, joined with what it overlaps or touches: a VMM may describe the same memory twice.
+void add_memory(const MemoryRange& range, MachineDescription& out) {
+    if (range.type != memory_type_ram || range.size == 0) return;
+    const uint64_t end = range.size > reachable_end - std::min(range.address, reachable_end) ? reachable_end : range.address + range.size;
+    if (range.address >= reachable_end || end != range.address + range.size) out.memory_left_out = true;
+    if (range.address >= reachable_end) return;
+    PhysicalRange joined{{align_up(range.address, page_size)}, {align_down(end, page_size)}};
+    if (joined.empty()) return;
+    size_t kept = 0;
+    for (size_t i = 0; i < out.memory_count; ++i) {
+        const PhysicalRange& other = out.memory[i];
+        if (other.start <= joined.end && joined.start <= other.end) joined = {std::min(other.start, joined.start), std::max(other.end, joined.end)};
+        else out.memory[kept++] = other;
+    }
+    out.memory_count = kept;
+    if (kept == max_memory_ranges) out.memory_left_out = true;
+    else out.memory[out.memory_count++] = joined;
+}
+
+Result<void> add_module(const Module& module, MachineDescription& out) {
+    if (module.size == 0) return {};
+    if (module.address + module.size < module.address) return Error{EINVAL};
+    const PhysicalRange range{{module.address}, {module.address + module.size}};
+    const bool in_memory = std::any_of(out.memory, out.memory + out.memory_count, [&](const PhysicalRange& r) { return r.contains(range); });
+    if (!in_memory) return Error{EFAULT};
+    if (out.module_count == max_modules) return Error{E2BIG};
+    out.modules[out.module_count++] = range;
     return {};
 }
 
@@ -61,20 +95,8 @@ Result<void> parse_start_info(PhysicalAddress start_info, const uint8_t* map, ui
     if (info.magic != start_info_magic) return Error{EINVAL};
     if (info.version < 1) return Error{ENOTSUP};
     out.acpi_root = PhysicalAddress{info.acpi_root};
-    for (uint32_t i = 0; i < info.memory_map_count; ++i) {
-        const auto range = TRY(view.read<MemoryRange>(info.memory_map + i * sizeof(MemoryRange)));
-        const uint64_t end = range.address + range.size;
-        if (range.type != memory_type_ram || end < range.address || out.memory_count == max_memory_ranges) continue;
-        const PhysicalRange aligned{{align_up(range.address, page_size)}, {align_down(end, page_size)}};
-        if (!aligned.empty()) out.memory[out.memory_count++] = aligned;
-    }
-    for (uint32_t i = 0; i < info.module_count; ++i) {
-        const auto module = TRY(view.read<Module>(info.modules + i * sizeof(Module)));
-        if (module.address + module.size < module.address) return Error{EINVAL};
-        if (module.size == 0) continue;
-        if (out.module_count == max_modules) return Error{E2BIG};
-        out.modules[out.module_count++] = {{module.address}, {module.address + module.size}};
-    }
+    for (uint32_t i = 0; i < info.memory_map_count; ++i) add_memory(TRY(view.read<MemoryRange>(info.memory_map + i * sizeof(MemoryRange))), out);
+    for (uint32_t i = 0; i < info.module_count; ++i) TRY(add_module(TRY(view.read<Module>(info.modules + i * sizeof(Module))), out));
     return read_command_line(view, info.command_line, out);
 }
 

@@ -13,8 +13,9 @@ namespace eremite::platform {
 inline constexpr size_t max_memory_ranges = 32, max_modules = 8, max_command_line = 16384;
 
 struct MachineDescription {
-    PhysicalRange memory[max_memory_ranges];  // usable RAM, page-aligned, in the VMM's order
+    PhysicalRange memory[max_memory_ranges];  // usable RAM in whole pages; no two ranges overlap or touch
     size_t memory_count = 0;
+    bool memory_left_out = false;  // there was more than the direct map or `memory` holds
     PhysicalRange modules[max_modules];
     size_t module_count = 0;
     PhysicalAddress acpi_root{};  // RSDP, 0 when there is none
@@ -26,7 +27,8 @@ struct MachineDescription {
 };
 
 // Reads physical memory through `map` (base of a view of at least the first GiB). EINVAL: no or a foreign structure;
-// ENOTSUP: no memory map (version 0); EFAULT: a table lies beyond the view; E2BIG: the command line is too long.
+// ENOTSUP: no memory map (version 0); EFAULT: a table lies beyond the view, or a module outside of RAM; E2BIG: the command
+// line is too long, or there are too many modules.
 [[nodiscard]] Result<void> parse_start_info(PhysicalAddress start_info, const uint8_t* map, uint64_t map_size, MachineDescription& out);
 
 }  // namespace eremite::platform
