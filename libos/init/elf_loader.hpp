@@ -21,7 +21,8 @@ protected:
     ~ExecutableSource() = default;
 };
 
-// Maps the segments and returns where to start. `seed` places a static-PIE. ENOEXEC with the cause in `reason`; ENOMEM.
+// Maps the segments and returns where to start. `seed` places a static-PIE. ENOEXEC, ENOMEM, or the source's error, with the
+// cause in `reason`; then a part of the program may be mapped.
 [[nodiscard]] Result<Program> load_executable(mm::AddressSpace& space, ExecutableSource& source, uint64_t seed, std::string_view& reason);
 
 }  // namespace eremite::init

@@ -1,23 +1,31 @@
 #include "libos/init/kernel_arguments.hpp"
 
+#include <algorithm>
 #include <optional>
 
 namespace eremite::init {
 
 namespace {
 
-// Cuts the next word off `text`, unescaping in place. Nothing: the end. EINVAL: an unterminated quote.
-Result<std::optional<std::string_view>> next_word(std::span<char>& text) {
+struct Word {
+    std::string_view text;
+    bool quoted = false;  // or a part of it
+    bool terminated = true;
+};
+
+// Cuts the next word off `text`, unescaping in place. Nothing: the end.
+std::optional<Word> next_word(std::span<char>& text) {
     size_t at = 0;
     while (at < text.size() && (text[at] == ' ' || text[at] == '\n')) ++at;
-    if (at == text.size()) return std::optional<std::string_view>{};
+    if (at == text.size()) return std::nullopt;
     char* const word = text.data() + at;
     size_t length = 0;
-    bool quoted = false;
-    for (; at < text.size() && (quoted || (text[at] != ' ' && text[at] != '\n')); ++at) {
+    bool in_quotes = false, quoted = false;
+    for (; at < text.size() && (in_quotes || (text[at] != ' ' && text[at] != '\n')); ++at) {
         if (text[at] == '"') {
-            quoted = !quoted;
-        } else if (quoted && text[at] == '\\' && at + 1 < text.size()) {
+            in_quotes = !in_quotes;
+            quoted = true;
+        } else if (in_quotes && text[at] == '\\' && at + 1 < text.size()) {
             ++at;
             word[length++] = text[at] == 'n' ? '\n' : text[at];
         } else {
@@ -25,14 +33,19 @@ Result<std::optional<std::string_view>> next_word(std::span<char>& text) {
         }
     }
     text = text.subspan(at);
-    if (quoted) return Error{EINVAL};
-    return std::optional{std::string_view{word, length}};
+    return Word{{word, length}, quoted, !in_quotes};
 }
 
 std::optional<log::Level> parse_level(std::string_view text) {
     constexpr std::string_view names[] = {"error", "warn", "info", "debug"};
     for (unsigned i = 0; i < 4; ++i)
         if (text == names[i]) return static_cast<log::Level>(i);
+    return std::nullopt;
+}
+
+std::optional<bool> parse_switch(std::string_view text) {
+    if (text == "0") return false;
+    if (text == "1") return true;
     return std::nullopt;
 }
 
@@ -55,55 +68,56 @@ std::optional<uint64_t> parse_mhz(std::string_view text) {
     return khz == 0 ? std::nullopt : std::optional{khz};
 }
 
-Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
-    const size_t equals = word.find('=');
-    const std::string_view key = word.substr(0, equals);
-    const std::string_view value = equals == std::string_view::npos ? std::string_view{} : word.substr(equals + 1);
-    if (key == "log") {
-        const auto level = parse_level(value);
-        if (!level) return Error{EINVAL};
-        out.log_level = *level;
-    } else if (key.starts_with("env.")) {
-        if (equals == std::string_view::npos || key.size() == 4) return Error{EINVAL};
-        return out.environment.push_back(word.substr(4));
-    } else if (key == "tsc_mhz") {
-        const auto khz = parse_mhz(value);
-        if (!khz) return Error{EINVAL};
-        out.tsc_khz = *khz;
-    } else if (key == "arg0") {
-        out.program_name = value;
-    } else if (key == "init") {
-        out.init_path = value;
-    } else if (key == "tty") {
-        out.terminal = value != "0";
-    } else if (key == "stdin") {
-        out.framed_input = value == "framed";
-    } else if (key == "stats") {
-        out.statistics = value != "0";
-    } else {
-        return out.unknown.push_back(word);
-    }
+// Stores what was parsed. EINVAL: nothing.
+template <typename T, typename Field>
+Result<void> set(Field& field, const std::optional<T>& value) {
+    if (!value) return Error{EINVAL};
+    field = *value;
     return {};
 }
 
-// Devices that QEMU's microvm and Firecracker announce at the end of the command line, after the program's arguments.
-bool is_device_announcement(std::string_view word) { return word.starts_with("virtio_mmio.device="); }
+Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
+    const size_t equals = word.find('=');
+    const std::string_view key = word.substr(0, equals);
+    if (equals == std::string_view::npos) {
+        constexpr std::string_view with_value[] = {"log", "tsc_mhz", "arg0", "init", "tty", "stdin", "stats"};
+        const bool incomplete = key.starts_with("env.") || std::find(std::begin(with_value), std::end(with_value), key) != std::end(with_value);
+        return incomplete ? Result<void>{Error{EINVAL}} : out.unknown.push_back(word);
+    }
+    const std::string_view value = word.substr(equals + 1);
+    if (key.starts_with("env.")) {
+        if (key.size() == 4) return Error{EINVAL};
+        return out.environment.push_back(word.substr(4));
+    }
+    if (key == "log") return set(out.log_level, parse_level(value));
+    if (key == "tsc_mhz") return set(out.tsc_khz, parse_mhz(value));
+    if (key == "tty") return set(out.terminal, parse_switch(value));
+    if (key == "stats") return set(out.statistics, parse_switch(value));
+    if (key == "stdin") return set(out.framed_input, value == "framed" ? std::optional{true} : value == "raw" ? std::optional{false} : std::nullopt);
+    if (key == "arg0") out.program_name = value;
+    else if (key == "init") out.init_path = value;
+    else return out.unknown.push_back(word);
+    return {};
+}
+
+// Devices that QEMU's microvm and Firecracker announce at the end of the command line, after the program's arguments. A
+// program argument of this form stands in quotes.
+bool is_device_announcement(const Word& word) { return !word.quoted && word.text.starts_with("virtio_mmio.device="); }
 
 }  // namespace
 
 Result<void> parse_kernel_arguments(std::span<char> text, KernelArguments& out, std::string_view& offender) {
     bool for_program = false;
     TRY(out.program_arguments.push_back(out.program_name));
-    for (;;) {
-        offender = {text.data(), text.size()};
-        const auto word = TRY(next_word(text));
-        if (!word) break;
-        offender = *word;
+    while (const auto word = next_word(text)) {
+        offender = word->text;
+        if (!word->terminated) return Error{EINVAL};
         if (is_device_announcement(*word)) continue;
-        if (for_program) TRY(out.program_arguments.push_back(*word));
-        else if (*word == "--") for_program = true;
-        else TRY(parse_kernel_word(*word, out));
+        if (for_program) TRY(out.program_arguments.push_back(word->text));
+        else if (!word->quoted && word->text == "--") for_program = true;
+        else TRY(parse_kernel_word(word->text, out));
     }
+    offender = {};
     out.program_arguments[0] = out.program_name;
     return {};
 }

@@ -1,6 +1,6 @@
 #pragma once
 // The command line `[kernel arguments] -- [program arguments]`. Words are separated by spaces; a word may stand in double
-// quotes, where \" \\ and \n are escapes.
+// quotes, where \" \\ and \n are escapes. In quotes a word is never the separator `--` nor a device announcement.
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -19,16 +19,16 @@ struct KernelArguments {
     std::string_view init_path;                  // init=: the program inside the archive
     log::Level log_level = log::Level::Warn;     // log=error|warn|info|debug
     uint64_t tsc_khz = 0;                        // tsc_mhz=, decimals allowed; 0: find out
-    bool terminal = true;                        // tty=
-    bool framed_input = false;                   // stdin=framed
-    bool statistics = false;                     // stats=1
+    bool terminal = true;                        // tty=0|1
+    bool framed_input = false;                   // stdin=framed|raw
+    bool statistics = false;                     // stats=0|1
 
     // argv[0] and the program's arguments. Requires: parsed.
     [[nodiscard]] std::span<const std::string_view> argv() const { return program_arguments.span(); }
 };
 
-// Splits `text` in place (quoted words are unescaped); the result points into it. EINVAL: an unterminated quote or a
-// malformed value, with the offending word in `offender`; ENOMEM.
+// Splits `text` in place (quoted words are unescaped); the result points into it. EINVAL: an unterminated quote, or a
+// malformed or missing value, with the offending word in `offender`; ENOMEM.
 [[nodiscard]] Result<void> parse_kernel_arguments(std::span<char> text, KernelArguments& out, std::string_view& offender);
 
 }  // namespace eremite::init
