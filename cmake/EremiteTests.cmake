@@ -1,0 +1,61 @@
+# Tests of programs inside the virtual machine, as ctest sees them.
+find_package(Python3 COMPONENTS Interpreter REQUIRED)
+
+set(EREMITE_RUN_GUEST ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/e2e/run_guest.py --eremite $<TARGET_FILE:eremite>
+    --probe-image $<TARGET_FILE:hello> --probe-cache ${PROJECT_BINARY_DIR}/kvm-probe.json)
+
+# eremite_guest_test(NAME SOURCES source... | PROGRAM file [options]): adds the tests guest.NAME, under TCG, and
+# guest.NAME.kvm, which is skipped where KVM cannot be used.
+#   SOURCES          sources of the program, which becomes an image
+#   PROGRAM          an existing executable, or a target's file as $<TARGET_FILE:...>
+#   KERNEL_FLAVOUR   no image: a plain static executable, booted by eremite-kernel
+#   LIBRARIES        libraries of the program
+#   ARGUMENTS, ENV   of the program; ENV as NAME=VALUE
+#   FILES            a folder that becomes the program's /
+#   MEMORY           of the machine, as `eremite run --memory` takes it
+#   COMPARE          runs the same file as a Linux process too: standard output and exit status must be equal
+#   EXPECT_EXIT      exit status, 0 by default
+#   EXPECT_OUTPUT    a regular expression that the standard output must match
+#   TIMEOUT          of one run in seconds, 120 by default
+function(eremite_guest_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 T "COMPARE;KERNEL_FLAVOUR" "PROGRAM;FILES;MEMORY;EXPECT_EXIT;EXPECT_OUTPUT;TIMEOUT"
+                        "SOURCES;LIBRARIES;ARGUMENTS;ENV")
+  if(T_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "eremite_guest_test(${name}): unknown arguments: ${T_UNPARSED_ARGUMENTS}")
+  endif()
+  if(T_SOURCES)
+    add_executable(guest_${name} ${T_SOURCES})
+    target_compile_options(guest_${name} PRIVATE -O2 -Wall -Wextra)
+    target_include_directories(guest_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    target_link_libraries(guest_${name} PRIVATE ${T_LIBRARIES})
+    set_target_properties(guest_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/guest)
+    if(T_KERNEL_FLAVOUR)
+      target_link_options(guest_${name} PRIVATE -static)
+    else()
+      eremite_unikernel(guest_${name})
+    endif()
+    set(T_PROGRAM $<TARGET_FILE:guest_${name}>)
+  endif()
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
+  set(command ${EREMITE_RUN_GUEST} --timeout ${T_TIMEOUT})
+  foreach(option IN ITEMS FILES MEMORY EXPECT_EXIT EXPECT_OUTPUT)
+    if(DEFINED T_${option})
+      string(TOLOWER ${option} flag)
+      string(REPLACE _ - flag ${flag})
+      list(APPEND command --${flag}=${T_${option}})
+    endif()
+  endforeach()
+  foreach(variable IN LISTS T_ENV)
+    list(APPEND command --env=${variable})
+  endforeach()
+  if(T_COMPARE)
+    list(APPEND command --compare)
+  endif()
+  math(EXPR limit "3 * ${T_TIMEOUT} + 30")
+  add_test(NAME guest.${name} COMMAND ${command} --accel tcg ${T_PROGRAM} -- ${T_ARGUMENTS})
+  set_tests_properties(guest.${name} PROPERTIES LABELS guest TIMEOUT ${limit} SKIP_RETURN_CODE 77)
+  add_test(NAME guest.${name}.kvm COMMAND ${command} --accel kvm ${T_PROGRAM} -- ${T_ARGUMENTS})
+  set_tests_properties(guest.${name}.kvm PROPERTIES LABELS kvm TIMEOUT ${limit} SKIP_RETURN_CODE 77)
+endfunction()
