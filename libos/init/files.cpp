@@ -82,7 +82,7 @@ Result<void> unpack(const Ref<fs::Inode>& root, PhysicalRange module) {
         log::error("initramfs: {} at offset {}", fs::to_string(report.archive_error), report.offset);
         return Error{EINVAL};
     }
-    log::error("initramfs: no room for the file at offset {} (error {}); give the machine more memory", report.offset, report.file_error);
+    log::error("initramfs: no room for the file at offset {} (error {})", report.offset, report.file_error);
     return Error{report.file_error};
 }
 

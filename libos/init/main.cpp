@@ -13,6 +13,7 @@
 #include "libos/init/kernel_arguments.hpp"
 #include "libos/init/layout.hpp"
 #include "libos/init/power.hpp"
+#include "libos/init/power_off.hpp"
 #include "libos/init/program.hpp"
 #include "libos/init/statistics.hpp"
 #include "libos/log/log.hpp"
@@ -65,6 +66,7 @@ Result<void> start_memory_step(Boot& boot) {
     uint64_t seed;
     random::fill({reinterpret_cast<uint8_t*>(&seed), sizeof seed});
     boot.address_space = TRY(start_memory(machine, seed));
+    prepare_power_off(*boot.address_space, machine.acpi_root);
     process = new (process_storage) sched::Process{*boot.address_space};
     return {};
 }
@@ -143,12 +145,18 @@ consteval bool steps_are_ordered() {
 }
 static_assert(steps_are_ordered());
 
+// Memory that should do, in MiB: what is loaded, once more what is unpacked from boot modules, and something to work with.
+uint64_t sufficient_memory() {
+    constexpr uint64_t mib = 1 << 20, working_space = 4 * mib;
+    uint64_t modules = 0;
+    for (PhysicalRange module : std::span{machine.modules, machine.module_count}) modules += module.size();
+    return align_up(image_extent().end.value + 2 * modules + working_space, mib) / mib;
+}
+
 // What a failed start means to whoever reads it.
 void explain_failure(const Step& step, Error error) {
-    const uint64_t mib = machine.total_memory() >> 20;
-    if (error == Error{ENOMEM})
-        log::error("too little memory to start: the machine has {} MiB, of which the image takes {} KiB; give it more", mib,
-                   image_extent().size() >> 10);
+    if (error == Error{ENOMEM} || error == Error{ENOSPC})
+        log::error("too little memory to start: the machine has {} MiB; {} MiB should do", align_up(machine.total_memory(), uint64_t{1} << 20) >> 20, sufficient_memory());
     else log::error("start failed: {} (error {})", step.name, error.code);
 }
 

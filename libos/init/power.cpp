@@ -2,11 +2,13 @@
 
 #include <signal.h>
 
+#include "abi/host_channel.hpp"
 #include "libos/arch/cpu.hpp"
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/syscall.hpp"
 #include "libos/arch/trap.hpp"
 #include "libos/drivers/host_channel.hpp"
+#include "libos/init/power_off.hpp"
 #include "libos/init/statistics.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
@@ -69,6 +71,9 @@ BootStatistics& boot_statistics() { return statistics; }
 void end(int status) {
     if (statistics.wanted) report_statistics();
     drivers::report("exit {}", status);
+    // A monitor that listens for the status ends here.
+    arch::port_out(abi::debug_exit_port, 4, static_cast<uint32_t>(status) & 0x7f);
+    switch_off();
     arch::power_off(status);
 }
 
