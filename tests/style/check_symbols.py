@@ -1,0 +1,40 @@
+"""lib/eremite.o, which every image links, takes two symbols from the program and shows it no others than the listed ones."""
+
+import subprocess
+from pathlib import Path
+
+from options import environment, finish, parser
+
+# Of the C library's start files (weak: eremite-kernel has none) and of the linker.
+UNDEFINED = {"_start", "__ehdr_start"}
+PREFIX = "eremite_"
+
+
+def symbols(nm: str, path: Path) -> list[tuple[str, str]]:
+    """(type, name) of all global and weak symbols, types as nm(1) has them."""
+    answer = subprocess.run([nm, "-g", "-P", path], capture_output=True, text=True, check=True, env=environment(), timeout=60)
+    return [(line.split()[1], line.split()[0]) for line in answer.stdout.splitlines() if line]
+
+
+def offences(found: list[tuple[str, str]], listed: set[str]) -> list[str]:
+    undefined = {name for kind, name in found if kind in "Uwv"}
+    defined = {name for kind, name in found} - undefined
+    answer = [f"undefined: {name}" for name in sorted(undefined - UNDEFINED)]
+    answer += [f"no longer undefined: {name}" for name in sorted(UNDEFINED - undefined)]
+    answer += [f"defined without the prefix {PREFIX}: {name}" for name in sorted(defined) if not name.startswith(PREFIX)]
+    answer += [f"defined but not listed in cmake/kernel/*.symbols: {name}" for name in sorted(defined - listed)]
+    answer += [f"listed in cmake/kernel/*.symbols but not defined: {name}" for name in sorted(listed - defined)]
+    return answer
+
+
+def main() -> None:
+    p = parser(__doc__)
+    p.add_argument("--object", type=Path, required=True)
+    options = p.parse_args()
+    listed = {name for file in (options.source / "cmake/kernel").glob("*.symbols") for name in file.read_text().split()}
+    found = symbols(options.nm, options.object)
+    finish("symbols", len(found), offences(found, listed))
+
+
+if __name__ == "__main__":
+    main()
