@@ -41,9 +41,9 @@ probe_syscall_ring:
 // so it completes the load from the CPU block first (trap.cpp); from the second on the flag is clear.
 
 .macro enter_kernel
-    mov %rsp, %gs:CPU_SCRATCH
+    mov %rsp, %r11              // a system call does not keep r11
     mov %gs:CPU_KERNEL_STACK_TOP, %rsp
-    pushq %gs:CPU_SCRATCH
+    push %r11
     push %rcx
     push %rdi
     push %rsi
