@@ -9,6 +9,13 @@
 #include "base/result.hpp"
 #include "libos/mm/user_memory.hpp"
 
+// Host tests compile handlers with vector instructions, which the attribute rules out.
+#ifdef EREMITE_KERNEL
+#define EREMITE_KEEPS_REGISTERS __attribute__((no_caller_saved_registers))
+#else
+#define EREMITE_KEEPS_REGISTERS
+#endif
+
 namespace eremite::syscall {
 
 using Entry = long (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
@@ -38,8 +45,9 @@ inline long call(Result<long> (*signature)(Parameters...), const uint64_t (&r)[6
     return call_with<handler>(signature, std::make_index_sequence<sizeof...(Parameters)>{}, r);
 }
 
+// Keeps all registers but its result's: the system-call path saves none, and most handlers of short calls need few.
 template <auto handler>
-long adapt(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
+EREMITE_KEEPS_REGISTERS long adapt(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
     const uint64_t registers[6] = {a, b, c, d, e, f};
     return call<handler>(handler, registers);
 }

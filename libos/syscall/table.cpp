@@ -13,7 +13,7 @@
 #include "libos/syscall/file_table_entries.hpp"
 #endif
 
-// Stands for every number without a handler; calls eremite_unknown_syscall with that number (entry.S).
+// Stands for every number without a handler: calls eremite_unknown_syscall with that number and answers ENOSYS (entry.S).
 extern "C" long eremite_missing_syscall(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
 namespace eremite::syscall {
@@ -113,10 +113,10 @@ constexpr Assignment assignments[] = {
 constinit uint64_t named[table_size / 64]{};
 
 // Says once for each number that it is missing.
-long missing(uint64_t number) {
+void name_missing(uint64_t number) {
     if (number >= table_size) {
         log::warn("unknown system call {}: ENOSYS", number);
-        return -ENOSYS;
+        return;
     }
     uint64_t& word = named[number / 64];
     const uint64_t bit = uint64_t{1} << number % 64;
@@ -124,7 +124,6 @@ long missing(uint64_t number) {
         word |= bit;
         log::warn("system call {} is not implemented: ENOSYS", number);
     }
-    return -ENOSYS;
 }
 
 consteval std::array<Entry, table_size> make_table() {
@@ -141,7 +140,7 @@ extern "C" {
 extern const std::array<Entry, table_size> eremite_syscall_table;
 constinit const std::array<Entry, table_size> eremite_syscall_table = make_table();
 
-long eremite_unknown_syscall(uint64_t number) { return missing(number); }
+void eremite_unknown_syscall(uint64_t number) { name_missing(number); }
 
 }
 

@@ -1,6 +1,7 @@
 // Where the library OS is entered: at start, by system calls, and by upcalls (traps that the supervisor reflects).
 #include "abi/cpu_block_offsets.h"
 
+#define ENOSYS 38
 #define SYSCALL_COUNT 512       // entries of eremite_syscall_table
 
     .text
@@ -34,24 +35,42 @@ probe_syscall_ring:
     ret
 
 // ---- system calls -----------------------------------------------------------------------------------------------------
-// On entry: rax = number, rdi rsi rdx r10 r8 r9 = arguments, rcx = return address, rsp = the program's.
-// Kernel stack, from the top: rsp, rcx (return address), rdi, rsi, rdx, r10, r8, r9 (struct SyscallFrame).
+// On entry: rax = number, rdi rsi rdx r10 r8 r9 = arguments, rcx = return address, rsp = the program's. On return rcx and
+// r11 are lost and all else is kept. Handlers (libos/syscall/adapter.hpp) keep every register but rax themselves, so that
+// a short one costs little; what is called from here on the slow paths gets them saved.
+// Kernel stack, from the top: rsp, rcx (return address).
 //
 // The first instruction of each entry runs with the virtual interrupt flag still set. An upcall there may switch threads,
 // so it completes the load from the CPU block first (trap.cpp); from the second on the flag is clear.
 
 .macro enter_kernel
-    mov %rsp, %r11              // a system call does not keep r11
+    mov %rsp, %r11
     mov %gs:CPU_KERNEL_STACK_TOP, %rsp
     push %r11
     push %rcx
+    cld
+.endm
+
+// Calls a C++ function, with rcx as its argument, that keeps only the registers of which the psABI says so.
+.macro call_keeping_registers function
+    push %rax
     push %rdi
     push %rsi
     push %rdx
     push %r10
     push %r8
     push %r9
-    cld
+    push %r9                    // twice: keeps the stack aligned
+    mov %rcx, %rdi
+    call \function
+    pop %r9
+    pop %r9
+    pop %r8
+    pop %r10
+    pop %rdx
+    pop %rsi
+    pop %rdi
+    pop %rax
 .endm
 
     .align 16
@@ -63,18 +82,7 @@ eremite_syscall_entry_direct:   // a `syscall` that landed here in ring 3
     movb $0, %gs:CPU_INTERRUPTS_ENABLED
     incq %gs:CPU_SYSCALLS_TRAPPED
     enter_kernel
-    push %rax
-    push %rax                   // twice: keeps the stack aligned
-    mov %rcx, %rdi
-    call eremite_patch_call_site
-    pop %rax
-    pop %rax
-    mov (%rsp), %r9
-    mov 8(%rsp), %r8
-    mov 16(%rsp), %r10
-    mov 24(%rsp), %rdx
-    mov 32(%rsp), %rsi
-    mov 40(%rsp), %rdi
+    call_keeping_registers eremite_patch_call_site
     jmp dispatch
 
     .align 16
@@ -91,30 +99,23 @@ dispatch:
 1:  movb $1, %gs:CPU_INTERRUPTS_ENABLED
     cmpb $0, %gs:CPU_ANY_PENDING
     jne 3f
-    pop %r9
-    pop %r8
-    pop %r10
-    pop %rdx
-    pop %rsi
-    pop %rdi
     pop %rcx
     pop %rsp
     jmp *%rcx
-2:  mov %rax, %rdi
-    call eremite_unknown_syscall
+2:  call eremite_missing_syscall
     jmp 1b
 3:  movb $0, %gs:CPU_INTERRUPTS_ENABLED
-    push %rax
-    push %rax                   // twice: keeps the stack aligned
-    call eremite_handle_interrupts
-    pop %rax
-    pop %rax
+    call_keeping_registers eremite_handle_interrupts
     jmp 1b
 
     .globl eremite_missing_syscall
 eremite_missing_syscall:        // a number without a handler: rax still holds it
-    mov %rax, %rdi
-    jmp eremite_unknown_syscall
+    mov %rax, %rcx
+    sub $8, %rsp
+    call_keeping_registers eremite_unknown_syscall
+    add $8, %rsp
+    mov $-ENOSYS, %rax
+    ret
 
 // ---- upcalls -------------------------------------------------------------------------------------------------------------
 // The supervisor left the trap in the CPU block, cleared the virtual interrupt flag and changed nothing but rip. Copies

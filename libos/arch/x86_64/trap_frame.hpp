@@ -12,9 +12,4 @@ struct TrapFrame {
     uint64_t rip, cs, rflags, rsp, ss;  // what iretq takes
 };
 
-// What the system-call entry leaves on the kernel stack, lowest address first.
-struct SyscallFrame {
-    uint64_t r9, r8, r10, rdx, rsi, rdi, rip, rsp;
-};
-
 }  // namespace eremite::arch
