@@ -1,0 +1,49 @@
+"""The first thing anybody tries."""
+
+from support import HELLO, CommandTest, program
+
+
+class Output(CommandTest):
+    def test_prints_hello_and_nothing_else(self):
+        self.check(self.run_program(HELLO), output=b"hello world\n", errors=b"")
+
+    def test_example_by_its_name(self):
+        self.check(self.run_program("hello"), output=b"hello world\n", errors=b"")
+
+    def test_accelerator_chosen_by_itself(self):
+        self.check(self.eremite("run", "--timeout", 60, HELLO, limit=90), output=b"hello world\n", errors=b"")
+
+    def test_linux_process_of_the_same_file(self):
+        self.check(self.execute(HELLO), output=b"hello world\n", errors=b"")
+
+    def test_log_goes_to_standard_error_only(self):
+        self.check(self.run_program(HELLO, options=["--log", "debug"]), output=b"hello world\n", errors=r"eremite (info|debug): .")
+
+
+class SameAsLinuxProcess(CommandTest):
+    """One file, two worlds: output and exit status are equal."""
+
+    def compare(self, name, *arguments, input=b"", options=(), env=None):
+        linux = self.execute(program(name), *arguments, input=input, env=env or {})
+        machine = self.run_program(program(name), *arguments, input=input, options=options)
+        self.assertEqual(machine.output, linux.output, f"standard output differs{linux}{machine}")
+        self.assertEqual(machine.status, linux.status, f"exit status differs{linux}{machine}")
+        return machine
+
+    def test_arguments(self):
+        self.assertIn(b"count 4\n", self.compare("arguments", "one", "", "drei ä").output)
+
+    def test_environment(self):
+        machine = self.compare("arguments", env={"NAME": "a value"}, options=["--env", "NAME=a value"])
+        self.assertIn(b"variable 12 [NAME=a value]\n", machine.output)
+
+    def test_input(self):
+        self.assertEqual(self.compare("copy_input", input=b"some input\n").output, b"some input\n")
+
+    def test_exit_status(self):
+        self.assertEqual(self.compare("exit_status", "17").status, 17)
+
+    def test_ways_to_end(self):
+        for how, status in (("exit", 3), ("_exit", 4), ("abort", 134), ("throw", 134), ("terminate", 134), ("kill", 137), ("raise", 143), ("return", 0)):
+            with self.subTest(how):
+                self.assertEqual(self.compare("endings", how).status, status)
