@@ -14,6 +14,7 @@
 #include "libos/init/layout.hpp"
 #include "libos/log/log.hpp"
 #include "libos/random/random.hpp"
+#include "libos/syscall/process.hpp"
 
 namespace eremite::init {
 
@@ -60,6 +61,7 @@ Result<void> describe_machine(const KernelArguments& arguments) {
     static char features[512];
     cpu = arch::describe_cpu();
     fs::proc::Source& source = fs::proc::source();
+    source.host_name = syscall::current_host_name;
     source.cpu_vendor = cpu.vendor;
     source.cpu_model = cpu.brand[0] ? cpu.brand : "unknown";
     source.cpu_flags = {features, arch::describe_features(features, sizeof features)};

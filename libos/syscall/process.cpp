@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "libos/arch/cpu.hpp"
+#include "libos/fs/file_table.hpp"
 #include "libos/init/power.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
@@ -53,7 +54,7 @@ struct Limit {
 };
 constinit Limit limits[RLIM_NLIMITS] = {
     {unlimited, unlimited}, {unlimited, unlimited}, {unlimited, unlimited}, {8 << 20, unlimited}, {0, unlimited},     {unlimited, unlimited},
-    {1024, 1024},           {1024, 1048576},        {8 << 20, 8 << 20},     {unlimited, unlimited}, {unlimited, unlimited}, {1024, 1024},
+    {1024, 1024},           {fs::FileTable::default_limit, fs::FileTable::maximum_limit}, {8 << 20, 8 << 20},     {unlimited, unlimited}, {unlimited, unlimited}, {1024, 1024},
     {819200, 819200},       {0, 0},                 {0, 0},                 {unlimited, unlimited},
 };
 
@@ -99,6 +100,8 @@ Result<long> sys_uname(VirtualAddress buffer) {
     return store(buffer, name);
 }
 
+std::string_view current_host_name() { return host_name; }
+
 Result<long> sys_sethostname(VirtualAddress name, size_t length) {
     if (length >= sizeof host_name) return Error{EINVAL};
     char text[sizeof host_name]{};
@@ -127,6 +130,11 @@ Result<long> sys_setrlimit(unsigned resource, VirtualAddress limit) {
     Limit wanted;
     TRY(mm::copy_from_user(&wanted, limit, sizeof wanted));
     if (wanted.soft > wanted.hard) return Error{EINVAL};
+    if (resource == RLIMIT_NOFILE) {
+        // Linux has such an upper bound too (fs.nr_open).
+        if (wanted.hard > fs::FileTable::maximum_limit) return Error{EPERM};
+        TRY(sched::current_process().files().set_limit(static_cast<uint32_t>(wanted.soft)));
+    }
     limits[resource] = wanted;
     return 0L;
 }

@@ -25,6 +25,8 @@ Result<long> sys_getresid(mm::UserPtr<uint32_t> real, mm::UserPtr<uint32_t> effe
 Result<long> sys_set_identity(uint32_t id);
 
 Result<long> sys_uname(VirtualAddress buffer);
+// The host name as uname(2) and sethostname(2) know it.
+[[nodiscard]] std::string_view current_host_name();
 Result<long> sys_sethostname(VirtualAddress name, size_t length);
 Result<long> sys_sysinfo(VirtualAddress buffer);
 Result<long> sys_getrlimit(unsigned resource, VirtualAddress limit);

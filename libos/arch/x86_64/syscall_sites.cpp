@@ -1,5 +1,5 @@
-// Turns busy `syscall` instructions of the program into jumps (patch/). Finding room costs some ten thousand instructions,
-// so a site is patched only when it has been executed often enough to be worth it.
+// Turns busy `syscall` instructions of the program into jumps (patch/). Finding room costs some hundred thousand
+// instructions, so a site is patched only when it has been executed often enough to be worth it.
 #include <cstring>
 
 #include "libos/arch/syscall.hpp"
