@@ -1,0 +1,1 @@
+return { name = "module", answer = function() return 42 end }
