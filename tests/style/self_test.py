@@ -10,6 +10,7 @@ import check_headers
 import check_inline_assembly
 import check_instructions
 import check_lengths
+import check_links
 import check_symbols
 import include_rules
 import instruction_rules
@@ -150,6 +151,14 @@ class Sources(unittest.TestCase):
     def test_long_files_are_found(self) -> None:
         self.assertIsNone(check_lengths.too_long(Path("a.cpp"), 450))
         self.assertIsNotNone(check_lengths.too_long(Path("a.cpp"), 451))
+
+    def test_dead_links_are_found(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            page = Path(name) / "page.md"
+            text = "# A, b\n[1](page.md) [2](#a-b) [3](https://example.org) `[x](none)`\n[4](gone.md) [5](#c) [6](page.md#a-b)\n"
+            page.write_text(text)
+            found = [o.split(" to ")[1] for o in check_links.offences(page, text)]
+        self.assertEqual(found, ["gone.md, which is not there", "#c, which has no such section"])
 
     def test_headers_that_need_others_are_found(self) -> None:
         with tempfile.TemporaryDirectory() as name:
