@@ -20,6 +20,12 @@ namespace eremite::syscall {
 
 using Entry = long (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
+// Which entry stands for a number (__NR_* of asm/unistd.h).
+struct Assignment {
+    unsigned number;
+    Entry entry;
+};
+
 template <typename T>
 struct FromRegister {
     static T convert(uint64_t v) { return static_cast<T>(v); }

@@ -5,13 +5,11 @@
 
 #include "libos/log/log.hpp"
 #include "libos/syscall/adapter.hpp"
+#include "libos/syscall/file_table_entries.hpp"
 #include "libos/syscall/memory.hpp"
 #include "libos/syscall/process.hpp"
 #include "libos/syscall/signal.hpp"
 #include "libos/syscall/time.hpp"
-#if __has_include("libos/syscall/file_table_entries.hpp")
-#include "libos/syscall/file_table_entries.hpp"
-#endif
 
 // Stands for every number without a handler: calls eremite_unknown_syscall with that number and answers ENOSYS (entry.S).
 extern "C" long eremite_missing_syscall(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
@@ -21,11 +19,6 @@ namespace eremite::syscall {
 namespace {
 
 constexpr size_t table_size = 512;
-
-struct Assignment {
-    unsigned number;
-    Entry entry;
-};
 
 constexpr Assignment assignments[] = {
     {__NR_getpid, adapt<sys_getpid>},
@@ -105,9 +98,6 @@ constexpr Assignment assignments[] = {
     {__NR_mlockall, adapt<sys_mlockall>},
     {__NR_munlockall, adapt<sys_munlockall>},
     {__NR_msync, adapt<sys_msync>},
-#ifdef EREMITE_FILE_SYSCALLS
-    EREMITE_FILE_SYSCALLS
-#endif
 };
 
 constinit uint64_t named[table_size / 64]{};
@@ -130,6 +120,7 @@ consteval std::array<Entry, table_size> make_table() {
     std::array<Entry, table_size> table{};
     table.fill(eremite_missing_syscall);
     for (const Assignment& a : assignments) table[a.number] = a.entry;
+    for (const Assignment& a : file_assignments) table[a.number] = a.entry;
     return table;
 }
 

@@ -25,8 +25,11 @@ namespace eremite::test {
 namespace {
 
 const std::map<long, syscall::Entry>& handlers() {
-    using namespace syscall;
-    static const std::map<long, Entry> table{EREMITE_FILE_SYSCALLS};
+    static const std::map<long, syscall::Entry> table = [] {
+        std::map<long, syscall::Entry> built;
+        for (const syscall::Assignment& a : syscall::file_assignments) built[a.number] = a.entry;
+        return built;
+    }();
     return table;
 }
 
