@@ -137,7 +137,7 @@ void print_text(const std::string& path, const Info& info) {
 }  // namespace
 
 int info_command(const InfoOptions& options) {
-    const MappedFile file{options.image};
+    const MappedFile file{find_program(options.image)};
     const Info info = gather(ElfImage::parse(file.bytes(), options.image));
     if (options.json) {
         print_json(options.image, info);

@@ -79,6 +79,7 @@ Result<void> read_arguments(Boot& boot) {
         return parsed.error();
     }
     log::set_level(boot.arguments.log_level);
+    if (boot.arguments.log_level > log::limit) log::warn("this kernel was built without messages of that level (CMake option EREMITE_LOG_LEVEL)");
     for (std::string_view word : boot.arguments.unknown) log::warn("unknown kernel argument: {}", word);
     drivers::start_console(boot.arguments.terminal, boot.arguments.framed_input);
     boot_statistics().entry_tsc = boot.info.entry_tsc;

@@ -83,7 +83,7 @@ class CommandTest(unittest.TestCase):
         command = [str(word) for word in command]
         stdin = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
         try:
-            done = subprocess.run(command, capture_output=True, timeout=limit, env=env or clean_environment(), cwd=cwd or self.folder, **stdin)
+            done = subprocess.run(command, capture_output=True, timeout=limit, env=clean_environment() if env is None else env, cwd=cwd or self.folder, **stdin)
         except subprocess.TimeoutExpired as expired:
             self.fail(f"did not end within {limit} s" + str(Result(command, 0, expired.stdout or b"", expired.stderr or b"")))
         return Result(command, done.returncode, done.stdout, done.stderr)

@@ -17,7 +17,12 @@ class Output(CommandTest):
         self.check(self.execute(HELLO), output=b"hello world\n", errors=b"")
 
     def test_log_goes_to_standard_error_only(self):
-        self.check(self.run_program(HELLO, options=["--log", "debug"]), output=b"hello world\n", errors=r"eremite (info|debug): .")
+        result = self.run_program(HELLO, options=["--log", "info", "--files", self.folder])
+        self.check(result, output=b"hello world\n", errors=r"^\[ *\d+\.\d+\] eremite info: .")
+
+    def test_log_level_that_is_not_compiled_in_is_not_ignored_silently(self):
+        # By default (EREMITE_LOG_LEVEL) an image holds no messages of this level; where it does, they are seen.
+        self.check(self.run_program(HELLO, options=["--log", "debug"]), output=b"hello world\n", errors=r"\] eremite (debug|warning): .*")
 
 
 class SameAsLinuxProcess(CommandTest):

@@ -20,7 +20,7 @@ class Input(CommandTest):
         self.check(self.run_program(COPY, input=None), output=b"", errors=b"0 bytes\n")
 
     def test_closed(self):
-        result = self.execute("sh", "-c", 'exec "$0" run --accel tcg --timeout 60 "$1" <&-', COMMAND, COPY)
+        result = self.execute("sh", "-c", 'exec "$0" run --accel tcg --timeout 15 "$1" <&-', COMMAND, COPY, limit=30)
         self.check(result, output=b"", errors=b"0 bytes\n")
 
     def test_text(self):
@@ -54,7 +54,9 @@ class Conversation(CommandTest):
     def test_answer_before_the_next_question(self):
         child = subprocess.Popen([COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), COPY], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, env=clean_environment(), bufsize=0)
-        self.addCleanup(child.communicate)
+        for stream in (child.stdout, child.stderr):
+            self.addCleanup(stream.close)
+        self.addCleanup(child.wait)
         self.addCleanup(child.kill)
         for line in (b"first\n", b"second\n", b"third\n"):
             child.stdin.write(line)
@@ -68,14 +70,10 @@ class Conversation(CommandTest):
 
 
 class Output(CommandTest):
-    def test_large_output_is_complete(self):
-        data = random.Random(2).randbytes(1 << 20)
-        self.check(self.run_program(COPY, input=data), output=data)
-
-    def test_slow_reader_gets_everything(self):
+    def test_everything_arrives(self):
         data = random.Random(3).randbytes(300_000)
         path = self.write("input", data)
-        # The reader takes nothing until the writer of the second pipe says that QEMU has ended, so that output has to wait in the command.
+        # In pieces that fit no buffer on the way.
         script = '"$0" run --accel tcg --timeout 60 "$1" <"$2" | { dd bs=1000 count=300 iflag=fullblock status=none; }'
         self.check(self.execute("bash", "-c", script, COMMAND, COPY, path), output=data)
 

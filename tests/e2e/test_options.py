@@ -11,7 +11,7 @@ class RunOptions(CommandTest):
         self.assertLess(len(result.error_text), 500, f"not to be read{result}")
 
     def test_memory(self):
-        for value in ("0", "xyz", "-1", "12Q", "1023K", "", "99999999999999999999G"):
+        for value in ("0", "xyz", "-1", "12Q", "1023K", "99999999999999999999G"):
             with self.subTest(value):
                 self.refuse(f"--memory={value}", errors="--memory")
 
@@ -117,7 +117,7 @@ class Qemu(CommandTest):
 
     def test_not_an_executable(self):
         fake = self.write("qemu", "no program", 0o755)
-        self.check(self.eremite("run", "--accel", "tcg", "--qemu", fake, HELLO), FAILED, output=b"", errors="cannot start .*qemu")
+        self.check(self.eremite("run", "--accel", "tcg", "--qemu", fake, HELLO), FAILED, output=b"", errors=["QEMU did not start", "doctor"])
 
 
 class KernelArguments(CommandTest):
@@ -149,4 +149,5 @@ class KernelArguments(CommandTest):
             at = words.index("-append")
             del words[at:at + 2]
 
-        self.check(self.raw_qemu(HELLO, change=change), output=b"hello world\n")
+        # The console is a terminal then.
+        self.check(self.raw_qemu(HELLO, change=change), output=b"hello world\r\n", errors=b"")
