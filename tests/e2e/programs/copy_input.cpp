@@ -1,11 +1,15 @@
-// Copies standard input to standard output, and says on standard error how much it was.
+// Copies standard input to standard output, and says on standard error how much it was. With an argument, says first that it is ready.
 #include <unistd.h>
 
 #include <cstdio>
 
-int main() {
+int main(int argc, char**) {
     static char buffer[65536];
     unsigned long total = 0;
+    if (argc > 1) {
+        std::puts("ready");
+        std::fflush(stdout);
+    }
     for (;;) {
         const ssize_t got = read(STDIN_FILENO, buffer, sizeof buffer);
         if (got < 0) {

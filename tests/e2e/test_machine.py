@@ -1,0 +1,70 @@
+"""The machines that a program can have."""
+
+import os
+import shlex
+import unittest
+
+from support import HELLO, CommandTest, program
+
+
+class Q35(CommandTest):
+    def run_there(self, name, *arguments, **how):
+        options = ["--machine", "q35", *how.pop("options", [])]
+        return self.run_program(program(name), *arguments, options=options, **how)
+
+    def test_hello(self):
+        self.check(self.run_there("hello"), output=b"hello world\n", errors=b"")
+
+    def test_power_off_carries_the_status(self):
+        for status in (0, 1, 42, 255):
+            with self.subTest(status):
+                self.check(self.run_there("exit_status", status), status, errors=b"")
+
+    def test_power_off_without_the_debug_exit_device(self):
+        """As on a real PC: by ACPI, which has no status."""
+        printed = self.check(self.eremite("run", "--accel", "tcg", "--dry-run", "--machine", "q35", HELLO))
+        words = shlex.split(printed.text)
+        at = next(i for i, word in enumerate(words) if word.startswith("isa-debug-exit"))
+        del words[at - 1:at + 1]
+        self.check(self.execute(*words, limit=30), 0, output=b"hello world\n", errors=b"")
+
+    def test_unmodified_executable(self):
+        self.check(self.run_there("hello_static"), output=b"hello world\n", errors=b"")
+
+    def test_input_and_files(self):
+        self.check(self.run_there("copy_input", input=b"through a PC\n"), output=b"through a PC\n")
+        self.write("files/one", "1")
+        self.check(self.run_there("list_files", "/one", options=["--files", self.folder / "files"]), output="^file 0644 /one 1 ")
+
+    def test_fault(self):
+        self.check(self.run_there("faults", "read_null"), 139, output=b"started\n", errors=["SIGSEGV", "read_null"])
+
+    def test_little_memory(self):
+        self.check(self.run_there("hello", options=["--memory", "16M"]), output=b"hello world\n", errors=b"")
+
+
+class Cpus(CommandTest):
+    def test_several(self):
+        for machine in ("microvm", "q35"):
+            with self.subTest(machine):
+                self.check(self.run_program(HELLO, options=["--cpus", "4", "--machine", machine]), output=b"hello world\n", errors=b"")
+
+
+class CountedInstructions(CommandTest):
+    def test_icount(self):
+        self.check(self.run_program(HELLO, options=["--icount"]), output=b"hello world\n", errors=b"")
+
+
+class Kvm(CommandTest):
+    def test_hello(self):
+        if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+            raise unittest.SkipTest("there is no usable /dev/kvm")
+        result = self.eremite("run", "--accel", "kvm", "--timeout", 20, HELLO)
+        if result.status == 125 and "KVM" in result.error_text:
+            raise unittest.SkipTest(f"KVM cannot be used here: {result.error_text.strip()[-300:]}")
+        self.check(result, output=b"hello world\n", errors=b"")
+
+    def test_absence_is_explained(self):
+        if os.access("/dev/kvm", os.R_OK | os.W_OK):
+            raise unittest.SkipTest("there is a /dev/kvm")
+        self.check(self.eremite("run", "--accel", "kvm", HELLO), 125, output=b"", errors=["KVM is not usable here", "--accel tcg"])
