@@ -138,5 +138,5 @@ class RunSource(BuildTest):
         self.assertEqual(images[0].stat().st_mtime_ns, built)
 
     def test_fault_in_a_source_names_its_line(self):
-        source = self.write("x.cpp", "int main() {\n    int* volatile p = nullptr;\n    return *p;\n}\n")
+        source = self.write("x.cpp", "int main() {\n    volatile int* volatile p = nullptr;\n    *p = 1;\n    return 0;\n}\n")
         self.check(self.run_source(source), 139, errors=[r"SIGSEGV", r"#0 .*main.*x\.cpp:3"])

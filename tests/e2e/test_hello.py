@@ -10,6 +10,9 @@ class Output(CommandTest):
     def test_example_by_its_name(self):
         self.check(self.run_program("hello"), output=b"hello world\n", errors=b"")
 
+    def test_program_without_a_c_library(self):
+        self.check(self.run_program(program("no_libc_image")), 7, output=b"no library\n", errors=b"")
+
     def test_accelerator_chosen_by_itself(self):
         self.check(self.eremite("run", "--timeout", 60, HELLO, limit=90), output=b"hello world\n", errors=b"")
 

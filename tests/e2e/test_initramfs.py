@@ -31,6 +31,9 @@ class Intact(ArchiveTest):
         result = self.boot(cpio([("one", b"1"), ("two", b"22")]), program("list_files"), "/one", "/two")
         self.check(result, output=[r"^file 0644 /one 1 ", r"^file 0644 /two 2 "])
 
+    def test_empty_file(self):
+        self.check(self.boot(b""), output=b"hello world\n", errors=b"")
+
     def test_only_a_trailer(self):
         self.check(self.boot(cpio([])), output=b"hello world\n", errors=b"")
 

@@ -93,12 +93,8 @@ class Strip(LinkTest):
         self.check(self.run_program(image), 139, errors=["SIGSEGV", r"address 0x0\b", r"#0 +0x[0-9a-f]+"])
 
 
-class OtherLinkers(LinkTest):
-    def test_gold(self):
-        need_tool("ld.gold")
-        self.works(self.build("-fuse-ld=gold"))
-
-    def test_lld(self):
+class Lld(LinkTest):
+    def test_plain(self):
         need_tool("ld.lld")
         self.works(self.build("-fuse-ld=lld"))
 
