@@ -4,6 +4,7 @@
 
 #include "abi/boot_info.hpp"
 #include "abi/cpu_block_offsets.h"
+#include "libos/arch/kernel_stack.hpp"
 #include "libos/arch/supervisor.hpp"
 #include "libos/drivers/io_apic.hpp"
 #include "libos/init/layout.hpp"
@@ -84,7 +85,7 @@ Result<void> map_devices(mm::AddressSpace& space) {
 }
 
 Result<void> map_kernel(mm::AddressSpace& space) {
-    const VirtualRange guard[] = {main_kernel_stack().guard};
+    const VirtualRange guard[] = {arch::main_kernel_stack().guard};
     for (const KernelPart& part : kernel_parts()) {
         TRY(outside(part.range, std::span<const VirtualRange>{guard}, [&](VirtualRange r) {
             return space.add_kernel(r, PhysicalAddress{r.start.value}, mm::Protection{part.protection}, part.supervisor, false, part.name);

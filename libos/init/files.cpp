@@ -90,7 +90,7 @@ Result<void> unpack(const Ref<fs::Inode>& root, PhysicalRange module) {
 
 }  // namespace
 
-Result<void> start_files(sched::Process& process, std::span<const PhysicalRange> modules, const KernelArguments& arguments) {
+Result<void> start_files(process::Process& process, std::span<const PhysicalRange> modules, const KernelArguments& arguments) {
     TRY(describe_machine(arguments));
     TRY(fs::initialize_root(process.fs()));
     for (PhysicalRange module : modules) {
@@ -101,7 +101,7 @@ Result<void> start_files(sched::Process& process, std::span<const PhysicalRange>
     return fs::open_standard_streams(process.fs(), process.files());
 }
 
-Result<Program> load_program(sched::Process& process, std::span<const PhysicalRange> modules, const KernelArguments& arguments) {
+Result<Program> load_program(process::Process& process, std::span<const PhysicalRange> modules, const KernelArguments& arguments) {
     uint64_t seed;
     random::fill({reinterpret_cast<uint8_t*>(&seed), sizeof seed});
     std::string_view reason = "the system is out of memory";

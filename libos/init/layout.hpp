@@ -9,13 +9,6 @@
 
 namespace eremite::init {
 
-struct KernelStack {
-    VirtualRange guard;
-    VirtualRange memory;
-};
-// The main thread's kernel stack, which is the boot stack before.
-[[nodiscard]] KernelStack main_kernel_stack();
-
 // A part of the library OS or the supervisor.
 struct KernelPart {
     const char* name;

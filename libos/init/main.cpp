@@ -20,17 +20,17 @@
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/platform/clock_setup.hpp"
+#include "libos/process/process.hpp"
 #include "libos/random/random.hpp"
 #include "libos/random/seed.hpp"
-#include "libos/sched/process.hpp"
 
 namespace eremite::init {
 
 namespace {
 
 constinit platform::MachineDescription machine{};
-alignas(sched::Process) constinit unsigned char process_storage[sizeof(sched::Process)]{};
-constinit sched::Process* process = nullptr;
+alignas(process::Process) constinit unsigned char process_storage[sizeof(process::Process)]{};
+constinit process::Process* process = nullptr;
 
 // What the steps hand to each other.
 struct Boot {
@@ -67,7 +67,7 @@ Result<void> start_memory_step(Boot& boot) {
     random::fill({reinterpret_cast<uint8_t*>(&seed), sizeof seed});
     boot.address_space = TRY(start_memory(machine, seed));
     prepare_power_off(*boot.address_space, machine.acpi_root);
-    process = new (process_storage) sched::Process{*boot.address_space};
+    process = new (process_storage) process::Process{*boot.address_space};
     return {};
 }
 
@@ -165,11 +165,13 @@ void explain_failure(const Step& step, Error error) {
 
 }  // namespace eremite::init
 
-namespace eremite::sched {
+namespace eremite::process {
 
-Process& current_process() { return *init::process; }
+Process& current() { return *init::process; }
 
-}  // namespace eremite::sched
+void end(int status) { init::end(status); }
+
+}  // namespace eremite::process
 
 extern "C" [[noreturn]] void libos_main(const eremite::abi::BootInfo* info) {
     using namespace eremite;

@@ -14,7 +14,7 @@
 #include "libos/mm/page_allocator.hpp"
 #include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 
 namespace eremite::init {
 
@@ -31,7 +31,7 @@ void report_statistics() {
     report("stat memory.total {}", mm::page_allocator().total_pages() * page_size);
     report("stat memory.free {}", mm::page_allocator().free_pages() * page_size);
     if (statistics.program_tsc == 0) return;
-    const auto memory = sched::current_process().address_space().statistics();
+    const auto memory = process::current().address_space().statistics();
     report("stat memory.used_peak {}", memory.peak_pages * page_size);
     report("stat memory.faults {}", memory.faults);
     const auto calls = arch::syscall_counts();

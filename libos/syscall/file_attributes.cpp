@@ -5,7 +5,7 @@
 #include <utime.h>
 
 #include "libos/platform/clock.hpp"
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {

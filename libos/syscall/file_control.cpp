@@ -7,7 +7,7 @@
 #include "libos/fs/advisory_lock.hpp"
 #include "libos/fs/ramfs/regular_file.hpp"
 #include "libos/platform/clock.hpp"
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 #include "libos/sched/sleep.hpp"
 #include "libos/syscall/file_support.hpp"
 
@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint32_t changeable_flags = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK;
 
-fs::FileTable& files() { return sched::current_process().files(); }
+fs::FileTable& files() { return process::current().files(); }
 
 // struct f_owner_ex's type for a process.
 constexpr int owner_process = 1;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -80,7 +80,7 @@ Result<long> get_entries(int descriptor, VirtualAddress buffer, size_t size, Lay
 
 Result<long> change_directory(Ref<fs::Inode> inode) {
     if (!inode->is_directory()) return Error{ENOTDIR};
-    sched::current_process().fs().set_working_directory(std::move(inode));
+    process::current().fs().set_working_directory(std::move(inode));
     return 0L;
 }
 
@@ -97,7 +97,7 @@ Result<long> sys_getdents(int descriptor, VirtualAddress buffer, uint32_t size) 
 Result<long> sys_getcwd(VirtualAddress buffer, size_t size) {
     const std::unique_ptr<char[]> text{new (std::nothrow) char[fs::path_maximum]};
     if (!text) return Error{ENOMEM};
-    const Ref<fs::Inode> directory = sched::current_process().fs().working_directory();
+    const Ref<fs::Inode> directory = process::current().fs().working_directory();
     if (directory->unlinked()) return Error{ENOENT};
     text[fs::path_maximum - 1] = 0;
     const std::string_view path = TRY(fs::path_of(*directory, {text.get(), fs::path_maximum - 1}));
@@ -114,6 +114,6 @@ Result<long> sys_fchdir(int descriptor) {
     return change_directory(TRY(inode_of(*file, Error{ENOTDIR})));
 }
 
-Result<long> sys_umask(uint32_t mask) { return static_cast<long>(sched::current_process().fs().set_umask(mask)); }
+Result<long> sys_umask(uint32_t mask) { return static_cast<long>(process::current().fs().set_umask(mask)); }
 
 }  // namespace eremite::syscall

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -47,13 +47,13 @@ private:
 };
 
 Result<Ref<fs::File>> readable_file(int descriptor) {
-    auto file = sched::current_process().files().get(descriptor);
+    auto file = process::current().files().get(descriptor);
     if (file.ok() && !file.value()->readable()) [[unlikely]] return Error{EBADF};
     return file;
 }
 
 Result<Ref<fs::File>> writable_file(int descriptor) {
-    auto file = sched::current_process().files().get(descriptor);
+    auto file = process::current().files().get(descriptor);
     if (file.ok() && !file.value()->writable()) [[unlikely]] return Error{EBADF};
     return file;
 }

@@ -2,7 +2,7 @@
 
 #include <linux/fs.h>
 
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -11,7 +11,7 @@ namespace {
 
 using Last = fs::Location::Last;
 
-uint32_t after_umask(uint32_t mode) { return mode & ~sched::current_process().fs().umask(); }
+uint32_t after_umask(uint32_t mode) { return mode & ~process::current().fs().umask(); }
 
 // Where a new name goes. EEXIST when it is taken; ENOENT for "name/" unless a directory is to be made.
 Result<fs::Location> locate_new(int directory, std::string_view path, bool is_directory) {

@@ -8,7 +8,7 @@
 
 #include "libos/fs/dev/devices.hpp"
 #include "libos/fs/ramfs/regular_file.hpp"
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -37,7 +37,7 @@ struct OpenRequest {
 Result<Ref<fs::Inode>> create_file(const fs::Location& where, const OpenRequest& request) {
     if (where.trailing_slash) return Error{EISDIR};
     if (where.inode) return Ref<fs::Inode>{};
-    const uint32_t mode = request.mode & 07777 & ~sched::current_process().fs().umask();
+    const uint32_t mode = request.mode & 07777 & ~process::current().fs().umask();
     return where.parent->create(where.name, {.mode = S_IFREG | mode});
 }
 
@@ -61,7 +61,7 @@ Result<Ref<fs::File>> open_inode(const Ref<fs::Inode>& inode, const OpenRequest&
 
 Result<Ref<fs::File>> open_unnamed(const fs::Inode& directory, const OpenRequest& request) {
     if (!directory.is_directory()) return Error{ENOTDIR};
-    const uint32_t mode = request.mode & 07777 & ~sched::current_process().fs().umask();
+    const uint32_t mode = request.mode & 07777 & ~process::current().fs().umask();
     const Ref<fs::Inode> inode = TRY(fs::dev::unnamed_files().create_unnamed("#tmpfile", mode));
     return inode->open((request.flags & ~creation_flags) | large_file);
 }
@@ -80,7 +80,7 @@ Result<Ref<fs::File>> open_path(int directory, std::string_view path, const Open
     const Ref<fs::Inode> start = TRY(start_of(directory, walk_flags.in_root ? std::string_view{} : path));
     // The file may come and go between look-up and creation; who creates it last wins, so a few rounds always suffice.
     for (int round = 0; round < 16; ++round) {
-        fs::Location where = TRY(fs::walk(sched::current_process().fs(), start, path, walk_flags));
+        fs::Location where = TRY(fs::walk(process::current().fs(), start, path, walk_flags));
         if (request.has(tmpfile_bit)) {
             if (!where.inode) return Error{ENOENT};
             return open_unnamed(*where.inode, request);
@@ -106,7 +106,7 @@ Result<long> do_open(int directory, VirtualAddress path, OpenRequest request) {
     PathArgument argument;
     const std::string_view text = TRY(argument.load(path));
     Ref<fs::File> file = TRY(open_path(directory, text, request));
-    return TRY(sched::current_process().files().add(std::move(file), request.has(O_CLOEXEC)));
+    return TRY(process::current().files().add(std::move(file), request.has(O_CLOEXEC)));
 }
 
 }  // namespace
@@ -139,14 +139,14 @@ Result<long> sys_openat2(int directory, VirtualAddress path, VirtualAddress how_
 }
 
 Result<long> sys_close(int descriptor) {
-    TRY(sched::current_process().files().close(descriptor));
+    TRY(process::current().files().close(descriptor));
     return 0L;
 }
 
 Result<long> sys_close_range(uint32_t first, uint32_t last, uint32_t flags) {
     if ((flags & ~uint32_t{CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC}) != 0 || first > last) return Error{EINVAL};
     // The table belongs to the one process, so there is nothing to unshare.
-    fs::FileTable& files = sched::current_process().files();
+    fs::FileTable& files = process::current().files();
     if ((flags & CLOSE_RANGE_CLOEXEC) != 0) files.set_close_on_exec_range(first, last);
     else files.close_range(first, last);
     return 0L;
@@ -163,7 +163,7 @@ Result<long> sys_memfd_create(VirtualAddress name, uint32_t flags) {
     Ref<fs::Inode> inode = TRY(fs::dev::unnamed_files().create_unnamed({label.data(), prefix.size() + text.value().size()}, 0777));
     if ((flags & MFD_ALLOW_SEALING) != 0) static_cast<fs::ramfs::RegularFile&>(*inode).allow_sealing();
     Ref<fs::File> file = TRY(inode->open(O_RDWR | large_file));
-    return TRY(sched::current_process().files().add(std::move(file), (flags & MFD_CLOEXEC) != 0));
+    return TRY(process::current().files().add(std::move(file), (flags & MFD_CLOEXEC) != 0));
 }
 
 }  // namespace eremite::syscall

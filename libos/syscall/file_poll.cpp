@@ -8,7 +8,7 @@
 
 #include "base/vector.hpp"
 #include "libos/platform/clock.hpp"
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 #include "libos/sched/sleep.hpp"
 #include "libos/syscall/file_support.hpp"
 
@@ -75,7 +75,7 @@ Result<void> check_mask(VirtualAddress mask, size_t size) {
 }
 
 Result<long> poll_until(VirtualAddress address, uint64_t count, Instant deadline) {
-    if (count > sched::current_process().files().limit()) return Error{EINVAL};
+    if (count > process::current().files().limit()) return Error{EINVAL};
     Vector<struct pollfd> descriptors;
     TRY(descriptors.resize(count));
     if (count > 0) TRY(mm::copy_from_user(descriptors.data(), address, count * sizeof(struct pollfd)));

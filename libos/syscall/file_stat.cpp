@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -68,7 +68,7 @@ Result<fs::Attributes> attributes_at(int directory, VirtualAddress path, int fla
     const Ref<fs::Inode> start = TRY(start_of(directory, text));
     if (text.empty() && (flags & AT_EMPTY_PATH) != 0) return start->attributes();
     const Ref<fs::Inode> inode =
-        TRY(fs::find(sched::current_process().fs(), start, text, {.follow_last = (flags & AT_SYMLINK_NOFOLLOW) == 0}));
+        TRY(fs::find(process::current().fs(), start, text, {.follow_last = (flags & AT_SYMLINK_NOFOLLOW) == 0}));
     return inode->attributes();
 }
 
@@ -154,7 +154,7 @@ Result<long> sys_readlinkat(int directory, VirtualAddress path, VirtualAddress b
     const Ref<fs::Inode> start = TRY(start_of(directory, text));
     Ref<fs::Inode> inode = start;
     // An empty path reads the link that an O_PATH descriptor names; no descriptor, no file.
-    if (!text.empty() || directory == AT_FDCWD) inode = TRY(fs::find(sched::current_process().fs(), start, text, {.follow_last = false}));
+    if (!text.empty() || directory == AT_FDCWD) inode = TRY(fs::find(process::current().fs(), start, text, {.follow_last = false}));
     if (inode->type() != fs::FileType::SymbolicLink) return Error{text.empty() ? ENOENT : EINVAL};
     const std::string_view target = TRY(inode->link_target());
     const size_t length = std::min(target.size(), static_cast<size_t>(size));

@@ -1,16 +1,16 @@
 #include "libos/syscall/file_support.hpp"
 
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 
 namespace eremite::syscall {
 
 Result<Ref<fs::File>> get_file(int descriptor) {
-    Ref<fs::File> file = TRY(sched::current_process().files().get(descriptor));
+    Ref<fs::File> file = TRY(process::current().files().get(descriptor));
     if (file->path_only()) return Error{EBADF};
     return file;
 }
 
-Result<Ref<fs::File>> get_file_or_path(int descriptor) { return sched::current_process().files().get(descriptor); }
+Result<Ref<fs::File>> get_file_or_path(int descriptor) { return process::current().files().get(descriptor); }
 
 Result<Ref<fs::Inode>> inode_of(fs::File& file, Error otherwise) {
     fs::Inode* inode = file.inode();
@@ -28,7 +28,7 @@ Result<std::string_view> PathArgument::load(VirtualAddress address) {
 }
 
 Result<Ref<fs::Inode>> start_of(int directory, std::string_view path) {
-    if (directory == AT_FDCWD || path.starts_with('/')) return sched::current_process().fs().working_directory();
+    if (directory == AT_FDCWD || path.starts_with('/')) return process::current().fs().working_directory();
     const Ref<fs::File> file = TRY(get_file_or_path(directory));
     return inode_of(*file, Error{ENOTDIR});
 }
@@ -37,12 +37,12 @@ Result<Ref<fs::Inode>> find_at(int directory, VirtualAddress path, int flags) {
     PathArgument argument;
     const std::string_view text = TRY(argument.load(path));
     if (text.empty() && (flags & AT_EMPTY_PATH) != 0) return start_of(directory, text);
-    return fs::find(sched::current_process().fs(), TRY(start_of(directory, text)), text,
+    return fs::find(process::current().fs(), TRY(start_of(directory, text)), text,
                     {.follow_last = (flags & AT_SYMLINK_NOFOLLOW) == 0});
 }
 
 Result<fs::Location> locate_at(int directory, std::string_view path) {
-    return fs::walk(sched::current_process().fs(), TRY(start_of(directory, path)), path, {.follow_last = false, .want_parent = true});
+    return fs::walk(process::current().fs(), TRY(start_of(directory, path)), path, {.follow_last = false, .want_parent = true});
 }
 
 }  // namespace eremite::syscall

@@ -7,13 +7,13 @@
 
 #include "libos/mm/address_space.hpp"
 #include "libos/mm/user_memory.hpp"
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 
 namespace eremite::syscall {
 
 namespace {
 
-mm::AddressSpace& address_space() { return sched::current_process().address_space(); }
+mm::AddressSpace& address_space() { return process::current().address_space(); }
 
 constexpr mm::Protection protection_of(int prot) {
     return {static_cast<uint8_t>(prot & (PROT_READ | PROT_WRITE | PROT_EXEC))};
@@ -21,7 +21,7 @@ constexpr mm::Protection protection_of(int prot) {
 
 // Attaches the file of descriptor `fd`. EBADF; EACCES: the file is not open for that; ENODEV: it cannot be mapped.
 Result<void> attach_file(mm::MapRequest& request, int fd) {
-    const auto file = TRY(sched::current_process().files().get(fd));
+    const auto file = TRY(process::current().files().get(fd));
     if (file->path_only()) return Error{EBADF};
     const bool shared = (request.flags & MAP_TYPE) != MAP_PRIVATE;
     if (!file->readable()) return Error{EACCES};

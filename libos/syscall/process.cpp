@@ -14,12 +14,11 @@
 
 #include "libos/arch/cpu.hpp"
 #include "libos/fs/file_table.hpp"
-#include "libos/init/power.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
+#include "libos/process/process.hpp"
 #include "libos/random/random.hpp"
-#include "libos/sched/process.hpp"
 #include "libos/sched/sleep.hpp"
 
 namespace eremite::syscall {
@@ -133,7 +132,7 @@ Result<long> sys_setrlimit(unsigned resource, VirtualAddress limit) {
     if (resource == RLIMIT_NOFILE) {
         // Linux has such an upper bound too (fs.nr_open).
         if (wanted.hard > fs::FileTable::maximum_limit) return Error{EPERM};
-        TRY(sched::current_process().files().set_limit(static_cast<uint32_t>(wanted.soft)));
+        TRY(process::current().files().set_limit(static_cast<uint32_t>(wanted.soft)));
     }
     limits[resource] = wanted;
     return 0L;
@@ -154,7 +153,7 @@ Result<long> sys_getrusage(int who, VirtualAddress usage) {
     if (who != RUSAGE_CHILDREN) {
         const int64_t ns = platform::monotonic_now().ns;
         r.ru_utime = {static_cast<long>(ns / 1'000'000'000), static_cast<long>(ns / 1000 % 1'000'000)};
-        r.ru_maxrss = static_cast<long>(sched::current_process().address_space().statistics().peak_pages * page_size / 1024);
+        r.ru_maxrss = static_cast<long>(process::current().address_space().statistics().peak_pages * page_size / 1024);
     }
     return store(usage, r);
 }
@@ -317,6 +316,6 @@ Result<long> sys_no_processes() {
 
 Result<long> sys_wait4() { return Error{ECHILD}; }
 
-Result<long> sys_exit(int status) { init::end(status & 0xff); }
+Result<long> sys_exit(int status) { process::end(status & 0xff); }
 
 }  // namespace eremite::syscall

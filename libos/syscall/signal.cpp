@@ -4,9 +4,9 @@
 
 #include <utility>
 
-#include "libos/init/power.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/user_memory.hpp"
+#include "libos/process/process.hpp"
 #include "libos/syscall/process.hpp"
 
 namespace eremite::syscall {
@@ -44,7 +44,7 @@ void deliver(int signal) {
         log::error("signal {} was sent to a handler of the program, and handlers are not called: the default action is taken", signal);
     }
     log::info("the program is ended by signal {}", signal);
-    init::end(128 + signal);
+    process::end(128 + signal);
 }
 
 void deliver_pending() {

@@ -8,7 +8,7 @@
 #include "libos/arch/x86_64/patch/site.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 
 extern "C" {
 extern const char eremite_syscall_entry_patched[];
@@ -54,7 +54,7 @@ private:
         frame_ = TRY(mm::page_allocator().allocate(0));
         std::memset(direct_map(frame_).as<void>(), 0xcc, page_size);
         const auto mapped =
-            sched::current_process().address_space().add_kernel({place, place + page_size}, frame_, mm::protection::read_execute, false, false, "[trampolines]");
+            process::current().address_space().add_kernel({place, place + page_size}, frame_, mm::protection::read_execute, false, false, "[trampolines]");
         if (!mapped.ok()) {
             mm::page_allocator().free(frame_, 0);
             return mapped.error();
@@ -70,7 +70,7 @@ TrampolinePage trampolines;
 
 // The program's text at `address`, writable: its own mapping is not.
 Result<uint8_t*> writable_text(VirtualAddress address) {
-    const auto mapping = sched::current_process().address_space().query(address);
+    const auto mapping = process::current().address_space().query(address);
     if (!mapping) return Error{EFAULT};
     // SAFETY: the frame holds the program's text, which the direct map reaches.
     return direct_map(mapping->address).as<uint8_t>();

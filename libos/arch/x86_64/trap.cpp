@@ -10,7 +10,7 @@
 #include "libos/arch/x86_64/trap_frame.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/address_space.hpp"
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 
 using namespace eremite;
 using arch::TrapFrame;
@@ -100,7 +100,7 @@ Verdict verdict_of_page_fault(const TrapFrame& frame, Error error) {
 void handle_page_fault(TrapFrame& frame) {
     const mm::Access access = frame.error & fault_fetch ? mm::Access::Execute : frame.error & fault_write ? mm::Access::Write : mm::Access::Read;
     const VirtualAddress address{frame.address};
-    const Result<void> resolved = sched::current_process().address_space().fault(address, access);
+    const Result<void> resolved = process::current().address_space().fault(address, access);
     if (resolved.ok()) return;
     if (in_libos(frame.rip)) {
         if (apply_fixup(frame)) return;

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "libos/fs/path.hpp"
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 
 namespace eremite::fs::proc {
 
@@ -20,7 +20,7 @@ Result<Ref<Inode>> DescriptorDirectory::lookup(std::string_view name) {
     const auto parsed = std::from_chars(name.data(), end, descriptor);
     const bool leading_zero = name.size() > 1 && name[0] == '0';
     if (parsed.ec != std::errc{} || parsed.ptr != end || descriptor < 0 || leading_zero) return Error{ENOENT};
-    auto file = sched::current_process().files().get(descriptor);
+    auto file = process::current().files().get(descriptor);
     if (!file.ok()) return Error{ENOENT};
     const std::unique_ptr<char[]> path{new (std::nothrow) char[path_maximum]};
     if (!path) return Error{ENOMEM};
@@ -40,7 +40,7 @@ Result<void> DescriptorDirectory::list(uint64_t& cursor, DirectorySink& sink) {
         if (!sink.add("..", number() / 64, FileType::Directory, 2)) return {};
         cursor = 2;
     }
-    FileTable& files = sched::current_process().files();
+    FileTable& files = process::current().files();
     for (int d = files.next_open(static_cast<int>(cursor - 2)); d >= 0; d = files.next_open(d + 1)) {
         char name[12];
         const auto end = std::to_chars(name, name + sizeof name, d);

@@ -6,7 +6,7 @@
 #include "libos/fs/path.hpp"
 #include "libos/fs/proc/generators.hpp"
 #include "libos/mm/address_space.hpp"
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 
 namespace eremite::fs::proc {
 
@@ -54,7 +54,7 @@ void write_area(TextSink& out, const Area& area) {
 Result<void> write_maps(TextSink& out) {
     Vector<Area> areas;
     bool complete = true;
-    sched::current_process().address_space().for_each([&](const mm::VmaInfo& info) {
+    process::current().address_space().for_each([&](const mm::VmaInfo& info) {
         if (info.kernel) return;
         // SAFETY of the cast: only the reference count changes.
         auto object = Ref<mm::MemoryObject>::share(const_cast<mm::MemoryObject*>(info.object));

@@ -7,7 +7,7 @@
 #include "libos/fs/proc/source.hpp"
 #include "libos/mm/address_space.hpp"
 #include "libos/platform/clock.hpp"
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 
 namespace eremite::fs::proc {
 
@@ -39,9 +39,9 @@ Result<void> write_executable(TextSink& out) {
     return {};
 }
 
-Result<void> write_working_directory(TextSink& out) { return write_path(out, *sched::current_process().fs().working_directory()); }
+Result<void> write_working_directory(TextSink& out) { return write_path(out, *process::current().fs().working_directory()); }
 
-Result<void> write_root_directory(TextSink& out) { return write_path(out, *sched::current_process().fs().root()); }
+Result<void> write_root_directory(TextSink& out) { return write_path(out, *process::current().fs().root()); }
 
 Result<void> write_command_line(TextSink& out) {
     out.write({source().command_line.data(), source().command_line.size()});
@@ -65,10 +65,10 @@ Result<void> write_auxiliary_vector(TextSink& out) {
 }
 
 Result<void> write_status(TextSink& out) {
-    const auto memory = sched::current_process().address_space().statistics();
-    FileTable& files = sched::current_process().files();
+    const auto memory = process::current().address_space().statistics();
+    FileTable& files = process::current().files();
     format(out, "Name:\t{}\nUmask:\t0", command_name());
-    const uint32_t mask = sched::current_process().fs().umask();
+    const uint32_t mask = process::current().fs().umask();
     const char octal[] = {static_cast<char>('0' + (mask >> 6 & 7)), static_cast<char>('0' + (mask >> 3 & 7)),
                           static_cast<char>('0' + (mask & 7))};
     out.write({octal, sizeof octal});
@@ -83,7 +83,7 @@ Result<void> write_status(TextSink& out) {
 
 // The 52 fields of proc(5); what has no meaning here is 0.
 Result<void> write_process_stat(TextSink& out) {
-    const auto memory = sched::current_process().address_space().statistics();
+    const auto memory = process::current().address_space().statistics();
     const auto ticks = static_cast<uint64_t>(platform::monotonic_now().ns / 10'000'000);
     format(out, "1 ({}) R 0 1 1 0 -1 0 {} 0 0 0 {} 0 0 0 20 0 {} 0 0 ", command_name(), memory.faults, ticks, thread_count());
     format(out, "{} {} 18446744073709551615", memory.mapped_pages * page_size, memory.resident_pages);
@@ -93,13 +93,13 @@ Result<void> write_process_stat(TextSink& out) {
 }
 
 Result<void> write_memory_pages(TextSink& out) {
-    const auto memory = sched::current_process().address_space().statistics();
+    const auto memory = process::current().address_space().statistics();
     format(out, "{} {} 0 0 0 {} 0\n", memory.mapped_pages, memory.resident_pages, memory.committed_pages);
     return {};
 }
 
 Result<void> write_limits(TextSink& out) {
-    const uint32_t limit = sched::current_process().files().limit();
+    const uint32_t limit = process::current().files().limit();
     out.write("Limit                     Soft Limit           Hard Limit           Units     \n");
     format(out, "Max open files            {:<20} {:<20} files     \n", limit, FileTable::maximum_limit);
     return {};

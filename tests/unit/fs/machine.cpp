@@ -26,7 +26,7 @@
 namespace {
 
 int64_t allocations_left = -1;  // -1: no limit
-eremite::sched::Process* running = nullptr;
+eremite::process::Process* running = nullptr;
 constexpr int64_t boot_time = 1'700'000'000'000'000'000;
 
 }  // namespace
@@ -111,8 +111,11 @@ void fill(std::span<uint8_t> bytes) {
 bool seeded() { return true; }
 }  // namespace random
 
+namespace process {
+Process& current() { return *running; }
+}  // namespace process
+
 namespace sched {
-Process& current_process() { return *running; }
 Result<void> sleep_until(Instant when) {
     test::now = std::max(test::now, when.ns);
     return {};
@@ -141,7 +144,7 @@ uint64_t start_machine() {
 Program::Program() {
     start_machine();
     auto* space = new mm::AddressSpace{arch::PageTable::create_root().value()};
-    process_ = new sched::Process{*space};
+    process_ = new process::Process{*space};
     running = process_;
     if (!fs::initialize_root(process_->fs()).ok() || !fs::open_standard_streams(process_->fs(), process_->files()).ok()) std::abort();
 }

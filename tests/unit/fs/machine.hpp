@@ -5,7 +5,7 @@
 #include <string>
 
 #include "libos/fs/root.hpp"
-#include "libos/sched/process.hpp"
+#include "libos/process/process.hpp"
 
 namespace eremite::test {
 
@@ -19,11 +19,11 @@ public:
     ~Program();
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
-    sched::Process& operator*() { return *process_; }
-    sched::Process* operator->() { return process_; }
+    process::Process& operator*() { return *process_; }
+    process::Process* operator->() { return process_; }
 
 private:
-    sched::Process* process_;
+    process::Process* process_;
 };
 
 // Lets the n-th allocation of a kernel object from now on fail (0: the next one), and all after it, while it lives.

@@ -4,7 +4,7 @@
 #include "libos/fs/file_table.hpp"
 #include "libos/mm/address_space.hpp"
 
-namespace eremite::sched {
+namespace eremite::process {
 
 class Process {
 public:
@@ -20,6 +20,9 @@ private:
 };
 
 // The program that made the current system call.
-[[nodiscard]] Process& current_process();
+[[nodiscard]] Process& current();
 
-}  // namespace eremite::sched
+// Ends the program and with it the machine. `status`: 0 to 255.
+[[noreturn]] void end(int status);
+
+}  // namespace eremite::process
