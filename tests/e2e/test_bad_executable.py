@@ -59,7 +59,7 @@ class NotAnExecutable(BadFileTest):
     def test_info_refuses_the_same(self):
         self.refuse(self.write("notes.txt", "just some text\n"), "no ELF file", subcommand="info")
         self.refuse(self.folder, "folder", subcommand="info")
-        self.refuse(self.folder / "nothing", "No such file", status=NOT_FOUND, subcommand="info")
+        self.refuse(self.folder / "nothing", "no such file", status=NOT_FOUND, subcommand="info")
 
 
 class Unreadable(BadFileTest):

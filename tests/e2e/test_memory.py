@@ -4,6 +4,9 @@ import re
 
 from support import HELLO, CommandTest, program
 
+# What the kernel says.
+TOO_LITTLE = r"too little memory to start: the machine has (\d+) MiB; (\d+) MiB should do"
+
 
 class SmallestMemory(CommandTest):
     def smallest(self, image, options=()):
@@ -35,8 +38,12 @@ class SmallestMemory(CommandTest):
 
     def test_files_that_can_be_loaded_but_not_unpacked(self):
         self.write("files/big", b"x" * (16 << 20))
-        result = self.run_program(HELLO, options=["--files", str(self.folder / "files"), "--memory", "24M"])
-        self.check(result, 125, output=b"", errors="more memory")
+        files = ["--files", str(self.folder / "files")]
+        result = self.run_program(HELLO, options=[*files, "--memory", "24M"])
+        self.check(result, 125, output=b"", errors=TOO_LITTLE)
+        has, enough = map(int, re.search(TOO_LITTLE, result.error_text).groups())
+        self.assertEqual(has, 24)
+        self.check(self.run_program(HELLO, options=[*files, "--memory", f"{enough}M"]), output=b"hello world\n", errors=b"")
 
     def test_much_memory(self):
         self.check(self.run_program(HELLO, options=["--memory", "2G"]), output=b"hello world\n", errors=b"")
