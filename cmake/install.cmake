@@ -37,7 +37,7 @@ install(FILES ${PROJECT_BINARY_DIR}/installed/EremiteConfig.cmake ${PROJECT_BINA
               ${PROJECT_BINARY_DIR}/cmake/Eremite/EremiteConfigVersion.cmake cmake/Eremite.cmake
         DESTINATION ${package_folder})
 
-# The names of the implemented system calls, for `eremite info`: what the table assigns.
+# The names of the implemented system calls, for `eremite info`: what the table assigns to handlers that do something.
 set(tables ${PROJECT_SOURCE_DIR}/libos/syscall/table.cpp ${PROJECT_SOURCE_DIR}/libos/syscall/file_table_entries.hpp)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${tables})
 set(names)
@@ -47,6 +47,7 @@ foreach(table IN LISTS tables)
   list(TRANSFORM entries REPLACE "{__NR_([a-z0-9_]+), adapt" "\\1")
   list(APPEND names ${entries})
 endforeach()
+list(REMOVE_ITEM names fork vfork clone clone3 execve execveat)
 list(SORT names)
 list(JOIN names "\n" names)
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/implemented_syscalls.txt CONTENT "${names}\n")

@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 #include <linux/prctl.h>
 #include <linux/random.h>
+#include <linux/sched.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <sys/times.h>
@@ -306,6 +307,25 @@ Result<long> sys_getcpu(mm::UserPtr<uint32_t> cpu, mm::UserPtr<uint32_t> node) {
     if (cpu) TRY(cpu.store(0));
     if (node) TRY(node.store(0));
     return 0L;
+}
+
+namespace {
+
+Result<long> no_threads() {
+    static constinit bool said = false;
+    if (!std::exchange(said, true)) log::warn("the program tried to create a thread (clone): there is only one so far, so this gives ENOSYS");
+    return Error{ENOSYS};
+}
+
+}  // namespace
+
+Result<long> sys_clone(uint64_t flags) { return flags & CLONE_THREAD ? no_threads() : sys_no_processes(); }
+
+Result<long> sys_clone3(VirtualAddress arguments, size_t size) {
+    if (size < CLONE_ARGS_SIZE_VER0) return Error{EINVAL};
+    uint64_t flags;
+    TRY(mm::copy_from_user(&flags, arguments, sizeof flags));
+    return sys_clone(flags);
 }
 
 Result<long> sys_no_processes() {

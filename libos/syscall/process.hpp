@@ -51,6 +51,8 @@ Result<long> sys_sched_setaffinity(int pid, size_t size, VirtualAddress mask);
 Result<long> sys_getcpu(mm::UserPtr<uint32_t> cpu, mm::UserPtr<uint32_t> node);
 
 // Processes are excluded by design: ENOSYS, named once in the log.
+Result<long> sys_clone(uint64_t flags);
+Result<long> sys_clone3(VirtualAddress arguments, size_t size);
 Result<long> sys_no_processes();
 // There are no children to wait for.
 Result<long> sys_wait4();
