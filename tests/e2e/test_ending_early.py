@@ -31,19 +31,15 @@ class EndingTest(CommandTest):
 
 class Timeout(EndingTest):
     def test_ends_a_program_that_computes(self):
-        result = self.eremite("run", "--accel", "tcg", "--timeout", 2, program("wait_forever"))
-        self.check(result, 124, output=b"ready\n", errors=r"stopped after 2 s \(--timeout\)")
-
-    def test_ends_qemu(self):
-        child, qemu = self.start("--timeout", "2", program("wait_forever"))
-        self.assertIn("--timeout", self.end(child, qemu, 124))
+        child, qemu = self.start("--timeout", "3", program("wait_forever"))
+        self.assertIn("stopped after 3 s (--timeout)", self.end(child, qemu, 124))
 
     def test_ends_a_program_that_sleeps(self):
-        result = self.eremite("run", "--accel", "tcg", "--timeout", 1.5, program("wait_forever"), "asleep")
-        self.check(result, 124, output=b"ready\n", errors=r"stopped after 1.5 s")
+        result = self.eremite("run", "--accel", "tcg", "--timeout", 2.5, program("wait_forever"), "asleep")
+        self.check(result, 124, output=b"ready\n", errors=r"stopped after 2.5 s")
 
     def test_ends_a_program_that_waits_for_input(self):
-        child, qemu = self.start("--timeout", "1", program("wait_forever"), "input")
+        child, qemu = self.start("--timeout", "3", program("wait_forever"), "input")
         self.assertIn("--timeout", self.end(child, qemu, 124))
 
     def test_is_not_in_the_way_of_a_program_that_ends(self):

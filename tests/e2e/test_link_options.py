@@ -25,12 +25,13 @@ int main(int argc, char** argv) {
 
 class LinkTest(CommandTest):
     compiler = "c++"
+    silent = b""
 
     def build(self, *flags, source=PROGRAM):
         image = self.folder / "image"
         result = self.execute(BUILD / "bin/eremite-c++", "-O2", *flags, self.write("program.cpp", source), "-o", image,
                               env=clean_environment(EREMITE_CXX=self.compiler))
-        self.check(result, errors=b"")
+        self.check(result, errors=self.silent)
         return image
 
     def works(self, image):
@@ -101,10 +102,15 @@ class Lld(LinkTest):
 
 class Clang(LinkTest):
     compiler = "clang++"
+    silent = None  # judged by one test alone
 
     @classmethod
     def setUpClass(cls):
         need_tool("clang++")
+
+    def test_no_warnings(self):
+        """A project that turns warnings into errors would fail."""
+        self.works(self.build("-Wall", "-Wextra", "-Werror"))
 
     def test_plain(self):
         self.works(self.build())
