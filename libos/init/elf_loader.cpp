@@ -57,11 +57,13 @@ Result<void> read_headers(ExecutableSource& source, Headers& out, std::string_vi
     return {};
 }
 
+bool occupies_memory(const Elf64_Phdr& s) { return s.p_type == PT_LOAD && s.p_memsz != 0; }
+
 // From the first to the last page of all segments, at link addresses.
 VirtualRange extent_of(const Headers& headers) {
     VirtualRange extent{VirtualAddress{user_address_end}, VirtualAddress{}};
     for (const Elf64_Phdr& s : headers.all()) {
-        if (s.p_type != PT_LOAD) continue;
+        if (!occupies_memory(s)) continue;
         extent.start = std::min(extent.start, VirtualAddress{align_down(s.p_vaddr, page_size)});
         extent.end = std::max(extent.end, VirtualAddress{align_up(s.p_vaddr + s.p_memsz, page_size)});
     }
@@ -85,7 +87,6 @@ Result<void> make_room(mm::AddressSpace& space, VirtualRange pages, std::string_
 
 Result<void> load_segment(mm::AddressSpace& space, ExecutableSource& source, const Elf64_Phdr& s, uint64_t bias, std::string_view& reason) {
     const VirtualRange pages{VirtualAddress{align_down(s.p_vaddr + bias, page_size)}, VirtualAddress{align_up(s.p_vaddr + bias + s.p_memsz, page_size)}};
-    if (s.p_memsz == 0) return {};
     TRY(make_room(space, pages, reason));
     reason = "a segment cannot be read";
     if (s.p_filesz != 0) TRY(source.read_to_user(s.p_offset, VirtualAddress{s.p_vaddr + bias}, s.p_filesz));
@@ -128,9 +129,10 @@ Result<Program> load_executable(mm::AddressSpace& space, ExecutableSource& sourc
     if (extent.empty()) return not_executable(reason, "it has nothing to load").error();
     if (!entry_in_code(headers)) return not_executable(reason, "its entry point lies outside of its code").error();
     const uint64_t bias = headers.file.e_type == ET_DYN ? position_independent_bias(headers, extent, seed) : 0;
+    if (extent.end.value + bias > user_address_end) return not_executable(reason, "its segments lie too far apart").error();
     VirtualRange text{VirtualAddress{}, VirtualAddress{}};
     for (const Elf64_Phdr& s : headers.all()) {
-        if (s.p_type != PT_LOAD) continue;
+        if (!occupies_memory(s)) continue;
         TRY(load_segment(space, source, s, bias, reason));
         if (s.p_flags & PF_X) text = {VirtualAddress{s.p_vaddr + bias}, VirtualAddress{s.p_vaddr + bias + s.p_filesz}};
     }

@@ -57,6 +57,23 @@ inline std::vector<uint8_t> make_executable(uint16_t type, uint64_t entry, const
     return file;
 }
 
+template <typename Change>
+void edit_header(std::vector<uint8_t>& file, Change&& change) {
+    Elf64_Ehdr header;
+    std::memcpy(&header, file.data(), sizeof header);
+    change(header);
+    std::memcpy(file.data(), &header, sizeof header);
+}
+
+template <typename Change>
+void edit_segment(std::vector<uint8_t>& file, size_t index, Change&& change) {
+    uint8_t* const at = file.data() + sizeof(Elf64_Ehdr) + index * sizeof(Elf64_Phdr);
+    Elf64_Phdr segment;
+    std::memcpy(&segment, at, sizeof segment);
+    change(segment);
+    std::memcpy(at, &segment, sizeof segment);
+}
+
 // Where a byte of the program stands in physical memory, faulted in as the program's own access would. Null: no access.
 inline uint8_t* reach(mm::AddressSpace& space, VirtualAddress address, mm::Access access) {
     if (!space.query(address) || access == mm::Access::Write) {
@@ -64,22 +81,22 @@ inline uint8_t* reach(mm::AddressSpace& space, VirtualAddress address, mm::Acces
     }
     const auto mapping = space.query(address);
     if (!mapping) return nullptr;
-    return direct_map(mapping->frame).as<uint8_t>() + address.value % page_size;
+    return direct_map(mapping->address).as<uint8_t>();
 }
 
 class BytesSource final : public init::ExecutableSource {
 public:
     BytesSource(mm::AddressSpace& space, std::vector<uint8_t> bytes) : space_{space}, bytes_{std::move(bytes)} {}
-    [[nodiscard]] uint64_t size() const override { return claimed_size ? claimed_size : bytes_.size(); }
+    [[nodiscard]] uint64_t size() const override { return bytes_.size(); }
     Result<void> read(uint64_t offset, void* destination, uint64_t length) override {
-        if (broken_from <= offset + length) return Error{EIO};
+        if (offset + length > broken_from) return Error{EIO};
         // The loader promises to stay within the file.
         if (offset > bytes_.size() || length > bytes_.size() - offset) std::abort();
         std::memcpy(destination, bytes_.data() + offset, length);
         return {};
     }
     Result<void> read_to_user(uint64_t offset, VirtualAddress destination, uint64_t length) override {
-        if (broken_from <= offset + length) return Error{EIO};
+        if (offset + length > broken_from) return Error{EIO};
         if (offset > bytes_.size() || length > bytes_.size() - offset) std::abort();
         while (length > 0) {
             const uint64_t piece = std::min(length, page_size - destination.value % page_size);
@@ -92,8 +109,7 @@ public:
         }
         return {};
     }
-    uint64_t claimed_size = 0;              // 0: the truth
-    uint64_t broken_from = ~uint64_t{0};    // reads that end behind this offset fail
+    uint64_t broken_from = ~uint64_t{0};  // reads that end behind this offset fail
 
 private:
     mm::AddressSpace& space_;
