@@ -43,7 +43,8 @@ def need_tool(name):
 
 def clean_environment(**changes):
     """The environment of a command: nothing of the user's that would choose compilers or flags."""
-    chosen = ("CC", "CXX", "FC", "CFLAGS", "CXXFLAGS", "FFLAGS", "LDFLAGS", "EREMITE_CC", "EREMITE_CXX", "EREMITE_FC", "MAKEFLAGS", "DESTDIR")
+    chosen = ("CC", "CXX", "FC", "CFLAGS", "CXXFLAGS", "FFLAGS", "LDFLAGS", "MAKEFLAGS", "DESTDIR")
+    chosen += ("EREMITE_CC", "EREMITE_CXX", "EREMITE_FC")
     env = {name: value for name, value in os.environ.items() if name not in chosen}
     env.update(changes)
     return env
@@ -83,7 +84,8 @@ class CommandTest(unittest.TestCase):
         command = [str(word) for word in command]
         stdin = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
         try:
-            done = subprocess.run(command, capture_output=True, timeout=limit, env=clean_environment() if env is None else env, cwd=cwd or self.folder, **stdin)
+            env = clean_environment() if env is None else env
+            done = subprocess.run(command, capture_output=True, timeout=limit, env=env, cwd=cwd or self.folder, **stdin)
         except subprocess.TimeoutExpired as expired:
             self.fail(f"did not end within {limit} s" + str(Result(command, 0, expired.stdout or b"", expired.stderr or b"")))
         return Result(command, done.returncode, done.stdout, done.stderr)
@@ -122,7 +124,8 @@ class CommandTest(unittest.TestCase):
                 self.assertEqual(found, wanted, f"wrong standard {name}{result}")
             elif wanted is not None:
                 for pattern in [wanted] if isinstance(wanted, str) else wanted:
-                    self.assertRegex(found.decode("utf-8", "backslashreplace"), re.compile(pattern, re.MULTILINE), f"wrong standard {name}{result}")
+                    text = found.decode("utf-8", "backslashreplace")
+                    self.assertRegex(text, re.compile(pattern, re.MULTILINE), f"wrong standard {name}{result}")
         return result
 
 

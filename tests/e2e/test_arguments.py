@@ -4,9 +4,10 @@ import re
 
 from support import CommandTest, program
 
-AWKWARD = ["", " ", "two words", 'double "quotes"', "single 'quotes'", "back\\slash", "ends in \\", "tab\there", "line\nbreak", "$HOME `id` $(id)",
-           "-", "--", "---", "-x", "--memory", "100%", "a=b", "comma,comma,,", "äöü ß", "日本語", "🦀", "virtio_mmio.device=4K@0x1:2", "arg0=x", '"', '""', "\\n",
-           "\x01\x7f", "*?[]{}", "a" * 500]
+AWKWARD = ["", " ", "two words", 'double "quotes"', "single 'quotes'", '"', '""', "back\\slash", "ends in \\", "\\n",
+           "tab\there", "line\nbreak", "\x01\x7f", "$HOME `id` $(id)", "*?[]{}", "100%", "comma,comma,,",
+           "-", "--", "---", "-x", "--memory", "a=b", "arg0=x", "virtio_mmio.device=4K@0x1:2",
+           "äöü ß", "日本語", "🦀", "a" * 500]
 
 
 class ArgumentTest(CommandTest):

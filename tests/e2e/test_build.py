@@ -57,7 +57,8 @@ class Fortran(BuildTest):
         self.check(self.run_program(self.write("x.f90", FORTRAN)), output=b"hello from Fortran\n", errors=b"")
 
     def test_with_cxx(self):
-        fortran = self.write("half.f90", "integer(c_int) function half(x) bind(c)\n  use iso_c_binding\n  integer(c_int), value :: x\n  half = x / 2\nend function\n")
+        fortran = self.write("half.f90", "integer(c_int) function half(x) bind(c)\n  use iso_c_binding\n"
+                                         "  integer(c_int), value :: x\n  half = x / 2\nend function\n")
         main = self.write("main.cpp", 'extern "C" int half(int);\nint main() { return half(50); }\n')
         self.check(self.run_program(self.build(main, fortran)), 25, errors=b"")
 
@@ -85,7 +86,8 @@ class Errors(BuildTest):
 
     def test_not_a_source(self):
         path = self.write("notes.txt", "text")
-        self.check(self.eremite("build", path, "-o", self.folder / "image"), 2, output=b"", errors=r"notes\.txt: not a C, C\+\+ or Fortran source")
+        result = self.eremite("build", path, "-o", self.folder / "image")
+        self.check(result, 2, output=b"", errors=r"notes\.txt: not a C, C\+\+ or Fortran source")
 
     def test_no_output_named(self):
         self.check(self.eremite("build", self.write("x.cpp", CXX)), 2, output=b"", errors="--output")

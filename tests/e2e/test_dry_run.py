@@ -41,9 +41,11 @@ class DryRun(CommandTest):
     def test_files_are_kept_for_it(self):
         self.write("files/one", "1")
         cache = self.folder / "cache"
-        line = self.printed(program("list_files"), "/one", options=["--files", self.folder / "files"], env=clean_environment(XDG_CACHE_HOME=str(cache)))
+        env = clean_environment(XDG_CACHE_HOME=str(cache))
+        line = self.printed(program("list_files"), "/one", options=["--files", self.folder / "files"], env=env)
         self.through_a_shell(line, 0, output="^file 0644 /one 1 ", errors=b"")
-        self.assertTrue(pathlib.Path(shlex.split(line)[shlex.split(line).index("-initrd") + 1]).is_relative_to(cache))
+        words = shlex.split(line)
+        self.assertTrue(pathlib.Path(words[words.index("-initrd") + 1]).is_relative_to(cache))
 
     def test_q35(self):
         self.through_a_shell(self.printed(HELLO, options=["--machine", "q35"]), 0, output=b"hello world\n", errors=b"")

@@ -11,8 +11,8 @@ from support import COMMAND, LIMIT, CommandTest, children_of, clean_environment,
 class EndingTest(CommandTest):
     def start(self, *words, **how):
         """A run whose program has said that it is ready, and the id of its QEMU."""
-        child = subprocess.Popen([COMMAND, "run", "--accel", "tcg", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                 env=clean_environment(), **how)
+        child = subprocess.Popen([COMMAND, "run", "--accel", "tcg", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, env=clean_environment(), **how)
         for stream in (child.stdin, child.stdout, child.stderr):
             self.addCleanup(stream.close)
         self.addCleanup(child.wait)

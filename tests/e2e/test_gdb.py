@@ -17,11 +17,11 @@ class Gdb(CommandTest):
     def setUpClass(cls):
         need_tool("gdb")
 
-    def debug(self, image, *commands, words=(), symbols=None):
+    def debug(self, image, *commands, words=()):
         """What gdb printed, and how the run ended that it was attached to."""
         port = free_port()
-        run = subprocess.Popen([COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), "--gdb", str(port), image, *words], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+        run = subprocess.Popen([COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), "--gdb", str(port), image, *words],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
         for stream in (run.stdout, run.stderr):
             self.addCleanup(stream.close)
         self.addCleanup(run.wait)
@@ -31,7 +31,7 @@ class Gdb(CommandTest):
         self.assertIn(image, announced)
         # gdb itself tries again until QEMU listens.
         script = ["set tcp connect-timeout 30", f"target remote localhost:{port}", *commands]
-        gdb = self.execute("gdb", "-nx", "-batch", symbols or image, *(word for command in script for word in ("-ex", command)), input=None)
+        gdb = self.execute("gdb", "-nx", "-batch", image, *(word for command in script for word in ("-ex", command)), input=None)
         output, errors = run.communicate(timeout=LIMIT)
         return gdb, run.returncode, output, errors.decode()
 
@@ -41,7 +41,8 @@ class Gdb(CommandTest):
         self.assertEqual((status, output), (0, b"hello world\n"))
 
     def test_variables_and_steps(self):
-        gdb, status, output, _ = self.debug(program("exit_status"), "break main", "continue", "print 40 + 2", "print main", "stepi", "info registers rip", "detach", words=["11"])
+        commands = ["break main", "continue", "print 40 + 2", "stepi", "info registers rip", "detach"]
+        gdb, status, _, _ = self.debug(program("exit_status"), *commands, words=["11"])
         self.check(gdb, output=[r"Breakpoint 1, main \(", r"\$1 = 42", r"rip +0x"])
         self.assertEqual(status, 11)
 

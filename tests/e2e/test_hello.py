@@ -52,6 +52,7 @@ class SameAsLinuxProcess(CommandTest):
         self.assertEqual(self.compare("exit_status", "17").status, 17)
 
     def test_ways_to_end(self):
-        for how, status in (("exit", 3), ("_exit", 4), ("abort", 134), ("throw", 134), ("terminate", 134), ("kill", 137), ("raise", 143), ("return", 0)):
+        for how, status in (("return", 0), ("exit", 3), ("_exit", 4), ("abort", 134), ("throw", 134), ("terminate", 134),
+                            ("kill", 137), ("raise", 143)):
             with self.subTest(how):
                 self.assertEqual(self.compare("endings", how).status, status)

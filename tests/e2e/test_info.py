@@ -12,8 +12,10 @@ class Info(CommandTest):
         return json.loads(result.text)
 
     def test_flavours(self):
-        for name, flavour, runnable in (("hello", "linked image", True), ("hello_static", "static executable", True),
-                                        ("hello_static_pie", "static-PIE executable", True), ("hello_dynamic", "dynamic executable", False)):
+        for name, flavour, runnable in (("hello", "linked image", True),
+                                        ("hello_static", "static executable", True),
+                                        ("hello_static_pie", "static-PIE executable", True),
+                                        ("hello_dynamic", "dynamic executable", False)):
             with self.subTest(name):
                 facts = self.facts(name)
                 self.assertEqual((facts["file"], facts["flavour"], facts["runnable"]), (program(name), flavour, runnable))
@@ -36,7 +38,8 @@ class Info(CommandTest):
     def test_sizes_are_those_of_binutils(self):
         need_tool("size")
         table = subprocess.run(["size", "-A", HELLO], capture_output=True, text=True, timeout=30, check=True).stdout
-        supervisor = sum(int(words[1]) for words in map(str.split, table.splitlines()) if words and words[0].startswith("eremite_supervisor"))
+        rows = [line.split() for line in table.splitlines()]
+        supervisor = sum(int(row[1]) for row in rows if row and row[0].startswith("eremite_supervisor"))
         self.assertEqual(self.facts("hello")["supervisor_bytes"], supervisor)
 
     def test_system_calls(self):

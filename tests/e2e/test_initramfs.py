@@ -81,4 +81,5 @@ class Damaged(ArchiveTest):
 class TooLarge(ArchiveTest):
     def test_for_the_machine_to_unpack(self):
         result = self.boot(cpio([("big", b"x" * (20 << 20))]), options=["--memory", "32M"])
-        self.check(result, 125, output=b"", errors=["initramfs: no room", r"too little memory to start: the machine has 32 MiB; \d+ MiB should do"])
+        said = r"too little memory to start: the machine has 32 MiB; \d+ MiB should do"
+        self.check(result, 125, output=b"", errors=["initramfs: no room", said])

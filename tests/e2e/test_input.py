@@ -38,7 +38,8 @@ class Input(CommandTest):
     def test_file(self):
         path = self.write("input", b"from a file\n" * 1000)
         with path.open("rb") as file:
-            done = subprocess.run([COMMAND, "run", "--accel", "tcg", COPY], stdin=file, capture_output=True, timeout=LIMIT, env=clean_environment())
+            command = [COMMAND, "run", "--accel", "tcg", COPY]
+            done = subprocess.run(command, stdin=file, capture_output=True, timeout=LIMIT, env=clean_environment())
         self.assertEqual((done.returncode, done.stdout), (0, path.read_bytes()))
 
     def test_not_read_by_the_program(self):
@@ -52,8 +53,9 @@ class Conversation(CommandTest):
     """Each side answers the other, so that nothing may be held back in between."""
 
     def test_answer_before_the_next_question(self):
-        child = subprocess.Popen([COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), COPY], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, env=clean_environment(), bufsize=0)
+        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), COPY]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 env=clean_environment(), bufsize=0)
         for stream in (child.stdout, child.stderr):
             self.addCleanup(stream.close)
         self.addCleanup(child.wait)

@@ -1,8 +1,6 @@
 """Images stay images under what compilers and linkers do to programs."""
 
-import subprocess
-
-from support import BUILD, HELLO_SOURCE, LIMIT, CommandTest, clean_environment, need_tool
+from support import BUILD, HELLO_SOURCE, CommandTest, clean_environment, need_tool
 
 # Exceptions, a map and streams, so that much of the C++ library is in it.
 PROGRAM = """
@@ -123,8 +121,8 @@ class Clang(LinkTest):
 
     def test_link_time_optimization(self):
         # The linker needs clang's plugin for that, or is clang's own.
-        plugin = subprocess.run(["clang++", "-flto", "-static", "-x", "c++", "-", "-o", str(self.folder / "probe")], input=HELLO_SOURCE.encode(),
-                                capture_output=True, timeout=LIMIT)
-        if plugin.returncode != 0:
-            self.skipTest(f"clang cannot do it here for ordinary programs either: {plugin.stderr.decode()[-200:]}")
+        plain = ["clang++", "-flto", "-static", "-x", "c++", "-", "-o", self.folder / "probe"]
+        probe = self.execute(*plain, input=HELLO_SOURCE.encode())
+        if probe.status != 0:
+            self.skipTest(f"clang cannot do it here for ordinary programs either: {probe.error_text[-200:]}")
         self.works(self.build("-flto"))

@@ -1,6 +1,6 @@
 """Options with bad values: the option and the value are named, and nothing is started."""
 
-from support import BUILD, HELLO, CommandTest, clean_environment, program
+from support import HELLO, CommandTest, clean_environment, program
 
 USAGE, FAILED = 2, 125
 
@@ -76,7 +76,8 @@ class Usage(CommandTest):
                 self.check(self.eremite(*words), USAGE, output=b"", errors=["PROGRAM", "eremite run --help"])
 
     def test_help(self):
-        self.check(self.eremite("--help"), output=[r"^Usage: eremite", r"^\s+run\b", r"^\s+build\b", r"^\s+info\b", r"^\s+doctor\b"], errors=b"")
+        subcommands = [rf"^\s+{name}\b" for name in ("run", "build", "info", "doctor")]
+        self.check(self.eremite("--help"), output=[r"^Usage: eremite", *subcommands], errors=b"")
         for subcommand, word in (("run", "--memory"), ("build", "--output"), ("info", "--json"), ("doctor", "Usage")):
             self.check(self.eremite(subcommand, "--help"), output=word, errors=b"")
 
@@ -117,7 +118,8 @@ class Qemu(CommandTest):
 
     def test_not_an_executable(self):
         fake = self.write("qemu", "no program", 0o755)
-        self.check(self.eremite("run", "--accel", "tcg", "--qemu", fake, HELLO), FAILED, output=b"", errors=["QEMU did not start", "doctor"])
+        result = self.eremite("run", "--accel", "tcg", "--qemu", fake, HELLO)
+        self.check(result, FAILED, output=b"", errors=["QEMU did not start", "doctor"])
 
 
 class KernelArguments(CommandTest):
@@ -142,7 +144,8 @@ class KernelArguments(CommandTest):
         self.check(self.raw_qemu(HELLO, change=change), FAILED, output=b"", errors="malformed kernel argument: never")
 
     def test_unknown_is_named_and_ignored(self):
-        self.check(self.boot("colour=blue quiet"), output=b"hello world\n", errors=["unknown kernel argument: colour=blue", "unknown kernel argument: quiet"])
+        result = self.boot("colour=blue quiet")
+        self.check(result, output=b"hello world\n", errors=["unknown kernel argument: colour=blue", "unknown kernel argument: quiet"])
 
     def test_no_arguments_at_all(self):
         def change(words):

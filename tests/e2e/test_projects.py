@@ -23,7 +23,8 @@ class ProjectTest(CommandTest):
         folder = tempfile.TemporaryDirectory(prefix="eremite-e2e-prefix-")
         cls.addClassCleanup(folder.cleanup)
         cls.prefix = pathlib.Path(folder.name) / "opt"
-        done = subprocess.run([CMAKE, "--install", str(BUILD), "--prefix", str(cls.prefix)], capture_output=True, timeout=LIMIT, env=clean_environment())
+        install = [CMAKE, "--install", str(BUILD), "--prefix", str(cls.prefix)]
+        done = subprocess.run(install, capture_output=True, timeout=LIMIT, env=clean_environment())
         if done.returncode != 0:
             raise AssertionError(f"cmake --install failed: {done.stderr.decode()}")
         cls.environment = clean_environment(PATH=f"{cls.prefix}/bin:{os.environ['PATH']}")
@@ -49,7 +50,8 @@ class ProjectTest(CommandTest):
         return self.folder / "project"
 
     def run_installed(self, image, *arguments):
-        return self.execute(self.prefix / "bin/eremite", "run", "--accel", "tcg", "--timeout", LIMIT, image, *arguments, env=self.environment)
+        command = [self.prefix / "bin/eremite", "run", "--accel", "tcg", "--timeout", LIMIT, image, *arguments]
+        return self.execute(*command, env=self.environment)
 
     def says(self, image, output=SAID):
         self.check(self.execute(self.prefix / "bin/eremite", "info", image), output=": linked image$")
@@ -107,7 +109,8 @@ set_tests_properties(says PROPERTIES PASS_REGULAR_EXPRESSION "hello from a proje
         build = self.cmake(project, f"-DCMAKE_TOOLCHAIN_FILE={self.package}/eremite-toolchain.cmake")
         self.says(build / "said")
         # Its tests run in virtual machines.
-        tests = self.execute(pathlib.Path(CMAKE).with_name("ctest"), "--test-dir", build, "--output-on-failure", "--verbose", limit=120, env=self.environment)
+        ctest = pathlib.Path(CMAKE).with_name("ctest")
+        tests = self.execute(ctest, "--test-dir", build, "--verbose", limit=120, env=self.environment)
         self.check(tests, output=["100% tests passed", r"eremite.* .*run"])
 
 
@@ -138,7 +141,8 @@ $CXX -E conftest.cpp >conftest.i
 $CXX --version >version
 $CXX -dumpmachine
 """, 0o755)
-        self.check(self.execute("./configure", cwd=project, limit=60, env={**self.environment, "CXX": "eremite-c++"}), output="x86_64", errors=b"")
+        result = self.execute("./configure", cwd=project, env={**self.environment, "CXX": "eremite-c++"})
+        self.check(result, output="x86_64", errors=b"")
 
 
 class Installed(ProjectTest):

@@ -22,8 +22,9 @@ class Terminal(CommandTest):
         self.before = termios.tcgetattr(theirs)
         # A session of its own with this terminal, so that the signals of its keys arrive.
         script = 'import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])'
-        self.child = subprocess.Popen([sys.executable, "-c", script, COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), *words], stdin=theirs,
-                                      stdout=theirs, stderr=theirs, start_new_session=True, env=clean_environment())
+        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), *words]
+        self.child = subprocess.Popen([sys.executable, "-c", script, *command], stdin=theirs, stdout=theirs, stderr=theirs,
+                                      start_new_session=True, env=clean_environment())
         self.addCleanup(self.child.wait)
         self.addCleanup(self.child.kill)
         self.seen = b""

@@ -6,7 +6,9 @@
 
 namespace {
 
-void print(const char* kind, const char* text) { std::printf("%s %zu [%s]\n", kind, std::strlen(text), text); }
+void print(const char* kind, const char* text) {
+    std::printf("%s %zu [%s]\n", kind, std::strlen(text), text);
+}
 
 }  // namespace
 

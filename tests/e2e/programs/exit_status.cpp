@@ -1,4 +1,6 @@
 // Ends with the status that its argument says.
 #include <cstdlib>
 
-int main(int, char** argv) { return std::atoi(argv[1]); }
+int main(int, char** argv) {
+    return std::atoi(argv[1]);
+}

@@ -12,7 +12,9 @@ volatile int zero = 0;
 volatile uintptr_t nowhere = 0x123456789000;
 alignas(16) unsigned char return_instruction[16] = {0xc3};
 
-[[gnu::noinline]] int read_null() { return *null_pointer; }
+[[gnu::noinline]] int read_null() {
+    return *null_pointer;
+}
 
 [[gnu::noinline]] int write_null() {
     *null_pointer = 1;
@@ -43,7 +45,9 @@ volatile bool deeper = true;
     return 1;
 }
 
-[[gnu::noinline]] int divide_by_zero() { return 10 / zero; }
+[[gnu::noinline]] int divide_by_zero() {
+    return 10 / zero;
+}
 
 [[gnu::noinline]] int illegal_instruction() {
     asm volatile("ud2");
@@ -55,7 +59,9 @@ volatile bool deeper = true;
     return 1;
 }
 
-[[gnu::noinline]] int non_canonical_address() { return *reinterpret_cast<volatile int*>(0x8000000000000000); }
+[[gnu::noinline]] int non_canonical_address() {
+    return *reinterpret_cast<volatile int*>(0x8000000000000000);
+}
 
 [[gnu::noinline]] int breakpoint() {
     asm volatile("int3");

@@ -1,4 +1,6 @@
 // Says hello through the C++ library.
 #include <iostream>
 
-int main() { std::cout << "hello world\n"; }
+int main() {
+    std::cout << "hello world\n";
+}

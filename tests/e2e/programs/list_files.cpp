@@ -18,7 +18,8 @@ uint64_t checksum(const fs::path& path) {
     uint64_t sum = 0xcbf29ce484222325;
     std::vector<char> buffer(65536);
     while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), in.gcount() > 0) {
-        for (std::streamsize i = 0; i < in.gcount(); ++i) sum = (sum ^ static_cast<unsigned char>(buffer[static_cast<size_t>(i)])) * 0x100000001b3;
+        for (std::streamsize i = 0; i < in.gcount(); ++i)
+            sum = (sum ^ static_cast<unsigned char>(buffer[static_cast<size_t>(i)])) * 0x100000001b3;
     }
     return sum;
 }
@@ -28,11 +29,17 @@ void print(const fs::path& path) {
     const auto mode = static_cast<unsigned>(status.permissions());
     switch (status.type()) {
         case fs::file_type::regular:
-            std::printf("file %04o %s %ju %016jx\n", mode, path.c_str(), static_cast<uintmax_t>(fs::file_size(path)), static_cast<uintmax_t>(checksum(path)));
+            std::printf("file %04o %s %ju %016jx\n", mode, path.c_str(), static_cast<uintmax_t>(fs::file_size(path)),
+                        static_cast<uintmax_t>(checksum(path)));
             break;
-        case fs::file_type::directory: std::printf("folder %04o %s\n", mode, path.c_str()); break;
-        case fs::file_type::symlink: std::printf("link %s -> %s\n", path.c_str(), fs::read_symlink(path).c_str()); break;
-        default: std::printf("other %s\n", path.c_str());
+        case fs::file_type::directory:
+            std::printf("folder %04o %s\n", mode, path.c_str());
+            break;
+        case fs::file_type::symlink:
+            std::printf("link %s -> %s\n", path.c_str(), fs::read_symlink(path).c_str());
+            break;
+        default:
+            std::printf("other %s\n", path.c_str());
     }
 }
 

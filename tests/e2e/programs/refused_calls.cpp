@@ -15,7 +15,9 @@ long load_kernel() {
     return result;
 }
 
-void print(const char* name, long result) { std::printf("%s %ld %s\n", name, result, result == -1 ? std::strerror(errno) : ""); }
+void print(const char* name, long result) {
+    std::printf("%s %ld %s\n", name, result, result == -1 ? std::strerror(errno) : "");
+}
 
 }  // namespace
 
