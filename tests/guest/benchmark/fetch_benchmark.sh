@@ -52,7 +52,7 @@ build_library() {
     rm -rf objects
     mkdir objects
     find sources/src -name '*.cc' ! -name benchmark_main.cc -printf '%f\n' |
-        xargs -P 2 -I {} "$compiler" -std=c++17 -O2 -w -DBENCHMARK_STATIC_DEFINE -DHAVE_STD_REGEX -DHAVE_STEADY_CLOCK -Isources/include \
+        xargs -P 2 -I {} "$compiler" -std=c++17 -O2 -DNDEBUG -w -DBENCHMARK_STATIC_DEFINE -DHAVE_STD_REGEX -DHAVE_STEADY_CLOCK -Isources/include \
             -c sources/src/{} -o objects/{}.o
     ar rcs libbenchmark.a.new objects/*.o
     mv libbenchmark.a.new libbenchmark.a
