@@ -39,7 +39,8 @@ int main(int argc, char** argv) {
     qsort(numbers, count, sizeof *numbers, compare);
     double sum = 0;
     for (size_t i = 0; i < count; ++i) sum += numbers[i];
-    printf("%zu numbers: smallest %g, median %g, largest %g, mean %g\n", count, numbers[0], numbers[count / 2], numbers[count - 1], sum / (double)count);
+    printf("%zu numbers: smallest %g, median %g, largest %g, mean %g\n", count, numbers[0], numbers[count / 2], numbers[count - 1],
+           sum / (double)count);
     free(numbers);
     return 0;
 }

@@ -11,8 +11,10 @@ std::vector<WordCount> most_frequent(std::istream& text, std::size_t limit) {
     std::string word;
     for (std::istreambuf_iterator<char> it{text}, end; it != end; ++it) {
         const auto c = static_cast<unsigned char>(*it);
-        if (std::isalpha(c)) word += static_cast<char>(std::tolower(c));
-        else if (!word.empty()) ++counts[std::exchange(word, {})];
+        if (std::isalpha(c))
+            word += static_cast<char>(std::tolower(c));
+        else if (!word.empty())
+            ++counts[std::exchange(word, {})];
     }
     if (!word.empty()) ++counts[word];
     std::vector<WordCount> sorted{counts.begin(), counts.end()};

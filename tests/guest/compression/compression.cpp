@@ -55,7 +55,8 @@ uint32_t checksum(const fs::path& path) {
     const File file = open(path, "rb");
     std::vector<unsigned char> buffer(1 << 20);
     uLong sum = crc32(0, nullptr, 0);
-    while (const size_t size = std::fread(buffer.data(), 1, buffer.size(), file.get())) sum = crc32(sum, buffer.data(), static_cast<uInt>(size));
+    while (const size_t size = std::fread(buffer.data(), 1, buffer.size(), file.get()))
+        sum = crc32(sum, buffer.data(), static_cast<uInt>(size));
     return static_cast<uint32_t>(sum);
 }
 

@@ -28,7 +28,8 @@ void check_arguments() {
     CHECK(advise(p, ~size_t{0}, MADV_DONTNEED));
     CHECK(advise(p, 8 * page, MADV_DONTNEED));
     CHECK(advise(p - 4 * page, page, MADV_NORMAL));
-    for (const int advice : {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTFORK, MADV_DOFORK, MADV_DONTDUMP, MADV_DODUMP})
+    for (const int advice :
+         {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTFORK, MADV_DOFORK, MADV_DONTDUMP, MADV_DODUMP})
         report("hint", advise(p, 4 * page, advice));
     CHECK(advise(p, page, MADV_REMOVE));
     CHECK(unmap(p, 4 * page));

@@ -6,7 +6,9 @@ namespace memory {
 
 namespace {
 
-long brk_to(char* where) { return call(SYS_brk, where); }
+long brk_to(char* where) {
+    return call(SYS_brk, where);
+}
 
 }  // namespace
 
@@ -25,7 +27,8 @@ void check_break() {
     CHECK(brk_to(reinterpret_cast<char*>(page)) == reinterpret_cast<long>(start + 3 * page));
     CHECK(brk_to(reinterpret_cast<char*>(size_t{1} << 62)) == reinterpret_cast<long>(start + 3 * page));
     // It stops at what is in its way.
-    CHECK(map(start + 8 * page, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE) == reinterpret_cast<long>(start + 8 * page));
+    CHECK(map(start + 8 * page, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE) ==
+          reinterpret_cast<long>(start + 8 * page));
     CHECK(brk_to(start + 12 * page) == reinterpret_cast<long>(start + 3 * page));
     CHECK(unmap(start + 8 * page, page));
     CHECK(brk_to(start + 12 * page) == reinterpret_cast<long>(start + 12 * page));

@@ -63,11 +63,16 @@ bool all(const char* start, size_t size, char value) {
 }
 
 void report(const char* what, long result) {
-    if (result < 0 && result >= -4095) std::printf("%s: %s\n", what, strerrorname_np(static_cast<int>(-result)));
-    else if (result >= static_cast<long>(page)) std::printf("%s: address\n", what);
-    else std::printf("%s: %ld\n", what, result);
+    if (result < 0 && result >= -4095)
+        std::printf("%s: %s\n", what, strerrorname_np(static_cast<int>(-result)));
+    else if (result >= static_cast<long>(page))
+        std::printf("%s: address\n", what);
+    else
+        std::printf("%s: %ld\n", what, result);
 }
 
-void report_text(const char* what, const char* text) { std::printf("%s: %s\n", what, text); }
+void report_text(const char* what, const char* text) {
+    std::printf("%s: %s\n", what, text);
+}
 
 }  // namespace memory

@@ -24,10 +24,18 @@ long call(long number, Arguments... arguments) {
 inline long map(void* hint, size_t length, int prot, int flags, int fd = -1, long offset = 0) {
     return call(SYS_mmap, hint, length, prot, flags, fd, offset);
 }
-inline long unmap(void* start, size_t length) { return call(SYS_munmap, start, length); }
-inline long protect(void* start, size_t length, int prot) { return call(SYS_mprotect, start, length, prot); }
-inline long remap(void* start, size_t from, size_t to, int flags, void* target = nullptr) { return call(SYS_mremap, start, from, to, flags, target); }
-inline long advise(void* start, size_t length, int advice) { return call(SYS_madvise, start, length, advice); }
+inline long unmap(void* start, size_t length) {
+    return call(SYS_munmap, start, length);
+}
+inline long protect(void* start, size_t length, int prot) {
+    return call(SYS_mprotect, start, length, prot);
+}
+inline long remap(void* start, size_t from, size_t to, int flags, void* target = nullptr) {
+    return call(SYS_mremap, start, from, to, flags, target);
+}
+inline long advise(void* start, size_t length, int advice) {
+    return call(SYS_madvise, start, length, advice);
+}
 
 // Fresh private memory, zeroed, that may be read and written; ends the program where there is none.
 char* fresh(size_t pages, int prot = PROT_READ | PROT_WRITE, int flags = MAP_PRIVATE | MAP_ANONYMOUS);

@@ -6,7 +6,9 @@ namespace memory {
 
 namespace {
 
-char* address(long result) { return reinterpret_cast<char*>(result); }
+char* address(long result) {
+    return reinterpret_cast<char*>(result);
+}
 
 void fill(char* p, size_t pages) {
     for (size_t i = 0; i < pages; ++i) std::memset(p + i * page, static_cast<char>('a' + i), page);

@@ -148,7 +148,8 @@ size_t fill_file_system() {
 }  // namespace
 
 int main() {
-    struct sysinfo before{}, after{};
+    struct sysinfo before {
+    }, after{};
     sysinfo(&before);
     if (before.totalram * before.mem_unit > 256 * mebibyte) {
         std::puts("this machine has too much memory to take it all");

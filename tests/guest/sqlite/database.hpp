@@ -15,7 +15,8 @@ public:
 class Statement {
 public:
     Statement(sqlite3* database, const char* sql) : database_{database} {
-        if (const int code = sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr)) throw DatabaseError{code, sqlite3_errmsg(database)};
+        if (const int code = sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr))
+            throw DatabaseError{code, sqlite3_errmsg(database)};
     }
     Statement(const Statement&) = delete;
     ~Statement() { sqlite3_finalize(statement_); }

@@ -57,13 +57,16 @@ void check_queries(Database& db) {
     check("look-up by index", db.run("SELECT id, name, size FROM item WHERE name = 'item 1234'"), "1234|item 1234|5214");
     check("groups", db.run("SELECT kind, count(*) FROM item GROUP BY kind HAVING kind IN (0, 9) ORDER BY kind DESC"), "9|400\n0|400");
     check("join", db.run("SELECT count(*) FROM item a JOIN item b ON a.size = b.id WHERE a.kind = 3"), "160");
-    check("recursion", db.run("WITH RECURSIVE f(n, a, b) AS (SELECT 1, 0, 1 UNION ALL SELECT n + 1, b, a + b FROM f WHERE n < 50) SELECT max(b) FROM f"),
+    check("recursion",
+          db.run("WITH RECURSIVE f(n, a, b) AS (SELECT 1, 0, 1 UNION ALL SELECT n + 1, b, a + b FROM f WHERE n < 50) SELECT max(b) FROM f"),
           "12586269025");
     check("window", db.run("SELECT id, sum(size) OVER (ORDER BY id) FROM item LIMIT 3"), "1|7919\n2|13750\n3|17493");
-    check("text functions", db.run("SELECT upper('abc') || replace('banana', 'na', '-'), printf('%08.3f', 3.14159), hex(zeroblob(3)), length('äöü')"),
+    check("text functions",
+          db.run("SELECT upper('abc') || replace('banana', 'na', '-'), printf('%08.3f', 3.14159), hex(zeroblob(3)), length('äöü')"),
           "ABCba--|0003.142|000000|3");
     check("JSON", db.run("SELECT json_extract('{\"a\": [1, 2, {\"b\": \"deep\"}]}', '$.a[2].b')"), "deep");
-    check("dates", db.run("SELECT strftime('%Y-%m-%d %H:%M:%S', 1000000000, 'unixepoch'), julianday('2000-01-01')"), "2001-09-09 01:46:40|2451544.5");
+    check("dates", db.run("SELECT strftime('%Y-%m-%d %H:%M:%S', 1000000000, 'unixepoch'), julianday('2000-01-01')"),
+          "2001-09-09 01:46:40|2451544.5");
 }
 
 void check_constraints(Database& db) {
@@ -142,7 +145,8 @@ void check_mapped_file(const fs::path& folder) {
     // 12000 rows do not fit the cache: the sorter spills to a temporary file.
     db.run("PRAGMA cache_size = 5; PRAGMA temp_store = FILE");
     check("sort with a temporary file",
-          db.run("SELECT group_concat(id) FROM (SELECT a.id FROM item a, item b WHERE b.id <= 4 ORDER BY a.name || b.name DESC LIMIT 3)"), "9,9,9");
+          db.run("SELECT group_concat(id) FROM (SELECT a.id FROM item a, item b WHERE b.id <= 4 ORDER BY a.name || b.name DESC LIMIT 3)"),
+          "9,9,9");
 }
 
 }  // namespace

@@ -37,8 +37,12 @@ struct Derived : Base {
 };
 
 // Needs a relocation for each entry in a position-independent executable.
-int twice(int x) { return 2 * x; }
-int square(int x) { return x * x; }
+int twice(int x) {
+    return 2 * x;
+}
+int square(int x) {
+    return x * x;
+}
 int (*const volatile table[])(int) = {twice, square};
 const char* const names[] = {"twice", "square"};
 
@@ -75,7 +79,8 @@ int main(int argc, char** argv) {
     std::printf("page size %lu, secure %lu, clock ticks %lu\n", getauxval(AT_PAGESZ), getauxval(AT_SECURE), getauxval(AT_CLKTCK));
     std::printf("identity %d\n", getauxval(AT_UID) == getuid() && getauxval(AT_EGID) == getegid());
     const char* executable = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
-    std::printf("AT_EXECFN is argv[0]: %d, AT_RANDOM is there: %d\n", executable && !std::strcmp(executable, argv[0]), getauxval(AT_RANDOM) != 0);
+    std::printf("AT_EXECFN is argv[0]: %d, AT_RANDOM is there: %d\n", executable && !std::strcmp(executable, argv[0]),
+                getauxval(AT_RANDOM) != 0);
     const auto* headers = reinterpret_cast<const ElfW(Phdr)*>(getauxval(AT_PHDR));
     int loads = 0, walked = 0;
     for (unsigned long i = 0; i < getauxval(AT_PHNUM); ++i) loads += headers[i].p_type == PT_LOAD;
@@ -98,8 +103,8 @@ int main(int argc, char** argv) {
 
     static int variable = 1;
     int local = 2;
-    std::printf("code %s, constant %s, relocated constant %s, variable %s, stack %s, heap %s\n", rights(reinterpret_cast<const void*>(&twice)).c_str(),
-                rights("constant").c_str(), rights(names).c_str(), rights(&variable).c_str(),
-                rights(&local).c_str(), rights(text.data()).c_str());
+    std::printf("code %s, constant %s, relocated constant %s, variable %s, stack %s, heap %s\n",
+                rights(reinterpret_cast<const void*>(&twice)).c_str(), rights("constant").c_str(), rights(names).c_str(),
+                rights(&variable).c_str(), rights(&local).c_str(), rights(text.data()).c_str());
     return 5;
 }

@@ -11,10 +11,14 @@ long raw_call(long number, const long (&words)[6]) {
 }
 
 void report(const char* what, long result) {
-    if (result < 0 && result >= -4095) std::printf("%s: %s\n", what, strerrorname_np(static_cast<int>(-result)));
-    else std::printf("%s: %ld\n", what, result);
+    if (result < 0 && result >= -4095)
+        std::printf("%s: %s\n", what, strerrorname_np(static_cast<int>(-result)));
+    else
+        std::printf("%s: %ld\n", what, result);
 }
 
-void report_text(const char* what, const char* text) { std::printf("%s: %s\n", what, text); }
+void report_text(const char* what, const char* text) {
+    std::printf("%s: %s\n", what, text);
+}
 
 }  // namespace system_calls

@@ -52,7 +52,7 @@ void check_system() {
     CHECK(gethostname(host, sizeof host));
     CHECK(std::strcmp(host, name.nodename));
 
-    struct sysinfo info{};
+    struct sysinfo info {};
     CHECK(call(SYS_sysinfo, &info));
     CHECK(info.totalram > 0 && info.freeram <= info.totalram && info.procs > 0 && info.mem_unit > 0 && info.uptime >= 0);
     CHECK(call(SYS_sysinfo, nowhere));

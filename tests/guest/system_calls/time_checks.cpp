@@ -15,10 +15,14 @@ struct Clock {
     int id;
 };
 constexpr Clock clocks[] = {
-    {"REALTIME", CLOCK_REALTIME},           {"MONOTONIC", CLOCK_MONOTONIC},
-    {"PROCESS_CPUTIME", CLOCK_PROCESS_CPUTIME_ID}, {"THREAD_CPUTIME", CLOCK_THREAD_CPUTIME_ID},
-    {"MONOTONIC_RAW", CLOCK_MONOTONIC_RAW}, {"REALTIME_COARSE", CLOCK_REALTIME_COARSE},
-    {"MONOTONIC_COARSE", CLOCK_MONOTONIC_COARSE}, {"BOOTTIME", CLOCK_BOOTTIME},
+    {"REALTIME", CLOCK_REALTIME},
+    {"MONOTONIC", CLOCK_MONOTONIC},
+    {"PROCESS_CPUTIME", CLOCK_PROCESS_CPUTIME_ID},
+    {"THREAD_CPUTIME", CLOCK_THREAD_CPUTIME_ID},
+    {"MONOTONIC_RAW", CLOCK_MONOTONIC_RAW},
+    {"REALTIME_COARSE", CLOCK_REALTIME_COARSE},
+    {"MONOTONIC_COARSE", CLOCK_MONOTONIC_COARSE},
+    {"BOOTTIME", CLOCK_BOOTTIME},
     {"TAI", CLOCK_TAI},
 };
 
@@ -60,7 +64,9 @@ void check_relations() {
     long stored = 0;
     CHECK(call(SYS_time, &stored) == stored);
     timeval tv{};
-    struct timezone zone{1, 1};
+    struct timezone zone {
+        1, 1
+    };
     CHECK(call(SYS_gettimeofday, &tv, &zone));
     CHECK(std::abs(tv.tv_sec - stored) <= 1 && tv.tv_usec < 1'000'000);
     CHECK(zone.tz_minuteswest);
