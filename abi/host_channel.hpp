@@ -14,7 +14,8 @@ inline constexpr uint16_t log_port = 0xe9;
 // A second `isa-debugcon` (same answer): machine-readable lines, each a key, a space, the rest.
 //   exit STATUS             the program's exit status, 0 to 255; 128 + signal for a death by signal (last line)
 //   stat NAME VALUE         a figure for `--stats`, decimal; names are dotted ("boot.main_tsc")
-//   fault SIGNAL ADDRESS    the program died by a fault: signal number, fault address (hexadecimal)
+//   fault SIGNAL ADDRESS    the program died by a fault: signal number, fault address (hexadecimal); without an address when it
+//                           sent the signal to itself (abort)
 //   register NAME VALUE     rip, rsp, rbp, rax, ... after `fault`, hexadecimal
 //   bias VALUE              what was added to the executable's addresses (0 unless static-PIE), hexadecimal
 //   stack ADDRESS BYTES     a piece of the stack from ADDRESS up, hexadecimal bytes without spaces

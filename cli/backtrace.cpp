@@ -1,6 +1,7 @@
 #include "cli/backtrace.hpp"
 
 #include <cxxabi.h>
+#include <elf.h>
 #include <elfutils/libdwfl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -129,7 +130,9 @@ std::string describe_frame(Dwfl* dwfl, const Frame& frame) {
 bool step_out_of_nowhere(DeadProgram& program) {
     const auto rip = program.find_register("rip");
     const auto rsp = program.find_register("rsp");
-    if (!rip || !rsp || program.image.section_at(*rip - program.report.bias) != nullptr) return false;
+    if (!rip || !rsp) return false;
+    const ElfSection* const section = program.image.section_at(*rip - program.report.bias);
+    if (section != nullptr && (section->flags & SHF_EXECINSTR) != 0) return false;
     uint64_t return_address;
     if (!read_word(program, *rsp, return_address)) return false;
     program.frames.push_back({*rip, true});
@@ -195,7 +198,9 @@ std::string describe_signal(int signal) {
 }
 
 std::string describe_fault(const std::filesystem::path& executable, const Report& report) {
-    std::string text = fmt::format("program died: {} at address {:#x}\n", describe_signal(report.fault->signal), report.fault->address);
+    std::string text = fmt::format("program died: {}", describe_signal(report.fault->signal));
+    if (report.fault->address) text += fmt::format(" at address {:#x}", *report.fault->address);
+    text += '\n';
     std::vector<std::string> lines;
     try {
         const MappedFile file{executable};

@@ -27,8 +27,9 @@ std::string quote_shell_word(std::string_view word) {
 }  // namespace
 
 std::string quote_kernel_word(std::string_view word) {
-    // A bare "--" would end the kernel arguments, so that a program argument of this form is quoted too.
-    if (!word.empty() && word != "--" && word.find_first_of(" \t\r\n\v\f\"'\\") == std::string_view::npos) return std::string{word};
+    // A bare "--" would end the kernel arguments, and device announcements are the monitor's, so that program arguments of these
+    // forms are quoted too.
+    if (!word.empty() && word != "--" && !word.starts_with("virtio_mmio.device=") && word.find_first_of(" \t\r\n\v\f\"'\\") == std::string_view::npos) return std::string{word};
     std::string quoted = "\"";
     for (const char c : word) {
         switch (c) {

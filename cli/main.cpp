@@ -1,8 +1,11 @@
 // The `eremite` command: reads its command line and hands over to one of the sub-commands.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <cctype>
+#include <cmath>
 #include <map>
 
 #include "cli/build_command.hpp"
@@ -57,7 +60,10 @@ void define_run(CLI::App& app, RunWords& words) {
         ->allow_extra_args(false);
     app.add_option("--files", words.options.files, "A folder that becomes the program's /")->type_name("FOLDER");
     app.add_flag("--gdb{1234}", words.gdb_port, "Wait for gdb before the first instruction, on this port")->type_name("[PORT]");
-    app.add_option("--timeout", words.options.timeout, "Stop after this many seconds, with exit status 124")->check(CLI::PositiveNumber);
+    app.add_option("--timeout", words.options.timeout, "Stop after this many seconds, with exit status 124")->check([](const std::string& text) {
+            double seconds = 0;
+            return CLI::detail::lexical_cast(text, seconds) && seconds > 0 && std::isfinite(seconds) ? std::string{} : text + " is not a positive number of seconds";
+        });
     app.add_option("--qemu", words.options.qemu, "The emulator")->capture_default_str();
     app.add_flag("--icount", words.options.count_instructions, "Count instructions: each takes one nanosecond of the machine's time (TCG)");
     app.add_flag("--dry-run", words.options.dry_run, "Print the QEMU command and do nothing");
@@ -138,8 +144,10 @@ int run(int argc, char** argv) {
     } catch (const CLI::Success& success) {
         return app.exit(success);
     } catch (const CLI::ParseError& error) {
-        app.exit(error);
-        return exit_status::usage;
+        const bool no_command = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
+        throw Failure{exit_status::usage, no_command ? fmt::format("{}: no such command (see `eremite --help`)", argv[1])
+                                                     : fmt::format("{} (see `eremite {}--help`)", error.what(),
+                                                                   app.get_subcommands().empty() ? "" : app.get_subcommands()[0]->get_name() + " ")};
     }
     if (run_app.parsed()) return run_command(finish_run(run_app, run_words));
     if (build_app.parsed()) return build_command(build_options);
@@ -154,6 +162,10 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     using namespace eremite::cli;
+    // A standard stream that is closed must not become the number of a file or pipe of ours.
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(stream, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != stream) return exit_status::eremite_failed;
+    }
     try {
         return run(argc, argv);
     } catch (const Failure& failure) {

@@ -106,8 +106,8 @@ bool Report::understand(std::string_view line) {
     if (key == "fault") {
         const auto signal = parse_number<int>(next_word(rest), 10);
         const auto address = parse_number<uint64_t>(rest, 16);
-        if (!signal || *signal < 1 || *signal > 64 || !address) return false;
-        fault = Fault{*signal, *address};
+        if (!signal || *signal < 1 || *signal > 64 || (!address && !rest.empty())) return false;
+        fault = Fault{*signal, address};
         return true;
     }
     if (key == "register") {

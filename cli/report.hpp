@@ -18,7 +18,7 @@ struct StackPiece {
 
 struct Fault {
     int signal = 0;
-    uint64_t address = 0;
+    std::optional<uint64_t> address;  // none when the program sent the signal to itself
 };
 
 class Report {

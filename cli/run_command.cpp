@@ -157,8 +157,13 @@ int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end)
         throw Failure{exit_status::eremite_failed, fmt::format("QEMU died by signal {}\n{}", WTERMSIG(end.wait_status), end.qemu_messages)};
     }
     const int status = WEXITSTATUS(end.wait_status);
-    // The debug-exit device: QEMU's status is the guest's, doubled, plus one.
-    if (status % 2 == 1) return status / 2;
+    // The debug-exit device: QEMU's status is the guest's, doubled, plus one. A program that ends well reports that, so that 1 alone
+    // is QEMU's own failure.
+    if (status % 2 == 1 && status != 1) return status / 2;
+    if (status != 0) {
+        throw Failure{exit_status::eremite_failed,
+                      fmt::format("QEMU ({}) ended with status {} before the program did\n{}", options.qemu, status, end.qemu_messages)};
+    }
     throw Failure{
         exit_status::eremite_failed,
         fmt::format("the machine ended without an exit status: it reset itself (a triple fault in the kernel) or was switched off\n{}",

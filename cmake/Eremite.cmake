@@ -3,7 +3,7 @@
 
 # How an image is linked: statically, at fixed addresses, with code, constants and data in pages of their own.
 # cmake/wrappers/eremite-cc and the toolchain file say the same for other builds.
-set(EREMITE_LINK_OPTIONS -static -no-pie -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,-u,eremite_entry)
+set(EREMITE_LINK_OPTIONS -static -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,-u,eremite_entry)
 
 # eremite_unikernel(TARGET...): the executables become images. They still run as Linux processes.
 function(eremite_unikernel)

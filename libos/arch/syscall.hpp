@@ -9,6 +9,11 @@ namespace eremite::arch {
 // Leaves the kernel and starts the program, whose system calls come from `text` for the most part. Does not return.
 [[noreturn]] void start_program(VirtualAddress entry, VirtualAddress stack_pointer, VirtualRange text);
 
+struct TrapFrame;
+
+// For handlers that are told all of the program's registers. `index`: 0 to 5.
+[[nodiscard]] uint64_t syscall_argument(const TrapFrame& frame, unsigned index);
+
 // Counts since boot, over all CPUs.
 struct SyscallCounts {
     uint64_t total;

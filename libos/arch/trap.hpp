@@ -17,6 +17,7 @@ struct NamedRegister {
 // Why the program dies: a Linux signal number with si_code's essence.
 struct ProgramFault {
     int signal;
+    bool sent;                    // by the program itself: there is no address
     VirtualAddress address;       // what was accessed, or rip
     const char* reason;           // "write to read-only memory"
     VirtualAddress instruction;
@@ -32,7 +33,7 @@ void timer_interrupt();
 // Implemented by the drivers: any other vector.
 void device_interrupt(unsigned vector);
 
-// Copies the program's registers of the trap into a list that messages use.
-void describe_registers(const TrapFrame& frame, NamedRegister (&registers)[18]);
+// The program's death by a signal that it sent itself in the system call with these registers.
+[[nodiscard]] ProgramFault death_by_signal(int signal, const TrapFrame& frame);
 
 }  // namespace eremite::arch

@@ -48,6 +48,7 @@ const char* signal_name(int signal) {
     case SIGFPE: return "SIGFPE";
     case SIGILL: return "SIGILL";
     case SIGTRAP: return "SIGTRAP";
+    case SIGABRT: return "SIGABRT";
     case SIGKILL: return "SIGKILL";
     default: return "signal";
     }
@@ -58,6 +59,13 @@ void report_program_stack(VirtualAddress stack_pointer) {
     constexpr size_t longest = 16384;
     uint8_t bytes[256];
     VirtualAddress at{align_down(stack_pointer.value, 8)};
+    // After a stack overflow the stack pointer stands in the gap below the stack.
+    if (process::current().address_space().is_stack_guard(at)) {
+        constexpr uint64_t widest_gap = 1 << 20;
+        const VirtualAddress limit = at + widest_gap;
+        at = at.up_to(page_size);
+        while (at < limit && process::current().address_space().is_stack_guard(at)) at = at + page_size;
+    }
     for (size_t done = 0; done < longest; done += sizeof bytes, at = at + sizeof bytes) {
         if (!mm::copy_from_user(bytes, at, sizeof bytes).ok()) return;
         drivers::report_stack(at.value, bytes);
@@ -83,11 +91,14 @@ namespace eremite::arch {
 
 void program_died(const ProgramFault& fault) {
     drivers::report("bias {:x}", init::boot_statistics().program_bias);
-    drivers::report("fault {} {:x}", fault.signal, fault.address.value);
+    if (fault.sent) drivers::report("fault {}", fault.signal);
+    else drivers::report("fault {} {:x}", fault.signal, fault.address.value);
     for (const NamedRegister& r : fault.registers) drivers::report("register {} {:x}", r.name, r.value);
     init::report_program_stack(fault.stack_pointer);
-    log::error("the program died: {} ({}) at address {}, instruction {}", init::signal_name(fault.signal), fault.reason, fault.address,
-               fault.instruction);
+    if (fault.sent) log::info("the program is ended by {}, {}", init::signal_name(fault.signal), fault.reason);
+    else
+        log::error("the program died: {} ({}) at address {}, instruction {}", init::signal_name(fault.signal), fault.reason, fault.address,
+                   fault.instruction);
     init::end(128 + fault.signal);
 }
 

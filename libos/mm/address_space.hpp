@@ -107,6 +107,9 @@ public:
     // ENXIO: beyond the end of the object (SIGBUS); ENOMEM.
     [[nodiscard]] Result<void> fault(VirtualAddress address, Access access);
 
+    // Whether an address lies in the gap below the main thread's stack.
+    [[nodiscard]] bool is_stack_guard(VirtualAddress address);
+
     // Calls visitor(const VmaInfo&) in ascending order, with the lock held: it must not map, unmap or fault.
     template <typename Visitor>
     void for_each(Visitor&& visitor) {

@@ -72,6 +72,12 @@ Result<VirtualRange> AddressSpace::add_stack(uint64_t size) {
     return stack.range;
 }
 
+bool AddressSpace::is_stack_guard(VirtualAddress address) {
+    sync::Guard guard{lock_};
+    const Vma* const vma = find(address);
+    return vma && vma->flags.stack && vma->protection == Protection{};
+}
+
 void AddressSpace::set_brk_start(VirtualAddress start) {
     sync::Guard guard{lock_};
     brk_start_ = brk_ = start.up_to(page_size);

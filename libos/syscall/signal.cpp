@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "libos/arch/syscall.hpp"
+#include "libos/arch/trap.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/user_memory.hpp"
 #include "libos/process/process.hpp"
@@ -36,31 +38,44 @@ bool ignored_by_default(int signal) {
            signal == SIGTTIN || signal == SIGTTOU;
 }
 
-// Acts on a signal that is not blocked.
-void deliver(int signal) {
+// Those whose default action is a core dump: worth a backtrace (signal(7)).
+bool dumps_core(int signal) {
+    constexpr uint64_t set = bit(SIGQUIT) | bit(SIGILL) | bit(SIGTRAP) | bit(SIGABRT) | bit(SIGBUS) | bit(SIGFPE) | bit(SIGSEGV) | bit(SIGXCPU) |
+                             bit(SIGXFSZ) | bit(SIGSYS);
+    return set & bit(signal);
+}
+
+// Acts on a signal that is not blocked. `frame`: the program's registers, where they are known.
+void deliver(int signal, const arch::TrapFrame* frame) {
     const uint64_t handler = actions[signal].handler;
     if (signal != SIGKILL && (handler == ignore_action || (handler == default_action && ignored_by_default(signal)))) return;
     if (signal != SIGKILL && handler != default_action) {
         log::error("signal {} was sent to a handler of the program, and handlers are not called: the default action is taken", signal);
     }
+    if (frame && dumps_core(signal)) arch::program_died(arch::death_by_signal(signal, *frame));
     log::info("the program is ended by signal {}", signal);
     process::end(128 + signal);
 }
 
-void deliver_pending() {
+void deliver_pending(const arch::TrapFrame* frame) {
     for (int signal = 1; signal <= signal_count; ++signal) {
         if (!(pending & bit(signal)) || (blocked & bit(signal))) continue;
         pending &= ~bit(signal);
-        deliver(signal);
+        deliver(signal, frame);
     }
 }
 
-Result<long> send(int signal) {
+Result<long> send(int signal, const arch::TrapFrame& frame) {
+    if (signal < 0 || signal > signal_count) return Error{EINVAL};
     if (signal == 0) return 0L;
     pending |= bit(signal);
-    deliver_pending();
+    deliver_pending(&frame);
     return 0L;
 }
+
+int argument(const arch::TrapFrame& frame, unsigned index) { return static_cast<int>(arch::syscall_argument(frame, index)); }
+
+long kernel_result(Result<long> result) { return result.ok() ? result.value() : -result.code(); }
 
 }  // namespace
 
@@ -91,7 +106,7 @@ Result<long> sys_rt_sigprocmask(int how, VirtualAddress set, VirtualAddress old_
         blocked &= ~(bit(SIGKILL) | bit(SIGSTOP));
     }
     if (old_set.value != 0) TRY(mm::UserPtr<uint64_t>{old_set}.store(before));
-    deliver_pending();
+    deliver_pending(nullptr);
     return 0L;
 }
 
@@ -114,22 +129,32 @@ Result<long> sys_sigaltstack(VirtualAddress stack, VirtualAddress old_stack) {
     return 0L;
 }
 
-Result<long> sys_kill(int pid, int signal) {
-    if (signal < 0 || signal > signal_count) return Error{EINVAL};
+Result<long> sys_kill(const arch::TrapFrame& frame) {
+    const int pid = argument(frame, 0);
     if (pid != process_id && pid != 0 && pid != -1 && pid != -process_id) return Error{ESRCH};
-    return send(signal);
+    return send(argument(frame, 1), frame);
 }
 
-Result<long> sys_tkill(int tid, int signal) {
-    if (tid <= 0 || signal < 0 || signal > signal_count) return Error{EINVAL};
+Result<long> sys_tkill(const arch::TrapFrame& frame) {
+    const int tid = argument(frame, 0);
+    if (tid <= 0) return Error{EINVAL};
     if (tid != process_id) return Error{ESRCH};
-    return send(signal);
+    return send(argument(frame, 1), frame);
 }
 
-Result<long> sys_tgkill(int tgid, int tid, int signal) {
-    if (tgid <= 0) return Error{EINVAL};
-    if (tgid != process_id) return Error{ESRCH};
-    return sys_tkill(tid, signal);
+Result<long> sys_tgkill(const arch::TrapFrame& frame) {
+    const int process = argument(frame, 0), thread = argument(frame, 1);
+    if (process <= 0 || thread <= 0) return Error{EINVAL};
+    if (process != process_id || thread != process_id) return Error{ESRCH};
+    return send(argument(frame, 2), frame);
 }
 
 }  // namespace eremite::syscall
+
+extern "C" {
+
+long eremite_do_kill(const eremite::arch::TrapFrame* frame) { return eremite::syscall::kernel_result(eremite::syscall::sys_kill(*frame)); }
+long eremite_do_tkill(const eremite::arch::TrapFrame* frame) { return eremite::syscall::kernel_result(eremite::syscall::sys_tkill(*frame)); }
+long eremite_do_tgkill(const eremite::arch::TrapFrame* frame) { return eremite::syscall::kernel_result(eremite::syscall::sys_tgkill(*frame)); }
+
+}

@@ -5,6 +5,7 @@
 
 #include "base/address.hpp"
 #include "base/result.hpp"
+#include "libos/arch/trap.hpp"
 
 namespace eremite::syscall {
 
@@ -13,8 +14,9 @@ Result<long> sys_rt_sigaction(int signal, VirtualAddress action, VirtualAddress 
 Result<long> sys_rt_sigprocmask(int how, VirtualAddress set, VirtualAddress old_set, size_t set_size);
 Result<long> sys_rt_sigpending(VirtualAddress set, size_t set_size);
 Result<long> sys_sigaltstack(VirtualAddress stack, VirtualAddress old_stack);
-Result<long> sys_kill(int pid, int signal);
-Result<long> sys_tkill(int tid, int signal);
-Result<long> sys_tgkill(int tgid, int tid, int signal);
+// These see all of the program's registers, to tell where it was when it ends itself.
+Result<long> sys_kill(const arch::TrapFrame& frame);
+Result<long> sys_tkill(const arch::TrapFrame& frame);
+Result<long> sys_tgkill(const arch::TrapFrame& frame);
 
 }  // namespace eremite::syscall

@@ -2,17 +2,23 @@
 #include <asm/unistd.h>
 
 #include <array>
+#include <utility>
 
 #include "libos/log/log.hpp"
 #include "libos/syscall/adapter.hpp"
 #include "libos/syscall/file_table_entries.hpp"
 #include "libos/syscall/memory.hpp"
+#include "libos/syscall/names.hpp"
 #include "libos/syscall/process.hpp"
 #include "libos/syscall/signal.hpp"
 #include "libos/syscall/time.hpp"
 
 // Stands for every number without a handler: calls eremite_unknown_syscall with that number and answers ENOSYS (entry.S).
 extern "C" long eremite_missing_syscall(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+// Handlers that see all of the program's registers (entry.S).
+extern "C" long eremite_kill(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+extern "C" long eremite_tkill(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+extern "C" long eremite_tgkill(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
 namespace eremite::syscall {
 
@@ -81,9 +87,9 @@ constexpr Assignment assignments[] = {
     {__NR_rt_sigprocmask, adapt<sys_rt_sigprocmask>},
     {__NR_rt_sigpending, adapt<sys_rt_sigpending>},
     {__NR_sigaltstack, adapt<sys_sigaltstack>},
-    {__NR_kill, adapt<sys_kill>},
-    {__NR_tkill, adapt<sys_tkill>},
-    {__NR_tgkill, adapt<sys_tgkill>},
+    {__NR_kill, eremite_kill},
+    {__NR_tkill, eremite_tkill},
+    {__NR_tgkill, eremite_tgkill},
 
     {__NR_mmap, adapt<sys_mmap>},
     {__NR_munmap, adapt<sys_munmap>},
@@ -105,14 +111,16 @@ constinit uint64_t named[table_size / 64]{};
 // Says once for each number that it is missing.
 void name_missing(uint64_t number) {
     if (number >= table_size) {
-        log::warn("unknown system call {}: ENOSYS", number);
+        // The first of them is enough: a program that makes up numbers can make up many.
+        static constinit bool said = false;
+        if (!std::exchange(said, true)) log::warn("unknown system call {}: ENOSYS", number);
         return;
     }
     uint64_t& word = named[number / 64];
     const uint64_t bit = uint64_t{1} << number % 64;
     if (!(word & bit)) {
         word |= bit;
-        log::warn("system call {} is not implemented: ENOSYS", number);
+        log::warn("system call {} ({}) is not implemented: ENOSYS", name_of(number), number);
     }
 }
 

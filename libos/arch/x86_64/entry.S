@@ -117,6 +117,61 @@ eremite_missing_syscall:        // a number without a handler: rax still holds i
     mov $-ENOSYS, %rax
     ret
 
+// A handler that is told all of the program's registers, as struct TrapFrame: long function(TrapFrame*). Stands in the table.
+// The kernel stack above holds our return address, then rcx and rsp of the program.
+.macro handler_with_registers name, function
+    .globl \name
+\name:
+    pushq $SELECTOR_USER_DATA
+    pushq 24(%rsp)              // rsp
+    pushfq
+    pushq $SELECTOR_USER_CODE
+    pushq 40(%rsp)              // rip: what rcx was
+    pushq $0                    // error, vector, interrupts, address
+    pushq $0
+    pushq $1
+    pushq $0
+    push %rax
+    push %rbx
+    push %rcx
+    push %rdx
+    push %rsi
+    push %rdi
+    push %rbp
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    mov %rsp, %rdi
+    sub $8, %rsp
+    call \function
+    add $8, %rsp
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rbp
+    pop %rdi
+    pop %rsi
+    pop %rdx
+    pop %rcx
+    pop %rbx
+    add $10 * 8, %rsp           // rax, which is the result now, and what iretq would take
+    ret
+.endm
+
+    handler_with_registers eremite_kill, eremite_do_kill
+    handler_with_registers eremite_tkill, eremite_do_tkill
+    handler_with_registers eremite_tgkill, eremite_do_tgkill
+
 // ---- upcalls -------------------------------------------------------------------------------------------------------------
 // The supervisor left the trap in the CPU block, cleared the virtual interrupt flag and changed nothing but rip. Copies
 // the trap to the kernel stack as a struct TrapFrame: on the interrupted code's stack pointer if that is on this thread's

@@ -91,21 +91,31 @@ Verdict verdict_of_page_fault(const TrapFrame& frame, Error error) {
     return {SIGSEGV, fetch ? "execution of unmapped memory" : write ? "write to unmapped memory" : "read of unmapped memory"};
 }
 
+ProgramFault describe(const TrapFrame& f, Verdict verdict) {
+    return {.signal = verdict.signal, .sent = false, .address = {}, .reason = verdict.reason, .instruction = VirtualAddress{f.rip},
+            .stack_pointer = VirtualAddress{f.rsp},
+            .registers = {{"rip", f.rip}, {"rsp", f.rsp}, {"rbp", f.rbp}, {"rflags", f.rflags}, {"rax", f.rax}, {"rbx", f.rbx},
+                          {"rcx", f.rcx}, {"rdx", f.rdx}, {"rsi", f.rsi}, {"rdi", f.rdi}, {"r8", f.r8}, {"r9", f.r9},
+                          {"r10", f.r10}, {"r11", f.r11}, {"r12", f.r12}, {"r13", f.r13}, {"r14", f.r14}, {"r15", f.r15}}};
+}
+
 [[noreturn]] void die(const TrapFrame& frame, Verdict verdict, VirtualAddress address) {
-    ProgramFault fault{verdict.signal, address, verdict.reason, frame.rip, frame.rsp, {}};
-    describe_registers(frame, fault.registers);
+    ProgramFault fault = describe(frame, verdict);
+    fault.address = address;
     program_died(fault);
 }
 
 void handle_page_fault(TrapFrame& frame) {
     const mm::Access access = frame.error & fault_fetch ? mm::Access::Execute : frame.error & fault_write ? mm::Access::Write : mm::Access::Read;
     const VirtualAddress address{frame.address};
-    const Result<void> resolved = process::current().address_space().fault(address, access);
+    mm::AddressSpace& space = process::current().address_space();
+    const Result<void> resolved = space.fault(address, access);
     if (resolved.ok()) return;
     if (in_libos(frame.rip)) {
         if (apply_fixup(frame)) return;
         kernel_fault(frame);
     }
+    if (space.is_stack_guard(address)) die(frame, {SIGSEGV, "stack overflow"}, address);
     die(frame, verdict_of_page_fault(frame, resolved.error()), address);
 }
 
@@ -131,11 +141,15 @@ void restore_interrupt_flag(const TrapFrame& frame) {
 
 }  // namespace
 
-void describe_registers(const TrapFrame& f, NamedRegister (&registers)[18]) {
-    const NamedRegister list[18] = {{"rip", f.rip}, {"rsp", f.rsp}, {"rbp", f.rbp}, {"rflags", f.rflags}, {"rax", f.rax}, {"rbx", f.rbx},
-                                    {"rcx", f.rcx}, {"rdx", f.rdx}, {"rsi", f.rsi}, {"rdi", f.rdi},       {"r8", f.r8},   {"r9", f.r9},
-                                    {"r10", f.r10}, {"r11", f.r11}, {"r12", f.r12}, {"r13", f.r13},       {"r14", f.r14}, {"r15", f.r15}};
-    for (unsigned i = 0; i < 18; ++i) registers[i] = list[i];
+ProgramFault death_by_signal(int signal, const TrapFrame& frame) {
+    ProgramFault death = describe(frame, {signal, "sent by itself"});
+    death.sent = true;
+    return death;
+}
+
+uint64_t syscall_argument(const TrapFrame& frame, unsigned index) {
+    const uint64_t arguments[6] = {frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9};
+    return arguments[index];
 }
 
 }  // namespace eremite::arch

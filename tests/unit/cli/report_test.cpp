@@ -52,7 +52,7 @@ TEST(Report, LaterValueReplacesEarlier) {
 
 TEST(Report, KeepsWhatItDoesNotUnderstandApart) {
     for (const char* const line : {"exit",       "exit 256",   "exit -1",     "exit 1 2",   "stat",        "stat a",       "stat a x",
-                                   "stat a 1 2", "fault 0 0",  "fault 11",    "fault 99 0", "fault 11 zz", "register rip", "register",
+                                   "stat a 1 2", "fault 0 0",  "fault",       "fault 99 0", "fault 11 zz", "register rip", "register",
                                    "bias",       "stack 10 0", "stack 10 0g", "stack 10",   "stack zz 00", "unknown 1",    " exit 1"}) {
         Report report;
         report.feed(std::string{line} + "\nexit 4\n");
