@@ -59,6 +59,15 @@ TEST_F(HostChannel, Both) {
     EXPECT_EQ(report_->text, "exit 3\n");
 }
 
+// The command always gives both: a lone second port is somebody else's.
+TEST_F(HostChannel, ReportPortOnly) {
+    start(false, true);
+    EXPECT_FALSE(drivers::has_log_port());
+    EXPECT_FALSE(drivers::has_report_port());
+    drivers::report("exit {}", 3);
+    EXPECT_EQ(report_->text, "");
+}
+
 // A device that answers otherwise is not ours to write to.
 TEST_F(HostChannel, AnotherDeviceAtThePort) {
     for (const uint32_t answer : {0x00u, 0xe8u, 0xffu}) {
