@@ -105,10 +105,13 @@ VirtualAddress address_of_headers(const Headers& headers, uint64_t bias) {
     return VirtualAddress{};
 }
 
-bool entry_in_code(const Headers& headers) {
-    return std::any_of(headers.all().begin(), headers.all().end(), [entry = headers.file.e_entry](const Elf64_Phdr& s) {
+// The segment that holds the entry point among its code; null: none does.
+const Elf64_Phdr* code_segment(const Headers& headers) {
+    const auto all = headers.all();
+    const auto found = std::find_if(all.begin(), all.end(), [entry = headers.file.e_entry](const Elf64_Phdr& s) {
         return s.p_type == PT_LOAD && (s.p_flags & PF_X) && entry >= s.p_vaddr && entry - s.p_vaddr < s.p_filesz;
     });
+    return found == all.end() ? nullptr : &*found;
 }
 
 // A static-PIE goes to a random place of 2 MiB granularity, or of what its segments want, far from everything else.
@@ -127,15 +130,13 @@ Result<Program> load_executable(mm::AddressSpace& space, ExecutableSource& sourc
     TRY(read_headers(source, headers, reason));
     const VirtualRange extent = extent_of(headers);
     if (extent.empty()) return not_executable(reason, "it has nothing to load").error();
-    if (!entry_in_code(headers)) return not_executable(reason, "its entry point lies outside of its code").error();
+    const Elf64_Phdr* const code = code_segment(headers);
+    if (!code) return not_executable(reason, "its entry point lies outside of its code").error();
     const uint64_t bias = headers.file.e_type == ET_DYN ? position_independent_bias(headers, extent, seed) : 0;
     if (extent.end.value + bias > user_address_end) return not_executable(reason, "its segments lie too far apart").error();
-    VirtualRange text{VirtualAddress{}, VirtualAddress{}};
-    for (const Elf64_Phdr& s : headers.all()) {
-        if (!occupies_memory(s)) continue;
-        TRY(load_segment(space, source, s, bias, reason));
-        if (s.p_flags & PF_X) text = {VirtualAddress{s.p_vaddr + bias}, VirtualAddress{s.p_vaddr + bias + s.p_filesz}};
-    }
+    for (const Elf64_Phdr& s : headers.all())
+        if (occupies_memory(s)) TRY(load_segment(space, source, s, bias, reason));
+    const VirtualRange text{VirtualAddress{code->p_vaddr + bias}, VirtualAddress{code->p_vaddr + bias + code->p_filesz}};
     space.set_brk_start(VirtualAddress{extent.end.value + bias});
     reason = {};
     return Program{VirtualAddress{headers.file.e_entry + bias}, address_of_headers(headers, bias), headers.file.e_phnum, bias, text};

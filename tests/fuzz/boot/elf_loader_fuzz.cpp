@@ -29,7 +29,7 @@ void check(mm::AddressSpace& space, const init::Program& program) {
         if (area.protection.readable()) require(test::reach(space, area.range.start, mm::Access::Read) != nullptr);
     }
     require(entry_found && headers_found);
-    require(program.text.start < program.text.end);
+    require(program.text.contains(program.entry));
     const VirtualAddress heap = space.brk({});
     for (const mm::VmaInfo& area : areas) require(area.kernel || area.range.end <= heap);
 }

@@ -205,6 +205,18 @@ TEST_F(ElfLoader, EmptySegmentsAreSkipped) {
     EXPECT_EQ(space().brk({}), VirtualAddress{0x401000});
 }
 
+// Of several executable segments the text is the one that the program starts in.
+TEST_F(ElfLoader, TextHoldsTheEntryPoint) {
+    for (const uint64_t entry : {uint64_t{0x400020}, uint64_t{0x402020}}) {
+        std::vector<Segment> segments{{0x400000, code, pattern(64, 1)}, {0x402000, code, pattern(64, 1)}, {0x404000, code, {}, 0x1000}};
+        mm::AddressSpace fresh{arch::PageTable::create_root().value()};
+        BytesSource source{fresh, make_executable(ET_EXEC, entry, segments)};
+        const auto program = init::load_executable(fresh, source, 0, reason);
+        ASSERT_TRUE(program.ok()) << reason;
+        EXPECT_EQ(program.value().text, (VirtualRange{VirtualAddress{entry - 0x20}, VirtualAddress{entry + 0x20}}));
+    }
+}
+
 TEST_F(ElfLoader, SegmentWithoutContents) {
     const auto program = load(make_executable(ET_EXEC, 0x400000, {{0x400000, code, pattern(64, 1)}, {0x402008, data, {}, 0x3000}}));
     ASSERT_TRUE(program.ok()) << reason;
