@@ -164,7 +164,11 @@ fs::path cached_image(const fs::path& source) {
     // gfortran writes no such rule; a Fortran source is its own only dependency.
     if (language != SourceLanguage::Fortran) flags.insert(flags.end(), {"-MMD", "-MF", rule.string()});
     const std::string sources[]{absolute.string()};
-    build_image(sources, image, flags);
+    // Two commands may be at it at once: each makes its own, and the last one stays.
+    const fs::path fresh = folder / fmt::format("{}.{}", source.stem().string(), ::getpid());
+    build_image(sources, fresh, flags);
+    fs::rename(fresh, image, error);
+    if (error) throw Failure{exit_status::eremite_failed, fmt::format("{}: {}", image.string(), error.message())};
     return image;
 }
 

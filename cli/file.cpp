@@ -106,6 +106,12 @@ fs::path cache_folder() {
         fs::create_directories(folder, error);
         if (error) throw Failure{exit_status::eremite_failed, fmt::format("cannot create {}: {}", folder.string(), error.message())};
     }
+    // Programs from here are run: nobody else may have put them there.
+    struct stat attributes {};
+    if (::stat(folder.c_str(), &attributes) != 0 || attributes.st_uid != ::geteuid() || (attributes.st_mode & S_IWOTH) != 0) {
+        throw Failure{exit_status::eremite_failed,
+                      fmt::format("{} belongs to somebody else or can be written by all; set XDG_CACHE_HOME to a folder of yours", folder.string())};
+    }
     return folder;
 }
 

@@ -51,10 +51,11 @@ fs::path find_kernel() {
 
 fs::path find_program(const std::string& name) {
     std::error_code error;
-    if (fs::exists(name, error)) return name;
+    if (is_file(name)) return name;
     if (name.find('/') == std::string::npos) {
         if (const fs::path example = command_folder() / name; is_file(example)) return example;
     }
+    if (fs::exists(name, error)) return name;
     throw Failure{exit_status::not_found, fmt::format("{}: no such file, nor an example of this name", name)};
 }
 

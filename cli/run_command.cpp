@@ -200,6 +200,7 @@ int run_command(const RunOptions& options) {
         fmt::print("{}\n", shell_command(qemu_command(machine)));
         return 0;
     }
+    if (options.cpus > 1) fmt::print(stderr, "eremite: programs use one CPU so far; the others stay off\n");
     if (options.log_level == "debug") fmt::print(stderr, "eremite: accelerator {}: {}\n", name_of(choice.accelerator), choice.reason);
     if (options.gdb_port) {
         fmt::print(stderr, "eremite: the machine waits for a debugger; in another terminal: {}\n",

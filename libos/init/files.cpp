@@ -48,6 +48,7 @@ Result<std::span<const char>> zero_terminated(std::span<const std::string_view> 
 // What /proc/self/exe shows is absolute: C libraries insist.
 Result<std::string_view> absolute_path(std::string_view name) {
     if (name.starts_with('/')) return name;
+    while (name.starts_with("./")) name.remove_prefix(2);
     const std::string_view parts[] = {"/", name};
     char* const path = new (std::nothrow) char[1 + name.size()];
     if (!path) return Error{ENOMEM};

@@ -37,7 +37,7 @@ void seed_from_devices() {
         add_seed(bytes, true);
         return;
     }
-    log::error("NO SOURCE OF ENTROPY: random numbers are predictable; use a CPU with RDRAND or add a virtio-rng device");
+    log::error("NO SOURCE OF ENTROPY: random numbers are predictable; use a CPU with RDRAND, or the machine microvm with a virtio-rng device");
 }
 
 }  // namespace eremite::random

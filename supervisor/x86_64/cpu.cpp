@@ -71,9 +71,13 @@ constexpr uint64_t xcr0_wanted = 0xe7;  // x87, SSE, AVX, AVX-512
 uint64_t enable_features() {
     uint64_t cr4 = read_cr4();
     // Hosts that interpret ring 0 hide FSGSBASE in CPUID although it works: ask the CPU itself.
-    if (!try_write_cr4(cr4 | cr4_fsgsbase)) fatal("this CPU is too old: no FSGSBASE");
-    cr4 |= cr4_fsgsbase;
+    // TCG tells the truth, and repeats a refused write for ever instead of raising #GP.
     const CpuidResult basic = cpuid(0);
+    const bool announced = basic.eax >= 7 && (cpuid(7).ebx & 1);
+    constexpr uint32_t tcgt = 0x54474354;  // "TCGT", which "TCGTCGTCGTCG" begins with
+    const bool tcg = (cpuid(1).ecx & 1u << 31) && cpuid(0x40000000).ebx == tcgt;
+    if ((tcg && !announced) || !try_write_cr4(cr4 | cr4_fsgsbase)) fatal("this CPU is too old: it has no FSGSBASE (with QEMU: -cpu max or -cpu host)");
+    cr4 |= cr4_fsgsbase;
     if (basic.eax >= 7 && (cpuid(7).ecx & 1 << 2)) cr4 |= cr4_umip;
     const bool xsave = cpuid(1).ecx & 1 << 26;
     if (xsave) cr4 |= cr4_osxsave;

@@ -115,7 +115,8 @@ void print_hexadecimal(uint64_t value) {
 void fatal(const char* message, uint64_t a, uint64_t b, uint64_t c) {
     print("eremite supervisor: ");
     print(message);
-    for (uint64_t v : {a, b, c}) print_hexadecimal(v);
+    if (a | b | c)
+        for (uint64_t v : {a, b, c}) print_hexadecimal(v);
     print("\n");
     power_off(125);
 }
@@ -148,7 +149,14 @@ uint64_t supervisor_call(uint64_t operation, uint64_t a, uint64_t b, uint64_t c)
 
 // An exception in ring 0, or one that destroyed a trap under way (a kernel stack that overflowed).
 [[noreturn]] void supervisor_fault(const uint64_t* frame) {
-    if (frame[3] & 3) fatal("the library OS's stack overflowed: vector, rip, address", frame[0], frame[2], read_cr2());
+    if (frame[3] & 3) {
+        constexpr uint64_t guard = 4096;
+        const uint64_t address = read_cr2(), stack = eremite_boot_cpu.kernel_stack_base;
+        const bool overflow = address >= stack - guard && address < stack;
+        fatal(overflow ? "the library OS's stack overflowed: vector, rip, address"
+                       : "a trap could not be handed on; the program changed GS, which belongs to the library OS: vector, rip, address",
+              frame[0], frame[2], address);
+    }
     fatal("exception in ring 0: vector, rip, address", frame[0], frame[2], read_cr2());
 }
 

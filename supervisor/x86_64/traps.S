@@ -190,6 +190,7 @@ supervisor_halt_instruction:
 syscall_stub:
     mov %rcx, eremite_boot_cpu + CPU_SYSCALL_RETURN
     mov $eremite_syscall_entry_slot, %ecx
+    and $~0x100, %r11       // the library OS is not single-stepped
     sysretq
 
 // The probe: reports the ring in eax, returns to the caller whichever it was.

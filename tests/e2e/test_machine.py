@@ -47,7 +47,17 @@ class Cpus(CommandTest):
     def test_several(self):
         for machine in ("microvm", "q35"):
             with self.subTest(machine):
-                self.check(self.run_program(HELLO, options=["--cpus", "4", "--machine", machine]), output=b"hello world\n", errors=b"")
+                self.check(self.run_program(HELLO, options=["--cpus", "4", "--machine", machine]), output=b"hello world\n",
+                           errors="one CPU so far")
+
+
+class OldCpu(CommandTest):
+    def test_without_fsgsbase(self):
+        def older(words):
+            words[words.index("-cpu") + 1] = "max,-fsgsbase"
+        result = self.raw_qemu(HELLO, change=older)
+        self.assertIn("no FSGSBASE", result.text + result.error_text, str(result))
+        self.assertEqual(result.status, 125, str(result))
 
 
 class CountedInstructions(CommandTest):

@@ -185,17 +185,17 @@ class Examples(ProjectTest):
             self.skipTest(f"there is no examples/{name}")
         return source
 
-    def images_work(self, folder):
+    def images_work(self, folder, *arguments):
         images = sorted(path for path in folder.rglob("*") if is_image(path) and "CMakeFiles" not in path.parts)
         self.assertTrue(images, f"no image came of it: {sorted(folder.rglob('*'))}")
         for image in images:
-            linux = self.execute(image, input=None)
-            machine = self.run_installed(image)
+            linux = self.execute(image, *arguments, input=None)
+            machine = self.run_installed(image, *arguments)
             self.check(linux)
             self.check(machine, output=linux.output)
 
     def test_find_package(self):
-        self.images_work(self.cmake(self.project("find-package"), f"-DCMAKE_PREFIX_PATH={self.prefix}"))
+        self.images_work(self.cmake(self.project("find-package"), f"-DCMAKE_PREFIX_PATH={self.prefix}"), "27")
 
     def test_cmake_project(self):
         self.images_work(self.cmake(self.project("cmake-project"), f"-DCMAKE_TOOLCHAIN_FILE={self.package}/eremite-toolchain.cmake"))
