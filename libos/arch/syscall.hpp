@@ -9,6 +9,9 @@ namespace eremite::arch {
 // Leaves the kernel and starts the program, whose system calls come from `text` for the most part. Does not return.
 [[noreturn]] void start_program(VirtualAddress entry, VirtualAddress stack_pointer, VirtualRange text);
 
+// Makes the system call that runs end by handling interrupts and rescheduling.
+void look_before_return();
+
 struct TrapFrame;
 
 // For handlers that are told all of the program's registers. `index`: 0 to 5.

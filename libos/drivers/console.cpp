@@ -8,6 +8,7 @@
 #include "libos/drivers/host_channel.hpp"
 #include "libos/drivers/io_apic.hpp"
 #include "libos/drivers/serial.hpp"
+#include "libos/sched/wait_queue.hpp"
 
 namespace eremite::drivers {
 
@@ -60,6 +61,14 @@ void receive_available() {
     }
 }
 
+// Threads that wait for input.
+sched::WaitQueue& waiting() {
+    alignas(sched::WaitQueue) static constinit unsigned char storage[sizeof(sched::WaitQueue)]{};
+    static constinit sched::WaitQueue* queue = nullptr;
+    if (!queue) queue = new (storage) sched::WaitQueue{};
+    return *queue;
+}
+
 // The interrupt is only wanted by programs that read their input.
 void listen() {
     if (listening) return;
@@ -95,7 +104,7 @@ Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
     receive_available();
     while (queue.empty() && !ended && serial.present()) {
         if (nonblocking) return Error{EAGAIN};
-        arch::wait_for_interrupt();
+        waiting().wait();
         receive_available();
     }
     size_t count = 0;
@@ -116,6 +125,6 @@ bool console_is_terminal() { return terminal; }
 namespace eremite::arch {
 
 // Waiting threads look at their devices themselves: that an interrupt came is all they need to know.
-void device_interrupt(unsigned) {}
+void device_interrupt(unsigned) { drivers::waiting().wake_all(); }
 
 }  // namespace eremite::arch

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "abi/boot_info.hpp"
+#include "libos/arch/context.hpp"
 #include "libos/arch/cpu.hpp"
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/syscall.hpp"
@@ -22,6 +23,7 @@
 #include "libos/platform/clock_setup.hpp"
 #include "libos/process/process.hpp"
 #include "libos/random/random.hpp"
+#include "libos/sched/scheduler.hpp"
 #include "libos/random/seed.hpp"
 
 namespace eremite::init {
@@ -69,6 +71,11 @@ Result<void> start_memory_step(Boot& boot) {
     prepare_power_off(*boot.address_space, machine.acpi_root);
     process = new (process_storage) process::Process{*boot.address_space};
     return {};
+}
+
+Result<void> start_threads_step(Boot& boot) {
+    arch::start_extended_state(boot.info.xcr0);
+    return sched::start_threads();
 }
 
 Result<void> read_arguments(Boot& boot) {
@@ -126,6 +133,7 @@ constexpr Step steps[] = {
     {"system calls", install_system_calls, {"console"}},
     {"first random numbers", seed_from_cpu, {"console"}},
     {"memory", start_memory_step, {"machine description", "first random numbers"}},
+    {"threads", start_threads_step, {"memory"}},
     {"random numbers", seed_from_devices, {"memory"}},
     {"kernel arguments", read_arguments, {"memory"}},
     {"clocks", start_clocks, {"kernel arguments"}},
@@ -164,6 +172,12 @@ void explain_failure(const Step& step, Error error) {
 }  // namespace
 
 }  // namespace eremite::init
+
+namespace eremite::mm {
+
+AddressSpace& kernel_address_space() { return init::process->address_space(); }
+
+}  // namespace eremite::mm
 
 namespace eremite::process {
 

@@ -186,4 +186,7 @@ private:
     Statistics statistics_;
 };
 
+// The one address space of this machine. Implemented by libos/init.
+[[nodiscard]] AddressSpace& kernel_address_space();
+
 }  // namespace eremite::mm

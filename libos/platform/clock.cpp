@@ -7,7 +7,7 @@
 #include "libos/platform/clock_setup.hpp"
 #include "libos/platform/cmos.hpp"
 #include "libos/platform/pvclock.hpp"
-#include "libos/sched/sleep.hpp"
+#include "libos/sched/scheduler.hpp"
 
 namespace eremite::platform {
 
@@ -121,18 +121,9 @@ void arm_timer_at(Instant when) {
 
 namespace eremite::arch {
 
-void timer_interrupt() { platform::timer_interrupts = platform::timer_interrupts + 1; }
-
-}  // namespace eremite::arch
-
-namespace eremite::sched {
-
-Result<void> sleep_until(Instant when) {
-    while (platform::monotonic_now() < when) {
-        platform::arm_timer_at(when);
-        arch::wait_for_interrupt();
-    }
-    return {};
+void timer_interrupt() {
+    platform::timer_interrupts = platform::timer_interrupts + 1;
+    sched::timer_interrupt();
 }
 
-}  // namespace eremite::sched
+}  // namespace eremite::arch

@@ -20,7 +20,7 @@
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
 #include "libos/random/random.hpp"
-#include "libos/sched/sleep.hpp"
+#include "libos/sched/scheduler.hpp"
 
 namespace eremite::syscall {
 
@@ -228,64 +228,10 @@ Result<long> sys_getrandom(VirtualAddress buffer, size_t size, unsigned flags) {
     return static_cast<long>(done);
 }
 
-// Written when the thread ends, for a joiner: the only thread's end is the machine's.
-Result<long> sys_set_tid_address(VirtualAddress) { return process_id; }
-
-Result<long> sys_set_robust_list(VirtualAddress, size_t size) {
-    constexpr size_t head_size = 24;
-    if (size != head_size) return Error{EINVAL};
+Result<long> sys_sched_yield() {
+    sched::yield();
     return 0L;
 }
-
-// With one thread nobody can wake a waiter: a wait ends at its timeout only, a wake finds nobody.
-Result<long> sys_futex(VirtualAddress word, int operation, uint32_t value, VirtualAddress timeout) {
-    if (!is_aligned(word.value, 4)) return Error{EINVAL};
-    const int command = operation & FUTEX_CMD_MASK;
-    if (command == FUTEX_WAKE || command == FUTEX_WAKE_BITSET) {
-        TRY(mm::UserPtr<uint32_t>{word}.load());
-        return 0L;
-    }
-    if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET) return Error{ENOSYS};
-    if (TRY(mm::UserPtr<uint32_t>{word}.load()) != value) return Error{EAGAIN};
-    if (timeout.value == 0) {
-        log::error("the program's only thread waits for a futex that nobody can wake: a deadlock");
-        TRY(sched::sleep_until(Instant::never()));
-    }
-    struct {
-        int64_t seconds, nanoseconds;
-    } time;
-    TRY(mm::copy_from_user(&time, timeout, sizeof time));
-    if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds > 999'999'999) return Error{EINVAL};
-    int64_t until = time.seconds * 1'000'000'000 + time.nanoseconds;
-    if (command == FUTEX_WAIT) until += platform::monotonic_now().ns;
-    else if (operation & FUTEX_CLOCK_REALTIME) until -= platform::realtime_now() - platform::monotonic_now().ns;
-    TRY(sched::sleep_until(Instant{until}));
-    return Error{ETIMEDOUT};
-}
-
-// Restartable sequences (linux/rseq.h): a thread that is never preempted nor moved needs no restart, only the CPU number.
-Result<long> sys_rseq(VirtualAddress area, uint32_t size, int flags, uint32_t signature) {
-    static constinit VirtualAddress registered{};
-    static constinit uint32_t registered_signature = 0;
-    constexpr int unregister = 1;
-    constexpr uint32_t smallest = 32;
-    if (flags & ~unregister) return Error{EINVAL};
-    if (flags & unregister) {
-        if (registered.value == 0 || registered.value != area.value) return Error{EINVAL};
-        if (registered_signature != signature) return Error{EPERM};
-        registered = {};
-        return 0L;
-    }
-    if (registered.value != 0) return Error{registered.value == area.value ? EBUSY : EINVAL};
-    if (!is_aligned(area.value, smallest) || size < smallest) return Error{EINVAL};
-    const uint32_t cpu_numbers[2] = {0, 0};  // cpu_id_start, cpu_id
-    TRY(mm::copy_to_user(area, cpu_numbers, sizeof cpu_numbers));
-    registered = area;
-    registered_signature = signature;
-    return 0L;
-}
-
-Result<long> sys_sched_yield() { return 0L; }
 
 Result<long> sys_sched_getaffinity(int pid, size_t size, VirtualAddress mask) {
     if (!is_this_process(pid)) return Error{ESRCH};
@@ -309,25 +255,6 @@ Result<long> sys_getcpu(mm::UserPtr<uint32_t> cpu, mm::UserPtr<uint32_t> node) {
     return 0L;
 }
 
-namespace {
-
-Result<long> no_threads() {
-    static constinit bool said = false;
-    if (!std::exchange(said, true)) log::warn("the program tried to create a thread (clone): there is only one so far, so this gives ENOSYS");
-    return Error{ENOSYS};
-}
-
-}  // namespace
-
-Result<long> sys_clone(uint64_t flags) { return flags & CLONE_THREAD ? no_threads() : sys_no_processes(); }
-
-Result<long> sys_clone3(VirtualAddress arguments, size_t size) {
-    if (size < CLONE_ARGS_SIZE_VER0) return Error{EINVAL};
-    uint64_t flags;
-    TRY(mm::copy_from_user(&flags, arguments, sizeof flags));
-    return sys_clone(flags);
-}
-
 Result<long> sys_no_processes() {
     static constinit bool said = false;
     if (!std::exchange(said, true)) log::warn("the program tried to create a process (fork, vfork, clone, execve): an image is one process, so this gives ENOSYS");
@@ -336,6 +263,6 @@ Result<long> sys_no_processes() {
 
 Result<long> sys_wait4() { return Error{ECHILD}; }
 
-Result<long> sys_exit(int status) { process::end(status & 0xff); }
+Result<long> sys_exit_group(int status) { process::end(status & 0xff); }
 
 }  // namespace eremite::syscall

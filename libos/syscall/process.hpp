@@ -14,7 +14,6 @@ inline constexpr long process_id = 1;
 // The process is the machine's first and only one: its parent does not exist, which Linux calls 0.
 inline Result<long> sys_getpid() { return process_id; }
 inline Result<long> sys_getppid() { return 0L; }
-inline Result<long> sys_gettid() { return process_id; }
 // The program runs as root: nobody else is there.
 inline Result<long> sys_identity() { return 0L; }
 
@@ -41,22 +40,16 @@ Result<long> sys_arch_prctl(int code, VirtualAddress address);
 Result<long> sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 Result<long> sys_getrandom(VirtualAddress buffer, size_t size, unsigned flags);
 
-Result<long> sys_set_tid_address(VirtualAddress address);
-Result<long> sys_set_robust_list(VirtualAddress head, size_t size);
-Result<long> sys_futex(VirtualAddress word, int operation, uint32_t value, VirtualAddress timeout);
-Result<long> sys_rseq(VirtualAddress area, uint32_t size, int flags, uint32_t signature);
 Result<long> sys_sched_yield();
 Result<long> sys_sched_getaffinity(int pid, size_t size, VirtualAddress mask);
 Result<long> sys_sched_setaffinity(int pid, size_t size, VirtualAddress mask);
 Result<long> sys_getcpu(mm::UserPtr<uint32_t> cpu, mm::UserPtr<uint32_t> node);
 
 // Processes are excluded by design: ENOSYS, named once in the log.
-Result<long> sys_clone(uint64_t flags);
-Result<long> sys_clone3(VirtualAddress arguments, size_t size);
 Result<long> sys_no_processes();
 // There are no children to wait for.
 Result<long> sys_wait4();
 // Ends the machine with the status' low 8 bits.
-[[noreturn]] Result<long> sys_exit(int status);
+[[noreturn]] Result<long> sys_exit_group(int status);
 
 }  // namespace eremite::syscall

@@ -7,10 +7,12 @@
 #include "libos/log/log.hpp"
 #include "libos/syscall/adapter.hpp"
 #include "libos/syscall/file_table_entries.hpp"
+#include "libos/syscall/futex.hpp"
 #include "libos/syscall/memory.hpp"
 #include "libos/syscall/names.hpp"
 #include "libos/syscall/process.hpp"
 #include "libos/syscall/signal.hpp"
+#include "libos/syscall/thread.hpp"
 #include "libos/syscall/time.hpp"
 
 // Stands for every number without a handler: calls eremite_unknown_syscall with that number and answers ENOSYS (entry.S).
@@ -18,6 +20,8 @@ extern "C" long eremite_missing_syscall(uint64_t, uint64_t, uint64_t, uint64_t, 
 // Handlers that see all of the program's registers (entry.S).
 extern "C" long eremite_kill(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 extern "C" long eremite_tkill(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+extern "C" long eremite_clone(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+extern "C" long eremite_clone3(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 extern "C" long eremite_tgkill(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
 namespace eremite::syscall {
@@ -58,6 +62,7 @@ constexpr Assignment assignments[] = {
     {__NR_getrandom, adapt<sys_getrandom>},
     {__NR_set_tid_address, adapt<sys_set_tid_address>},
     {__NR_set_robust_list, adapt<sys_set_robust_list>},
+    {__NR_get_robust_list, adapt<sys_get_robust_list>},
     {__NR_futex, adapt<sys_futex>},
     {__NR_rseq, adapt<sys_rseq>},
     {__NR_sched_yield, adapt<sys_sched_yield>},
@@ -66,14 +71,14 @@ constexpr Assignment assignments[] = {
     {__NR_getcpu, adapt<sys_getcpu>},
     {__NR_fork, adapt<sys_no_processes>},
     {__NR_vfork, adapt<sys_no_processes>},
-    {__NR_clone, adapt<sys_clone>},
-    {__NR_clone3, adapt<sys_clone3>},
+    {__NR_clone, eremite_clone},
+    {__NR_clone3, eremite_clone3},
     {__NR_execve, adapt<sys_no_processes>},
     {__NR_execveat, adapt<sys_no_processes>},
     {__NR_wait4, adapt<sys_wait4>},
     {__NR_waitid, adapt<sys_wait4>},
     {__NR_exit, adapt<sys_exit>},
-    {__NR_exit_group, adapt<sys_exit>},
+    {__NR_exit_group, adapt<sys_exit_group>},
 
     {__NR_clock_gettime, adapt<sys_clock_gettime>},
     {__NR_clock_settime, adapt<sys_clock_settime>},

@@ -5,6 +5,11 @@
 
 namespace eremite::syscall {
 
+// A struct timespec in nanoseconds: EINVAL when it is none. What is longer than the clock can count is for ever.
+[[nodiscard]] Result<int64_t> load_time(VirtualAddress address);
+// now + span, at most the end of time.
+[[nodiscard]] int64_t later(int64_t now, int64_t span);
+
 Result<long> sys_clock_gettime(int clock, VirtualAddress time);
 Result<long> sys_clock_settime(int clock, VirtualAddress time);
 Result<long> sys_clock_getres(int clock, VirtualAddress resolution);

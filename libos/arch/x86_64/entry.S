@@ -105,7 +105,7 @@ dispatch:
 2:  call eremite_missing_syscall
     jmp 1b
 3:  movb $0, %gs:CPU_INTERRUPTS_ENABLED
-    call_keeping_registers eremite_handle_interrupts
+    call_keeping_registers eremite_leave_kernel
     jmp 1b
 
     .globl eremite_missing_syscall
@@ -171,6 +171,8 @@ eremite_missing_syscall:        // a number without a handler: rax still holds i
     handler_with_registers eremite_kill, eremite_do_kill
     handler_with_registers eremite_tkill, eremite_do_tkill
     handler_with_registers eremite_tgkill, eremite_do_tgkill
+    handler_with_registers eremite_clone, eremite_do_clone
+    handler_with_registers eremite_clone3, eremite_do_clone3
 
 // ---- upcalls -------------------------------------------------------------------------------------------------------------
 // The supervisor left the trap in the CPU block, cleared the virtual interrupt flag and changed nothing but rip. Copies
@@ -215,6 +217,7 @@ eremite_upcall_entry_end:
     cld
     mov %rsp, %rdi
     call eremite_upcall
+return_from_trap:
     pop %r15
     pop %r14
     pop %r13
@@ -232,6 +235,36 @@ eremite_upcall_entry_end:
     pop %rax
     add $32, %rsp               // address, interrupts, vector, error
     iretq                       // in ring 3, to ring 3
+
+// ---- threads ------------------------------------------------------------------------------------------------------------
+// void switch_stack(uint64_t* save /*rdi*/, uint64_t stack_pointer /*rsi*/): struct SwitchFrame (context.cpp) on both stacks.
+    .globl switch_stack, kernel_thread_start, program_thread_start
+switch_stack:
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    mov %rsp, (%rdi)
+    mov %rsi, %rsp
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    ret
+
+kernel_thread_start:            // r12 = function, r13 = argument
+    mov %r13, %rdi
+    call *%r12
+    ud2
+
+program_thread_start:           // rsp = struct TrapFrame
+    mov %rsp, %rdi
+    call eremite_thread_started
+    jmp return_from_trap
 
 // ---- to the program -----------------------------------------------------------------------------------------------------
 // [[noreturn]] void enter_program(uint64_t entry /*rdi*/, uint64_t stack_pointer /*rsi*/)

@@ -6,7 +6,6 @@
 extern "C" {
 uint64_t supervisor_call_raw(uint64_t operation, uint64_t a, uint64_t b, uint64_t c);
 unsigned probe_syscall_ring();
-void eremite_handle_interrupts();
 }
 
 namespace eremite::arch {
@@ -70,5 +69,3 @@ void flush_range(Range<VirtualAddress> range) {
 void flush_all() { call(Call::FlushPages, 0, 0); }
 
 }  // namespace eremite::arch
-
-extern "C" void eremite_handle_interrupts() { eremite::arch::handle_interrupts(); }

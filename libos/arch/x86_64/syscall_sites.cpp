@@ -110,6 +110,8 @@ Result<void> patch_site(VirtualAddress site) {
 
 }  // namespace
 
+void look_before_return() { this_cpu().any_pending = 1; }
+
 void start_program(VirtualAddress entry, VirtualAddress stack_pointer, VirtualRange text) {
     program_text = text;
     enter_program(entry.value, stack_pointer.value);

@@ -11,6 +11,7 @@
 #include "libos/log/log.hpp"
 #include "libos/mm/address_space.hpp"
 #include "libos/process/process.hpp"
+#include "libos/sched/scheduler.hpp"
 
 using namespace eremite;
 using arch::TrapFrame;
@@ -135,7 +136,8 @@ void restore_interrupt_flag(const TrapFrame& frame) {
     while (cpu.any_pending) {
         cpu.interrupts_enabled = 0;
         handle_interrupts();
-        cpu.interrupts_enabled = 1;
+        sched::reschedule_if_due();
+        this_cpu().interrupts_enabled = 1;
     }
 }
 
@@ -160,6 +162,7 @@ extern "C" void eremite_upcall(TrapFrame* frame) {
     case VECTOR_INTERRUPT:
         complete_syscall_entry(*frame);
         handle_interrupts();
+        eremite::sched::reschedule_if_due();
         break;
     case PageFault: handle_page_fault(*frame); break;
     default:
@@ -170,4 +173,16 @@ extern "C" void eremite_upcall(TrapFrame* frame) {
         die(*frame, verdict_of_exception(frame->vector), VirtualAddress{frame->rip});
     }
     restore_interrupt_flag(*frame);
+}
+
+// Where a thread begins that clone(2) made.
+extern "C" void eremite_thread_started(TrapFrame* frame) {
+    eremite::sched::finish_switch();
+    eremite::arch::restore_interrupt_flag(*frame);
+}
+
+// On the way back to the program, when something came up meanwhile.
+extern "C" void eremite_leave_kernel() {
+    eremite::arch::handle_interrupts();
+    eremite::sched::reschedule_if_due();
 }

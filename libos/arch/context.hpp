@@ -1,0 +1,34 @@
+#pragma once
+// What a thread keeps while it does not run, and the switch between two threads of one CPU.
+#include <cstddef>
+#include <cstdint>
+
+#include "libos/arch/kernel_stack.hpp"
+
+namespace eremite::arch {
+
+struct TrapFrame;
+
+struct ThreadContext {
+    uint64_t stack_pointer = 0;         // on its kernel stack
+    uint64_t thread_pointer = 0;        // FS base
+    uint8_t* extended_state = nullptr;  // x87 and vector registers; null for a thread of the kernel, which has none
+};
+
+// Finds out how the extended state is saved. `xcr0`: the components that the supervisor enabled; 0: no XSAVE.
+void start_extended_state(uint64_t xcr0);
+// Bytes of an extended state, which must be aligned to 64.
+[[nodiscard]] size_t extended_state_size();
+
+// The thread will begin with function(argument), which must not return.
+void prepare_kernel_thread(ThreadContext& context, const KernelStack& stack, void (*function)(void*), void* argument);
+// The thread will begin in the program as a copy of the thread in a system call with these registers, whose extended state
+// it gets as it is now; the system call returns 0 to it on `stack_pointer` (0: the same).
+void prepare_program_thread(ThreadContext& context, const KernelStack& stack, const TrapFrame& registers, uint64_t stack_pointer);
+
+// Goes on with `to`; returns when somebody switches back to `from`. Requires: virtual interrupt flag clear.
+void switch_context(ThreadContext& from, ThreadContext& to, const KernelStack& stack_of_to);
+// The thread of this context will not run again.
+void forget_context(const ThreadContext& context);
+
+}  // namespace eremite::arch

@@ -1,0 +1,113 @@
+#include "libos/arch/context.hpp"
+
+#include <cpuid.h>
+
+#include <cstring>
+
+#include "libos/arch/cpu.hpp"
+#include "libos/arch/x86_64/cpu_block.hpp"
+#include "libos/arch/x86_64/trap_frame.hpp"
+
+extern "C" {
+void switch_stack(uint64_t* save, uint64_t stack_pointer);
+void kernel_thread_start();
+void program_thread_start();
+}
+
+namespace eremite::arch {
+
+namespace {
+
+enum class Method : uint8_t { Fxsave, Xsave, Xsaveopt };
+constinit Method method = Method::Fxsave;
+constinit size_t state_size = 512;
+// Whose extended state the registers hold. The library OS uses none of these registers, so that a thread that comes back
+// after the CPU was idle finds its own.
+constinit uint8_t* state_in_registers = nullptr;
+
+// The components that are ours to save. Not simply all: a host that interprets ring 0 lets the CPU keep its own, larger XCR0.
+constinit uint32_t components = 0;
+
+void save(uint8_t* area, Method how) {
+    // SAFETY: area is 64-byte aligned and state_size bytes long; the instructions only write there.
+    switch (how) {
+    case Method::Fxsave: asm volatile("fxsave64 (%0)" : : "r"(area) : "memory"); return;
+    case Method::Xsave: asm volatile("xsave64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory"); return;
+    case Method::Xsaveopt: asm volatile("xsaveopt64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory"); return;
+    }
+}
+
+void restore(const uint8_t* area) {
+    // SAFETY: the area was filled by save(); no code of the library OS holds values in these registers.
+    if (method == Method::Fxsave) asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+    else asm volatile("xrstor64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory");
+}
+
+// What switch_stack pops.
+struct SwitchFrame {
+    uint64_t r15, r14, r13, r12, rbp, rbx;
+    uint64_t return_address;
+};
+
+}  // namespace
+
+// Intel SDM vol. 1, 13.4 (layout), 13.9 (XSAVEOPT).
+void start_extended_state(uint64_t xcr0) {
+    if (xcr0 == 0) return;
+    components = static_cast<uint32_t>(xcr0);
+    uint32_t a = 0, b = 0, c = 0, d = 0;
+    __cpuid_count(0xd, 0, a, b, c, d);
+    state_size = b;
+    __cpuid_count(0xd, 1, a, b, c, d);
+    method = a & 1 ? Method::Xsaveopt : Method::Xsave;
+}
+
+size_t extended_state_size() { return state_size; }
+
+void prepare_kernel_thread(ThreadContext& context, const KernelStack& stack, void (*function)(void*), void* argument) {
+    auto* const frame = VirtualAddress{stack.memory.end.value - 16}.as<SwitchFrame>() - 1;
+    *frame = {};
+    frame->r12 = reinterpret_cast<uint64_t>(function);
+    frame->r13 = reinterpret_cast<uint64_t>(argument);
+    frame->return_address = reinterpret_cast<uint64_t>(kernel_thread_start);
+    context.stack_pointer = reinterpret_cast<uint64_t>(frame);
+}
+
+void prepare_program_thread(ThreadContext& context, const KernelStack& stack, const TrapFrame& registers, uint64_t stack_pointer) {
+    auto* const trap = stack.memory.end.as<TrapFrame>() - 1;
+    *trap = registers;
+    trap->rax = 0;
+    trap->interrupts = 1;
+    if (stack_pointer != 0) trap->rsp = stack_pointer;
+    // SAFETY: the memory below belongs to the same stack.
+    auto* const frame = reinterpret_cast<SwitchFrame*>(trap) - 1;
+    *frame = {};
+    frame->return_address = reinterpret_cast<uint64_t>(program_thread_start);
+    context.stack_pointer = reinterpret_cast<uint64_t>(frame);
+    // XSAVE leaves parts of the header alone, which must be zero for XRSTOR.
+    std::memset(context.extended_state, 0, state_size);
+    // Not XSAVEOPT, which leaves out what it believes to be in an area that was restored from.
+    save(context.extended_state, method == Method::Fxsave ? method : Method::Xsave);
+}
+
+void switch_context(ThreadContext& from, ThreadContext& to, const KernelStack& stack_of_to) {
+    abi::CpuBlock& cpu = this_cpu();
+    cpu.kernel_stack_base = stack_of_to.memory.start.value;
+    cpu.kernel_stack_top = stack_of_to.memory.end.value;
+    cpu.kernel_stack_size = stack_of_to.memory.size();
+    from.thread_pointer = thread_pointer();
+    set_thread_pointer(to.thread_pointer);
+    if (from.extended_state) state_in_registers = from.extended_state;
+    if (to.extended_state && to.extended_state != state_in_registers) {
+        if (state_in_registers) save(state_in_registers, method);
+        restore(to.extended_state);
+        state_in_registers = to.extended_state;
+    }
+    switch_stack(&from.stack_pointer, to.stack_pointer);
+}
+
+void forget_context(const ThreadContext& context) {
+    if (state_in_registers == context.extended_state) state_in_registers = nullptr;
+}
+
+}  // namespace eremite::arch

@@ -1,0 +1,51 @@
+#pragma once
+// Who runs. One CPU so far; what belongs to a CPU stands together in `Cpu` (scheduler.cpp). All functions require that the
+// virtual interrupt flag is clear, as it is throughout the library OS.
+#include "base/result.hpp"
+#include "libos/sched/thread.hpp"
+
+namespace eremite::sched {
+
+// Makes the running code the main thread, and an idle thread beside it. ENOMEM.
+[[nodiscard]] Result<void> start_threads();
+
+[[nodiscard]] Thread& current_thread();
+// All threads of the program, the running one included.
+[[nodiscard]] uint32_t thread_count();
+[[nodiscard]] uint32_t runnable_count();
+// Null when there is no such thread (any more).
+[[nodiscard]] Thread* find_thread(int id);
+
+// A thread that begins as `registers` say, see arch::prepare_program_thread. It does not run before start_thread.
+// EAGAIN: there are too many; ENOMEM.
+[[nodiscard]] Result<Thread*> create_thread(const arch::TrapFrame& registers, uint64_t stack_pointer);
+void start_thread(Thread& thread);
+// Ends the running thread. The last one must not: it ends the machine.
+[[noreturn]] void exit_thread();
+
+// Lets others run that are as important; returns at once when there are none.
+void yield();
+// Gives the CPU away until wake(), or until `deadline`.
+Wakeup block(Instant deadline);
+// Makes a blocked thread ready. Does nothing to any other.
+void wake(Thread& thread, Wakeup why = Wakeup::Woken);
+void set_scheduling(Thread& thread, Scheduling scheduling);
+// Time for which a thread has run.
+[[nodiscard]] Duration cpu_time(const Thread& thread);
+
+// The timer's interrupt.
+void timer_interrupt();
+// At the end of an interrupt or a system call: switches if another thread is due.
+void reschedule_if_due();
+
+// First thing of a new thread: ends the switch that brought it here.
+void finish_switch();
+
+struct Counts {
+    uint64_t context_switches = 0;
+    uint64_t timer_interrupts = 0;
+    uint64_t preemptions = 0;
+};
+[[nodiscard]] Counts counts();
+
+}  // namespace eremite::sched

@@ -1,0 +1,55 @@
+#pragma once
+// A thread of the program, or a CPU's idle thread.
+#include <cstdint>
+#include <memory>
+
+#include "base/list.hpp"
+#include "base/time.hpp"
+#include "base/tree.hpp"
+#include "libos/arch/context.hpp"
+
+namespace eremite::sched {
+
+struct ByQueue;    // the run queue, or the queue of the stacks to be reused
+struct ByWait;     // a wait queue
+struct ByExist;    // the list of all threads
+struct ByTimer;    // the tree of deadlines
+
+// linux/sched.h: SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE.
+struct Scheduling {
+    int policy = 0;
+    int priority = 0;  // 1 to 99 for the real-time policies, else 0
+    int nice = 0;
+};
+
+enum class State : uint8_t { Ready, Running, Blocked, Dead };
+// Why a blocked thread goes on.
+enum class Wakeup : uint8_t { Woken, TimedOut, Interrupted };
+
+class Thread : public ListNode<ByQueue>, public ListNode<ByWait>, public ListNode<ByExist>, public TreeNode<ByTimer> {
+public:
+    explicit Thread(int id) : id{id} {}
+
+    const int id;
+    State state = State::Ready;
+    Wakeup wakeup = Wakeup::Woken;
+    Scheduling scheduling{};
+    arch::ThreadContext context{};
+    arch::KernelStack stack{};
+    Instant deadline = Instant::never();  // of the present wait
+    int64_t cpu_time = 0;                 // nanoseconds up to `running_since`
+    Instant running_since{};
+    // Futex word that is zeroed and woken when the thread ends (set_tid_address(2)); 0: none.
+    VirtualAddress clear_at_exit{};
+    // Head of the list of robust futexes (get_robust_list(2)).
+    VirtualAddress robust_list{};
+    // The futex that a waiting thread waits for, and the bits that wake it (libos/syscall/futex.cpp).
+    uint64_t futex_key = 0;
+    uint32_t futex_bits = 0;
+    // Registered restartable sequences (linux/rseq.h).
+    VirtualAddress rseq_area{};
+    uint32_t rseq_signature = 0;
+    char name[16] = "program";
+};
+
+}  // namespace eremite::sched

@@ -1,0 +1,218 @@
+#include "libos/syscall/futex.hpp"
+
+#include <linux/futex.h>
+
+#include <array>
+#include <new>
+
+#include "libos/mm/address_space.hpp"
+#include "libos/mm/user_memory.hpp"
+#include "libos/platform/clock.hpp"
+#include "libos/sched/scheduler.hpp"
+#include "libos/syscall/time.hpp"
+
+namespace eremite::syscall {
+
+namespace {
+
+using sched::Thread;
+using Queue = List<Thread, sched::ByWait>;
+
+constexpr size_t bucket_count = 256;
+alignas(Queue) constinit unsigned char bucket_storage[bucket_count][sizeof(Queue)]{};
+
+Queue& bucket_of(uint64_t key) {
+    static constinit bool made = false;
+    if (!made) {
+        for (auto& storage : bucket_storage) new (storage) Queue;
+        made = true;
+    }
+    // Fibonacci hashing (Knuth, vol. 3, 6.4).
+    return *std::launder(reinterpret_cast<Queue*>(bucket_storage[(key >> 2) * 0x9e3779b97f4a7c15 >> 56]));
+}
+
+// A word is the same for all threads by its address if it is private, else by where it lies in memory. EFAULT
+Result<uint64_t> key_of(VirtualAddress word, int operation) {
+    if (!is_aligned(word.value, 4)) return Error{EINVAL};
+    if (operation & FUTEX_PRIVATE_FLAG) {
+        if (word.value >= user_address_end) return Error{EFAULT};
+        return word.value;
+    }
+    TRY(mm::UserPtr<uint32_t>{word}.load());
+    const auto mapping = mm::kernel_address_space().query(word.down_to(page_size));
+    if (!mapping) return Error{EFAULT};
+    constexpr uint64_t physical = uint64_t{1} << 63;
+    return physical | (mapping->address.value + word.value % page_size);
+}
+
+long wake_waiters(uint64_t key, uint32_t most, uint32_t bits) {
+    Queue& queue = bucket_of(key);
+    long woken = 0;
+    for (auto it = queue.begin(); it != queue.end() && woken < static_cast<long>(most);) {
+        Thread& thread = *it;
+        ++it;
+        if (thread.futex_key != key || (thread.futex_bits & bits) == 0) continue;
+        Queue::remove(thread);
+        sched::wake(thread);
+        ++woken;
+    }
+    return woken;
+}
+
+Result<long> wait(VirtualAddress word, int operation, uint32_t value, Instant deadline, uint32_t bits) {
+    if (bits == 0) return Error{EINVAL};
+    const uint64_t key = TRY(key_of(word, operation));
+    if (TRY(mm::UserPtr<uint32_t>{word}.load()) != value) return Error{EAGAIN};
+    Thread& thread = sched::current_thread();
+    thread.futex_key = key;
+    thread.futex_bits = bits;
+    bucket_of(key).push_back(thread);
+    const sched::Wakeup why = sched::block(deadline);
+    if (static_cast<ListNode<sched::ByWait>&>(thread).linked()) Queue::remove(thread);
+    if (why == sched::Wakeup::TimedOut) return Error{ETIMEDOUT};
+    if (why == sched::Wakeup::Interrupted) return Error{EINTR};
+    return 0L;
+}
+
+Result<Instant> deadline_of(VirtualAddress timeout, int operation) {
+    if (timeout.value == 0) return Instant::never();
+    const int64_t ns = TRY(load_time(timeout));
+    const int64_t now = platform::monotonic_now().ns;
+    // FUTEX_WAIT counts from now; the others name a time.
+    if ((operation & FUTEX_CMD_MASK) == FUTEX_WAIT) return Instant{later(now, ns)};
+    if (operation & FUTEX_CLOCK_REALTIME) return Instant{ns - (platform::realtime_now() - now)};
+    return Instant{ns};
+}
+
+Result<long> requeue(VirtualAddress word, int operation, uint32_t most_woken, uint32_t most_moved, VirtualAddress target) {
+    if (static_cast<int32_t>(most_woken) < 0 || static_cast<int32_t>(most_moved) < 0) return Error{EINVAL};
+    const uint64_t from = TRY(key_of(word, operation)), to = TRY(key_of(target, operation));
+    const long woken = wake_waiters(from, most_woken, FUTEX_BITSET_MATCH_ANY);
+    long moved = 0;
+    Queue& queue = bucket_of(from);
+    for (auto it = queue.begin(); it != queue.end() && moved < static_cast<long>(most_moved);) {
+        Thread& thread = *it;
+        ++it;
+        if (thread.futex_key != from) continue;
+        ++moved;
+        // In the same bucket already: to its end could be met again.
+        thread.futex_key = to;
+        if (&bucket_of(to) == &queue) continue;
+        Queue::remove(thread);
+        bucket_of(to).push_back(thread);
+    }
+    return woken + moved;
+}
+
+// FUTEX_WAKE_OP: changes the second word and wakes there too if its old value compares (futex(2)).
+Result<long> wake_and_change(VirtualAddress word, int operation, uint32_t most, uint32_t most_second, VirtualAddress second, uint32_t code) {
+    const uint64_t first_key = TRY(key_of(word, operation)), second_key = TRY(key_of(second, operation));
+    const unsigned change = code >> 28 & 7, comparison = code >> 24 & 15;
+    // Sign-extended fields of 12 bits.
+    int32_t operand = static_cast<int32_t>(code << 8) >> 20;
+    const int32_t compared = static_cast<int32_t>(code << 20) >> 20;
+    if (code >> 28 & FUTEX_OP_OPARG_SHIFT) operand = static_cast<int32_t>(uint32_t{1} << (operand & 31));
+    mm::UserPtr<uint32_t> pointer{second};
+    const auto old = static_cast<int32_t>(TRY(pointer.load()));
+    int32_t fresh = 0;
+    switch (change) {
+    case FUTEX_OP_SET: fresh = operand; break;
+    case FUTEX_OP_ADD: fresh = static_cast<int32_t>(static_cast<uint32_t>(old) + static_cast<uint32_t>(operand)); break;
+    case FUTEX_OP_OR: fresh = old | operand; break;
+    case FUTEX_OP_ANDN: fresh = old & ~operand; break;
+    case FUTEX_OP_XOR: fresh = old ^ operand; break;
+    default: return Error{ENOSYS};
+    }
+    bool holds = false;
+    switch (comparison) {
+    case FUTEX_OP_CMP_EQ: holds = old == compared; break;
+    case FUTEX_OP_CMP_NE: holds = old != compared; break;
+    case FUTEX_OP_CMP_LT: holds = old < compared; break;
+    case FUTEX_OP_CMP_LE: holds = old <= compared; break;
+    case FUTEX_OP_CMP_GT: holds = old > compared; break;
+    case FUTEX_OP_CMP_GE: holds = old >= compared; break;
+    default: return Error{ENOSYS};
+    }
+    TRY(pointer.store(static_cast<uint32_t>(fresh)));
+    long woken = wake_waiters(first_key, most, FUTEX_BITSET_MATCH_ANY);
+    if (holds) woken += wake_waiters(second_key, most_second, FUTEX_BITSET_MATCH_ANY);
+    return woken;
+}
+
+void wake_word(VirtualAddress word) {
+    wake_waiters(word.value, 1, FUTEX_BITSET_MATCH_ANY);
+    const auto shared = key_of(word, 0);
+    if (shared.ok()) wake_waiters(shared.value(), 1, FUTEX_BITSET_MATCH_ANY);
+}
+
+// A lock that its owner did not release: marked, so that the next one learns of it.
+void release_robust(VirtualAddress word, int owner) {
+    mm::UserPtr<uint32_t> pointer{word};
+    const auto value = pointer.load();
+    if (!value.ok() || (value.value() & FUTEX_TID_MASK) != static_cast<uint32_t>(owner)) return;
+    if (!pointer.store((value.value() & FUTEX_WAITERS) | FUTEX_OWNER_DIED).ok()) return;
+    if (value.value() & FUTEX_WAITERS) wake_word(word);
+}
+
+void release_robust_list(const Thread& thread) {
+    // A list that the program broke may be circular.
+    constexpr unsigned longest = 2048;
+    struct robust_list_head head;
+    if (thread.robust_list.value == 0 || !mm::copy_from_user(&head, thread.robust_list, sizeof head).ok()) return;
+    constexpr uint64_t priority_inheriting = 1;
+    const auto futex_of = [&head](uint64_t entry) { return VirtualAddress{(entry & ~priority_inheriting) + static_cast<uint64_t>(head.futex_offset)}; };
+    auto entry = reinterpret_cast<uint64_t>(head.list.next);
+    const auto pending = reinterpret_cast<uint64_t>(head.list_op_pending);
+    for (unsigned i = 0; i < longest && (entry & ~priority_inheriting) != thread.robust_list.value; ++i) {
+        uint64_t next;
+        const bool readable = mm::copy_from_user(&next, VirtualAddress{entry & ~priority_inheriting}, sizeof next).ok();
+        if (entry != pending) release_robust(futex_of(entry), thread.id);
+        if (!readable) break;
+        entry = next;
+    }
+    if (pending != 0) release_robust(futex_of(pending), thread.id);
+}
+
+}  // namespace
+
+Result<long> sys_futex(VirtualAddress word, int operation, uint32_t value, uint64_t timeout_or_value, VirtualAddress second_word,
+                       uint32_t third_value) {
+    const auto second_value = static_cast<uint32_t>(timeout_or_value);
+    const auto deadline = [&] { return deadline_of(VirtualAddress{timeout_or_value}, operation); };
+    switch (operation & FUTEX_CMD_MASK) {
+    case FUTEX_WAIT: return wait(word, operation, value, TRY(deadline()), FUTEX_BITSET_MATCH_ANY);
+    case FUTEX_WAIT_BITSET: return wait(word, operation, value, TRY(deadline()), third_value);
+    case FUTEX_WAKE: return wake_waiters(TRY(key_of(word, operation)), value, FUTEX_BITSET_MATCH_ANY);
+    case FUTEX_WAKE_BITSET:
+        if (third_value == 0) return Error{EINVAL};
+        return wake_waiters(TRY(key_of(word, operation)), value, third_value);
+    case FUTEX_REQUEUE: return requeue(word, operation, value, second_value, second_word);
+    case FUTEX_CMP_REQUEUE:
+        if (TRY(mm::UserPtr<uint32_t>{word}.load()) != third_value) return Error{EAGAIN};
+        return requeue(word, operation, value, second_value, second_word);
+    case FUTEX_WAKE_OP: return wake_and_change(word, operation, value, second_value, second_word, third_value);
+    default: return Error{ENOSYS};
+    }
+}
+
+Result<long> sys_set_robust_list(VirtualAddress head, size_t size) {
+    if (size != sizeof(struct robust_list_head)) return Error{EINVAL};
+    sched::current_thread().robust_list = head;
+    return 0L;
+}
+
+Result<long> sys_get_robust_list(int id, VirtualAddress head, VirtualAddress size) {
+    const Thread* const thread = id == 0 ? &sched::current_thread() : sched::find_thread(id);
+    if (!thread) return Error{ESRCH};
+    TRY(mm::UserPtr<uint64_t>{head}.store(thread->robust_list.value));
+    TRY(mm::UserPtr<uint64_t>{size}.store(sizeof(struct robust_list_head)));
+    return 0L;
+}
+
+void release_futexes(const Thread& thread) {
+    release_robust_list(thread);
+    if (thread.clear_at_exit.value == 0 || !mm::UserPtr<uint32_t>{thread.clear_at_exit}.store(0).ok()) return;
+    wake_word(thread.clear_at_exit);
+}
+
+}  // namespace eremite::syscall
