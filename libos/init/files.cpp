@@ -14,6 +14,7 @@
 #include "libos/init/layout.hpp"
 #include "libos/log/log.hpp"
 #include "libos/random/random.hpp"
+#include "libos/sched/scheduler.hpp"
 #include "libos/syscall/process.hpp"
 
 namespace eremite::init {
@@ -57,12 +58,28 @@ Result<std::string_view> absolute_path(std::string_view name) {
     return std::string_view{path, 1 + name.size()};
 }
 
+std::string_view main_thread_name() {
+    const sched::Thread* const main = sched::find_thread(1);
+    return main ? std::string_view{main->name} : std::string_view{};
+}
+
+// As execve(2) does: the last part of the program's path.
+void name_main_thread(std::string_view path) {
+    char(&name)[16] = sched::current_thread().name;
+    const std::string_view base = path.substr(path.rfind('/') + 1).substr(0, sizeof name - 1);
+    std::fill(std::begin(name), std::end(name), '\0');
+    std::copy(base.begin(), base.end(), name);
+}
+
 Result<void> describe_machine(const KernelArguments& arguments) {
     static arch::CpuDescription cpu;
     static char features[512];
     cpu = arch::describe_cpu();
     fs::proc::Source& source = fs::proc::source();
     source.host_name = syscall::current_host_name;
+    source.threads = sched::thread_count;
+    source.running_threads = sched::runnable_count;
+    source.command_name = main_thread_name;
     source.cpu_vendor = cpu.vendor;
     source.cpu_model = cpu.brand[0] ? cpu.brand : "unknown";
     source.cpu_flags = {features, arch::describe_features(features, sizeof features)};
@@ -70,6 +87,7 @@ Result<void> describe_machine(const KernelArguments& arguments) {
     source.cpu_model_number = cpu.model;
     source.cpu_stepping = cpu.stepping;
     source.executable = TRY(absolute_path(arguments.program_name));
+    name_main_thread(source.executable);
     source.command_line = TRY(zero_terminated(arguments.argv()));
     source.environment = TRY(zero_terminated(arguments.environment.span()));
     return {};

@@ -81,6 +81,7 @@ struct Threads {
     List<Thread, ByExist> all;
     uint32_t count = 0;
     int next_id = 2;
+    Duration ended{};  // CPU time of threads that ended
 };
 
 template <typename T>
@@ -208,6 +209,7 @@ Result<Thread*> create_thread(const arch::TrapFrame& registers, uint64_t stack_p
     thread->context.extended_state = state;
     thread->context.thread_pointer = arch::thread_pointer();
     thread->scheduling = parent.scheduling;
+    thread->blocked_signals = parent.blocked_signals;
     std::copy(std::begin(parent.name), std::end(parent.name), thread->name);
     arch::prepare_program_thread(thread->context, thread->stack, registers, stack_pointer);
     threads->all.push_back(*thread);
@@ -221,6 +223,7 @@ void exit_thread() {
     Cpu& cpu = this_cpu();
     Thread& thread = *cpu.current;
     thread.state = State::Dead;
+    threads->ended = threads->ended + cpu_time(thread);
     threads->all.remove(thread);
     --threads->count;
     // The main thread's memory is not from the heap.
@@ -270,6 +273,12 @@ void set_scheduling(Thread& thread, Scheduling scheduling) {
 Duration cpu_time(const Thread& thread) {
     const int64_t running = &thread == this_cpu().current ? (platform::monotonic_now() - thread.running_since).ns : 0;
     return {thread.cpu_time + running};
+}
+
+Duration total_cpu_time() {
+    Duration sum = threads->ended;
+    for (const Thread& thread : threads->all) sum = sum + cpu_time(thread);
+    return sum;
 }
 
 void reschedule_if_due() {

@@ -32,6 +32,8 @@ void wake(Thread& thread, Wakeup why = Wakeup::Woken);
 void set_scheduling(Thread& thread, Scheduling scheduling);
 // Time for which a thread has run.
 [[nodiscard]] Duration cpu_time(const Thread& thread);
+// The same for all threads together, those that ended included.
+[[nodiscard]] Duration total_cpu_time();
 
 // The timer's interrupt.
 void timer_interrupt();

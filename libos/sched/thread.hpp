@@ -49,6 +49,7 @@ public:
     // Registered restartable sequences (linux/rseq.h).
     VirtualAddress rseq_area{};
     uint32_t rseq_signature = 0;
+    uint64_t blocked_signals = 0;  // bit n - 1 for signal n
     char name[16] = "program";
 };
 

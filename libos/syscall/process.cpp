@@ -9,6 +9,7 @@
 #include <sys/sysinfo.h>
 #include <sys/times.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <cstring>
@@ -30,7 +31,8 @@ constexpr std::string_view system_name = "Linux";          // programs test for 
 constexpr std::string_view system_release = "6.1.0-eremite";  // the system-call interface that is followed
 constexpr std::string_view system_version = "#1 Eremite";
 constinit char host_name[65] = "eremite";
-constinit char thread_name[16] = "program";
+constinit bool no_new_privileges = false;
+constinit bool dumpable = true;
 
 template <size_t N>
 void set_field(char (&field)[N], std::string_view text) {
@@ -85,7 +87,8 @@ Result<long> sys_getresid(mm::UserPtr<uint32_t> real, mm::UserPtr<uint32_t> effe
 
 Result<long> sys_set_identity(uint32_t id) {
     // Nothing distinguishes users here; to become another one cannot be granted.
-    if (id != 0 && id != ~uint32_t{0}) return Error{EPERM};
+    if (id == ~uint32_t{0}) return Error{EINVAL};
+    if (id != 0) return Error{EPERM};
     return 0L;
 }
 
@@ -152,7 +155,7 @@ Result<long> sys_getrusage(int who, VirtualAddress usage) {
     if (who < RUSAGE_CHILDREN || who > RUSAGE_THREAD) return Error{EINVAL};
     struct rusage r{};
     if (who != RUSAGE_CHILDREN) {
-        const int64_t ns = platform::monotonic_now().ns;
+        const int64_t ns = (who == RUSAGE_THREAD ? sched::cpu_time(sched::current_thread()) : sched::total_cpu_time()).ns;
         r.ru_utime = {static_cast<long>(ns / 1'000'000'000), static_cast<long>(ns / 1000 % 1'000'000)};
         r.ru_maxrss = static_cast<long>(process::current().address_space().statistics().peak_pages * page_size / 1024);
     }
@@ -163,7 +166,7 @@ Result<long> sys_times(VirtualAddress buffer) {
     constexpr int64_t ns_per_tick = 10'000'000;  // USER_HZ = 100
     const long ticks = platform::monotonic_now().ns / ns_per_tick;
     if (buffer.value != 0) {
-        const struct tms times{ticks, 0, 0, 0};
+        const struct tms times{sched::total_cpu_time().ns / ns_per_tick, 0, 0, 0};
         TRY(store(buffer, times));
     }
     return ticks;
@@ -192,7 +195,8 @@ Result<long> sys_arch_prctl(int code, VirtualAddress address) {
     }
 }
 
-Result<long> sys_prctl(int option, uint64_t a, uint64_t, uint64_t, uint64_t) {
+Result<long> sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
+    char(&thread_name)[16] = sched::current_thread().name;
     switch (option) {
     case PR_SET_NAME: {
         char name[sizeof thread_name]{};
@@ -204,10 +208,18 @@ Result<long> sys_prctl(int option, uint64_t a, uint64_t, uint64_t, uint64_t) {
         return 0L;
     }
     case PR_GET_NAME: return store(VirtualAddress{a}, thread_name);
-    case PR_GET_DUMPABLE: return 1L;
-    case PR_SET_DUMPABLE: return a > 1 ? Result<long>{Error{EINVAL}} : Result<long>{0L};
+    case PR_GET_DUMPABLE: return dumpable ? 1L : 0L;
+    case PR_SET_DUMPABLE:
+        if (a > 1) return Error{EINVAL};
+        dumpable = a == 1;
+        return 0L;
     case PR_SET_NO_NEW_PRIVS:
-    case PR_GET_NO_NEW_PRIVS: return 0L;
+        if (a != 1 || b != 0 || c != 0 || d != 0) return Error{EINVAL};
+        no_new_privileges = true;
+        return 0L;
+    case PR_GET_NO_NEW_PRIVS:
+        if (a != 0 || b != 0 || c != 0 || d != 0) return Error{EINVAL};
+        return no_new_privileges ? 1L : 0L;
     default: return Error{EINVAL};
     }
 }
@@ -261,7 +273,18 @@ Result<long> sys_no_processes() {
     return Error{ENOSYS};
 }
 
-Result<long> sys_wait4() { return Error{ECHILD}; }
+// There are no children; the arguments are checked first.
+Result<long> sys_wait4(int, VirtualAddress, uint32_t options) {
+    constexpr uint32_t known = WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE;
+    return Error{options & ~known ? EINVAL : ECHILD};
+}
+
+Result<long> sys_waitid(uint32_t type, int, VirtualAddress, uint32_t options) {
+    constexpr uint32_t events = WEXITED | WSTOPPED | WCONTINUED;
+    constexpr uint32_t known = WNOHANG | WNOWAIT | __WNOTHREAD | __WALL | __WCLONE | events;
+    const bool valid = type <= P_PIDFD && (options & ~known) == 0 && (options & events) != 0;
+    return Error{valid ? ECHILD : EINVAL};
+}
 
 Result<long> sys_exit_group(int status) { process::end(status & 0xff); }
 

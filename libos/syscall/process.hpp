@@ -48,7 +48,8 @@ Result<long> sys_getcpu(mm::UserPtr<uint32_t> cpu, mm::UserPtr<uint32_t> node);
 // Processes are excluded by design: ENOSYS, named once in the log.
 Result<long> sys_no_processes();
 // There are no children to wait for.
-Result<long> sys_wait4();
+Result<long> sys_wait4(int pid, VirtualAddress status, uint32_t options);
+Result<long> sys_waitid(uint32_t type, int id, VirtualAddress information, uint32_t options);
 // Ends the machine with the status' low 8 bits.
 [[noreturn]] Result<long> sys_exit_group(int status);
 

@@ -9,6 +9,7 @@
 #include "libos/log/log.hpp"
 #include "libos/mm/user_memory.hpp"
 #include "libos/process/process.hpp"
+#include "libos/sched/scheduler.hpp"
 #include "libos/syscall/process.hpp"
 
 namespace eremite::syscall {
@@ -23,7 +24,6 @@ struct Action {
     uint64_t handler, flags, restorer, mask;
 };
 constinit Action actions[signal_count + 1]{};
-constinit uint64_t blocked = 0;
 constinit uint64_t pending = 0;
 constinit stack_t alternate_stack{nullptr, SS_DISABLE, 0};
 
@@ -59,7 +59,7 @@ void deliver(int signal, const arch::TrapFrame* frame) {
 
 void deliver_pending(const arch::TrapFrame* frame) {
     for (int signal = 1; signal <= signal_count; ++signal) {
-        if (!(pending & bit(signal)) || (blocked & bit(signal))) continue;
+        if (!(pending & bit(signal)) || (sched::current_thread().blocked_signals & bit(signal))) continue;
         pending &= ~bit(signal);
         deliver(signal, frame);
     }
@@ -84,10 +84,13 @@ Result<long> sys_rt_sigaction(int signal, VirtualAddress action, VirtualAddress 
     if (action.value != 0 && (signal == SIGKILL || signal == SIGSTOP)) return Error{EINVAL};
     const Action before = actions[signal];
     if (action.value != 0) {
-        TRY(mm::copy_from_user(&actions[signal], action, sizeof(Action)));
+        Action wanted;
+        TRY(mm::copy_from_user(&wanted, action, sizeof wanted));
+        actions[signal] = wanted;
+        // A pending signal that is ignored from now on is discarded (sigaction(2)).
+        if (wanted.handler == ignore_action || (wanted.handler == default_action && ignored_by_default(signal))) pending &= ~bit(signal);
         static constinit bool said = false;
-        const uint64_t handler = actions[signal].handler;
-        if (handler != default_action && handler != ignore_action && !std::exchange(said, true))
+        if (wanted.handler != default_action && wanted.handler != ignore_action && !std::exchange(said, true))
             log::info("the program installed a handler for signal {}; handlers are not called", signal);
     }
     if (old_action.value != 0) TRY(mm::copy_to_user(old_action, &before, sizeof before));
@@ -96,6 +99,7 @@ Result<long> sys_rt_sigaction(int signal, VirtualAddress action, VirtualAddress 
 
 Result<long> sys_rt_sigprocmask(int how, VirtualAddress set, VirtualAddress old_set, size_t set_size) {
     if (set_size != set_bytes) return Error{EINVAL};
+    uint64_t& blocked = sched::current_thread().blocked_signals;
     const uint64_t before = blocked;
     if (set.value != 0) {
         const uint64_t change = TRY(mm::UserPtr<uint64_t>{set}.load());
@@ -138,14 +142,14 @@ Result<long> sys_kill(const arch::TrapFrame& frame) {
 Result<long> sys_tkill(const arch::TrapFrame& frame) {
     const int tid = argument(frame, 0);
     if (tid <= 0) return Error{EINVAL};
-    if (tid != process_id) return Error{ESRCH};
+    if (!sched::find_thread(tid)) return Error{ESRCH};
     return send(argument(frame, 1), frame);
 }
 
 Result<long> sys_tgkill(const arch::TrapFrame& frame) {
     const int process = argument(frame, 0), thread = argument(frame, 1);
     if (process <= 0 || thread <= 0) return Error{EINVAL};
-    if (process != process_id || thread != process_id) return Error{ESRCH};
+    if (process != process_id || !sched::find_thread(thread)) return Error{ESRCH};
     return send(argument(frame, 2), frame);
 }
 

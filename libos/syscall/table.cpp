@@ -76,7 +76,7 @@ constexpr Assignment assignments[] = {
     {__NR_execve, adapt<sys_no_processes>},
     {__NR_execveat, adapt<sys_no_processes>},
     {__NR_wait4, adapt<sys_wait4>},
-    {__NR_waitid, adapt<sys_wait4>},
+    {__NR_waitid, adapt<sys_waitid>},
     {__NR_exit, adapt<sys_exit>},
     {__NR_exit_group, adapt<sys_exit_group>},
 

@@ -4,7 +4,9 @@
 
 #include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"
+#include "libos/sched/scheduler.hpp"
 #include "libos/sched/sleep.hpp"
+#include "libos/syscall/process.hpp"
 
 namespace eremite::syscall {
 
@@ -18,8 +20,19 @@ constexpr int64_t ns_per_second = 1'000'000'000;
 
 TimeSpec to_timespec(int64_t ns) { return {ns / ns_per_second, ns % ns_per_second}; }
 
-// The one thread has run since boot, so its CPU time is the monotonic time.
+// A clock id below 0 is that of a process or a thread (clock_getcpuclockid(3)): ~id << 3, thread bit 4, kind in the low bits.
+Result<int64_t> read_cpu_clock(int clock) {
+    constexpr int of_thread = 4, kind_mask = 3;
+    const int id = ~(clock >> 3);
+    if ((clock & kind_mask) == kind_mask) return Error{EINVAL};
+    if (!(clock & of_thread)) return id == 0 || id == process_id ? Result<int64_t>{sched::total_cpu_time().ns} : Result<int64_t>{Error{EINVAL}};
+    const sched::Thread* const thread = id == 0 ? &sched::current_thread() : sched::find_thread(id);
+    if (!thread) return Error{EINVAL};
+    return sched::cpu_time(*thread).ns;
+}
+
 Result<int64_t> read_clock(int clock) {
+    if (clock < 0) return read_cpu_clock(clock);
     switch (clock) {
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
@@ -27,9 +40,9 @@ Result<int64_t> read_clock(int clock) {
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
     case CLOCK_MONOTONIC_COARSE:
-    case CLOCK_BOOTTIME:
-    case CLOCK_PROCESS_CPUTIME_ID:
-    case CLOCK_THREAD_CPUTIME_ID: return platform::monotonic_now().ns;
+    case CLOCK_BOOTTIME: return platform::monotonic_now().ns;
+    case CLOCK_PROCESS_CPUTIME_ID: return sched::total_cpu_time().ns;
+    case CLOCK_THREAD_CPUTIME_ID: return sched::cpu_time(sched::current_thread()).ns;
     default: return Error{EINVAL};
     }
 }
@@ -56,8 +69,8 @@ Result<long> sys_clock_gettime(int clock, VirtualAddress time) {
 }
 
 Result<long> sys_clock_settime(int clock, VirtualAddress time) {
-    const int64_t ns = TRY(load_time(time));
     if (clock != CLOCK_REALTIME) return Error{EINVAL};
+    const int64_t ns = TRY(load_time(time));
     platform::set_realtime(ns);
     return 0L;
 }
@@ -73,7 +86,8 @@ Result<long> sys_clock_getres(int clock, VirtualAddress resolution) {
 }
 
 Result<long> sys_clock_nanosleep(int clock, int flags, VirtualAddress request, VirtualAddress) {
-    if (clock == CLOCK_THREAD_CPUTIME_ID) return Error{EINVAL};
+    if (clock == CLOCK_THREAD_CPUTIME_ID || clock == CLOCK_MONOTONIC_RAW || clock == CLOCK_MONOTONIC_COARSE || clock == CLOCK_REALTIME_COARSE)
+        return Error{EOPNOTSUPP};
     if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && clock != CLOCK_TAI && clock != CLOCK_PROCESS_CPUTIME_ID)
         return Error{EINVAL};
     const int64_t ns = TRY(load_time(request));

@@ -17,6 +17,7 @@ constinit Source the_source;
 constexpr uint64_t kib_per_page = page_size / 1024;
 
 std::string_view command_name() {
+    if (source().command_name) return source().command_name();
     std::string_view name = source().executable;
     if (const size_t slash = name.rfind('/'); slash != name.npos) name.remove_prefix(slash + 1);
     return name.substr(0, 15);

@@ -28,6 +28,8 @@ struct Source {
     std::string_view release = "6.1.0-eremite";
     std::string_view version = "#1 Eremite";
     std::string_view (*host_name)() = nullptr;
+    // Name of the main thread, which prctl(2) can change; null: the executable's.
+    std::string_view (*command_name)() = nullptr;
     // Nanoseconds in which the CPUs had nothing to do since boot; null: unknown.
     uint64_t (*idle_time)() = nullptr;
     // Runnable threads and all threads; null: one.
