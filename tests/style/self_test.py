@@ -64,7 +64,7 @@ class LibosInstructions(Objects):
         self.assertEqual(self.reasons(instruction_rules.libos, text), [])
 
     def test_special_instructions_stand_in_their_places(self) -> None:
-        self.assertEqual(self.reasons(instruction_rules.libos, "eremite_upcall_entry_end: iretq\nprobe_syscall_ring: syscall"), [])
+        self.assertEqual(self.reasons(instruction_rules.libos, "return_from_trap: iretq\nprobe_syscall_ring: syscall"), [])
         self.assertEqual(len(self.reasons(instruction_rules.libos, "elsewhere: iretq\nsyscall\nwrgsbase %rax")), 3)
 
     def test_a_compiler_that_uses_vectors_is_found(self) -> None:
