@@ -88,8 +88,10 @@ public:
 
     // Splits large pages that straddle the ends of the range. ENOMEM.
     [[nodiscard]] Result<void> split_ends(VirtualRange range);
-    // Removes all translations and frees owned frames after the TLB was flushed. Requires: split_ends.
-    Removed unmap(VirtualRange range);
+    // Removes all translations and frees owned frames after the TLB was flushed; tables too that serve nothing but `unused`,
+    // in which nothing is mapped but `range`. Requires: split_ends; `unused` contains `range`.
+    Removed unmap(VirtualRange range, VirtualRange unused);
+    Removed unmap(VirtualRange range) { return unmap(range, range); }
     // Changes access rights of what is mapped. Requires: split_ends.
     void protect(VirtualRange range, PageFlags flags, WriteRule rule);
 

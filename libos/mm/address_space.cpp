@@ -175,24 +175,48 @@ bool AddressSpace::may_commit(uint64_t pages) const {
     return needed + needed / 512 + commit_margin <= free;
 }
 
-// Unmaps part of an area and frees its frames. Requires: no large page straddles the ends.
-void AddressSpace::drop_pages(const Vma& vma, VirtualRange range) {
-    const auto removed = table_.unmap(range);
+// Promised pages, and tables to map them, stay free for those they were promised to.
+void AddressSpace::keep_promises() const {
+    if (overcommit_ == Overcommit::Always) return;
+    const uint64_t promised = promised_pages();
+    page_allocator().set_reserve(promised + promised / 512);
+}
+
+// Unmaps part of an area and frees its frames. Around it, in `unused`, no area is left: its tables can go too.
+// Requires: no large page straddles the ends.
+void AddressSpace::drop_pages(const Vma& vma, VirtualRange range, VirtualRange unused) {
+    const auto removed = table_.unmap(range, unused);
     statistics_.resident_pages -= removed.pages;
-    if (vma.flags.accounted) committed_resident_ -= removed.owned;
+    if (!vma.flags.accounted) return;
+    committed_resident_ -= removed.owned;
+    keep_promises();
+}
+
+// From the area before to the area behind, when [first, last] lose `range`.
+VirtualRange AddressSpace::unused_around(const Vma& first, const Vma& last, VirtualRange range) {
+    const Vma* const before = first.range.start < range.start ? &first : areas_.previous(first);
+    const Vma* const behind = last.range.end > range.end ? &last : areas_.next(last);
+    const VirtualAddress start = before == &first ? range.start : before ? before->range.end : VirtualAddress{};
+    const VirtualAddress end = behind == &last ? range.end : behind ? behind->range.start : VirtualAddress{user_address_end};
+    return {start, end};
 }
 
 void AddressSpace::count_resident(const Vma& vma, uint64_t pages, uint64_t owned) {
     statistics_.resident_pages += pages;
     statistics_.peak_pages = std::max(statistics_.peak_pages, statistics_.resident_pages);
-    if (vma.flags.accounted) committed_resident_ += owned;
+    if (!vma.flags.accounted || owned == 0) return;
+    committed_resident_ += owned;
+    keep_promises();
 }
 
 // Pages of address space that `vma` gained or lost.
 void AddressSpace::count_mapped(const Vma& vma, int64_t pages) {
     if (vma.kind == Vma::Kind::Kernel) return;
     statistics_.mapped_pages += static_cast<uint64_t>(pages);
-    if (vma.flags.accounted) statistics_.committed_pages += static_cast<uint64_t>(pages);
+    if (vma.flags.accounted) {
+        statistics_.committed_pages += static_cast<uint64_t>(pages);
+        keep_promises();
+    }
     if (vma.flags.locked) statistics_.locked_pages += static_cast<uint64_t>(pages);
 }
 

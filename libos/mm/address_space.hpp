@@ -107,6 +107,9 @@ public:
     // ENXIO: beyond the end of the object (SIGBUS); ENOMEM.
     [[nodiscard]] Result<void> fault(VirtualAddress address, Access access);
 
+    // Unmaps the pages of `object` from page `first` on, everywhere, private copies included: it has become shorter.
+    void drop_object_pages(const MemoryObject& object, uint64_t first);
+
     // Whether an address lies in the gap below the main thread's stack.
     [[nodiscard]] bool is_stack_guard(VirtualAddress address);
 
@@ -142,7 +145,9 @@ private:
     void remove(Vma& vma, Graveyard& graveyard);
     [[nodiscard]] uint64_t promised_pages() const { return statistics_.committed_pages - committed_resident_; }
     [[nodiscard]] bool may_commit(uint64_t pages) const;
-    void drop_pages(const Vma& vma, VirtualRange range);
+    void keep_promises() const;
+    void drop_pages(const Vma& vma, VirtualRange range, VirtualRange unused);
+    [[nodiscard]] VirtualRange unused_around(const Vma& first, const Vma& last, VirtualRange range);
     void count_resident(const Vma& vma, uint64_t pages, uint64_t owned);
     void count_mapped(const Vma& vma, int64_t pages);
     [[nodiscard]] static arch::PageFlags page_flags(const Vma& vma);
@@ -167,6 +172,8 @@ private:
     [[nodiscard]] Result<void> fault_anonymous(Vma& vma, VirtualAddress page, Access access);
     [[nodiscard]] bool wants_large(const Vma& vma, VirtualAddress page) const;
     [[nodiscard]] bool map_large(Vma& vma, VirtualAddress page);
+    [[nodiscard]] Result<void> map_zero_pages(Vma& vma, VirtualAddress page, arch::PageTable::EmptyRun run);
+    [[nodiscard]] Result<void> replace_zero_page(Vma& vma, VirtualAddress page);
     [[nodiscard]] Result<void> copy_object_page(Vma& vma, VirtualAddress page);
     [[nodiscard]] Result<void> map_object_page(Vma& vma, VirtualAddress page, Access access);
     [[nodiscard]] Result<void> already_mapped(VirtualAddress page, Access access);
@@ -175,6 +182,7 @@ private:
     sync::Spinlock lock_{sync::Rank::AddressSpace};
     arch::PageTable table_;
     VmaTree areas_;
+    PhysicalAddress zero_frame_{};  // 0: not needed so far
     Vma* recent_ = nullptr;  // where the last lookup ended
     VirtualAddress map_top_;
     VirtualAddress brk_start_;

@@ -129,7 +129,7 @@ Result<void> AddressSpace::advise_area(Vma& vma, VirtualRange range, int advice)
     default: return {};
     }
     TRY(table_.split_ends(range));
-    drop_pages(vma, range);
+    drop_pages(vma, range, range);
     return {};
 }
 
@@ -221,6 +221,18 @@ Result<void> AddressSpace::sync(VirtualAddress start, uint64_t length, bool inva
         if (invalidate && vma.flags.locked) return Error{EBUSY};
         return {};
     });
+}
+
+void AddressSpace::drop_object_pages(const MemoryObject& object, uint64_t first) {
+    sync::Guard guard{lock_};
+    for (Vma* vma = areas_.first(); vma; vma = areas_.next(*vma)) {
+        if (vma->kind != Vma::Kind::Object || vma->object.get() != &object) continue;
+        const uint64_t pages = vma->range.size() / page_size;
+        const uint64_t kept = first > vma->page_offset ? std::min(first - vma->page_offset, pages) : 0;
+        if (kept == pages) continue;
+        const VirtualRange gone{vma->range.start + kept * page_size, vma->range.end};
+        drop_pages(*vma, gone, gone);
+    }
 }
 
 }  // namespace eremite::mm

@@ -88,15 +88,52 @@ Vma* AddressSpace::grow_down(VirtualAddress address) {
     return vma;
 }
 
+namespace {
+
+// The stack was promised to nobody, but a program cannot do without it.
+PageAllocator::Use use_of(const Vma& vma) {
+    return vma.flags.accounted || vma.flags.stack ? PageAllocator::Use::Promised : PageAllocator::Use::Ordinary;
+}
+
+}  // namespace
+
+Result<void> AddressSpace::map_zero_pages(Vma& vma, VirtualAddress page, arch::PageTable::EmptyRun run) {
+    // One page of zeros for all who only read.
+    if (zero_frame_.value == 0) {
+        zero_frame_ = TRY(page_allocator().allocate(0));
+        zero_pages(zero_frame_, 1);
+    }
+    const arch::PageFlags flags = page_flags(vma).without(arch::page::write | arch::page::owned) | arch::page::read;
+    for (size_t i = 0; i < run.count; ++i) table_.fill(run, i, zero_frame_, flags, i == 0);
+    record_run(vma, page, run.count);
+    count_resident(vma, run.count, 0);
+    return {};
+}
+
+Result<void> AddressSpace::replace_zero_page(Vma& vma, VirtualAddress page) {
+    const PhysicalAddress frame = TRY(page_allocator().allocate(0, use_of(vma)));
+    zero_pages(frame, 1);
+    table_.replace(page, frame, page_flags(vma));
+    count_resident(vma, 0, 1);
+    return {};
+}
+
 Result<void> AddressSpace::fault_anonymous(Vma& vma, VirtualAddress page, Access access) {
     if (wants_large(vma, page) && map_large(vma, page)) return {};
     const auto run = TRY(table_.empty_run(page, predicted_run(vma, page)));
-    if (run.count == 0) return already_mapped(page, access);
+    if (run.count == 0) {
+        const auto mapping = table_.query(page);
+        if (access == Access::Write && mapping && !mapping->flags.has(arch::page::owned)) return replace_zero_page(vma, page);
+        return already_mapped(page, access);
+    }
+    // Memory that nobody promised is not spent on reading zeros.
+    if (access == Access::Read && !vma.flags.accounted && !vma.flags.stack) return map_zero_pages(vma, page, run);
     const arch::PageFlags flags = page_flags(vma);
     PageAllocator& memory = page_allocator();
+    const auto use = use_of(vma);
     size_t filled = 0;
     for (; filled < run.count; ++filled) {
-        const auto frame = memory.allocate(0);
+        const auto frame = memory.allocate(0, use);
         if (!frame.ok()) {
             if (filled == 0) return frame.error();
             break;
@@ -130,7 +167,7 @@ bool AddressSpace::wants_large(const Vma& vma, VirtualAddress page) const {
 bool AddressSpace::map_large(Vma& vma, VirtualAddress page) {
     const VirtualAddress block = page.down_to(large_page_size);
     if (!table_.clear_empty_block(block)) return false;
-    const auto frame = page_allocator().allocate(9);
+    const auto frame = page_allocator().allocate(9, use_of(vma));
     if (!frame.ok()) return false;
     if (!table_.map(block, frame.value(), large_page_size, page_flags(vma)).ok()) {
         page_allocator().free(frame.value(), 9);
@@ -149,7 +186,7 @@ Result<void> AddressSpace::copy_object_page(Vma& vma, VirtualAddress page) {
     const auto source = TRY(vma.object->page(vma.object_page(page), false));
     arch::PageTable::EmptyRun run{};
     if (!mapping) run = TRY(table_.empty_run(page, 1));
-    const PhysicalAddress frame = TRY(page_allocator().allocate(0));
+    const PhysicalAddress frame = TRY(page_allocator().allocate(0, use_of(vma)));
     copy_page(frame, source);
     const arch::PageFlags flags = page_flags(vma) | arch::page::owned;
     if (mapping) table_.replace(page, frame, flags);

@@ -115,10 +115,12 @@ Result<void> AddressSpace::unmap_areas(VirtualRange range, Graveyard& graveyard)
     // A large page belongs to one area, so only where an area is cut can one straddle an end.
     if (vma->range.start < range.start || last->range.end > range.end) TRY(table_.split_ends(range));
     if (vma->range.start < range.start && vma->range.end > range.end) TRY(split(*vma, range.end));
+    const VirtualRange unused = unused_around(*vma, *last, range);
     while (vma && vma->range.start < range.end) {
         Vma* next = areas_.next(*vma);
         const VirtualRange cut{std::max(vma->range.start, range.start), std::min(vma->range.end, range.end)};
-        drop_pages(*vma, cut);
+        // The areas before have gone; those behind go next.
+        drop_pages(*vma, cut, {unused.start, vma == last ? unused.end : next->range.start});
         count_mapped(*vma, -static_cast<int64_t>(cut.size() / page_size));
         if (cut == vma->range) remove(*vma, graveyard);
         else if (cut.start == vma->range.start) resize(*vma, {cut.end, vma->range.end});
@@ -170,8 +172,11 @@ Result<void> AddressSpace::protect_area(Vma& vma, VirtualRange range, Protection
         part->flags.accounted = true;
         statistics_.committed_pages += pages;
         committed_resident_ += table_.count(range).owned;
+        keep_promises();
     }
-    const auto rule = part->kind == Vma::Kind::Object ? arch::PageTable::WriteRule::OwnedPages : arch::PageTable::WriteRule::All;
+    // Pages that an area shares, with an object or with everybody (the zero page), do not become writable by this.
+    const bool shares = part->kind == Vma::Kind::Object || part->kind == Vma::Kind::Anonymous;
+    const auto rule = shares ? arch::PageTable::WriteRule::OwnedPages : arch::PageTable::WriteRule::All;
     table_.protect(range, page_flags(*part), rule);
     return {};
 }

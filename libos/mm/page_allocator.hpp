@@ -25,8 +25,12 @@ public:
     // hold the bytes per page. Ranges must not overlap. EINVAL: too small to be of use (below two pages); ENOSPC: too many ranges.
     [[nodiscard]] Result<void> add(PhysicalRange range);
 
+    // Who may have the reserve: only what was promised, and the tables to map it.
+    enum class Use : uint8_t { Ordinary, Promised };
     // A block of 2^order pages, aligned to its size, contents arbitrary. ENOMEM.
-    [[nodiscard]] Result<PhysicalAddress> allocate(unsigned order);
+    [[nodiscard]] Result<PhysicalAddress> allocate(unsigned order, Use use = Use::Ordinary);
+    // Keeps as many free pages from ordinary use. There may be fewer free ones at the moment.
+    void set_reserve(uint64_t pages) { reserve_ = pages; }
     // Requires: `block` came from allocate(order) or split. Panics when it is not allocated.
     void free(PhysicalAddress block, unsigned order);
     // Turns an allocated block into 2^order single pages, to be freed one by one.
@@ -57,6 +61,7 @@ private:
         size_t count = 0;
     };
 
+    uint64_t reserve_ = 0;
     [[nodiscard]] const Zone& zone_of(uint64_t frame) const;
     void push(uint64_t frame, unsigned order);
     void remove(uint64_t frame, unsigned order);

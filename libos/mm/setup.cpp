@@ -1,6 +1,7 @@
 // Building an address space at boot.
 #include "base/panic.hpp"
 #include "libos/mm/address_space.hpp"
+#include "libos/mm/page_allocator.hpp"
 #include "libos/mm/graveyard.hpp"
 #include "libos/mm/limits.hpp"
 
@@ -12,6 +13,8 @@ AddressSpace::AddressSpace(PhysicalAddress root, uint64_t seed, uint64_t largest
 AddressSpace::~AddressSpace() {
     Graveyard graveyard;
     while (Vma* vma = areas_.root()) remove(*vma, graveyard);
+    if (zero_frame_.value != 0) page_allocator().free(zero_frame_, 0);
+    page_allocator().set_reserve(0);
 }
 
 Result<void> AddressSpace::add_fixed(const Vma& vma, PhysicalAddress start, arch::PageFlags flags) {

@@ -41,7 +41,7 @@ PageTable::~PageTable() {
 
 Result<PhysicalAddress> PageTable::allocate_table() {
     if (spare_.value) return std::exchange(spare_, PhysicalAddress{});
-    const PhysicalAddress table = TRY(mm::page_allocator().allocate(0));
+    const PhysicalAddress table = TRY(mm::page_allocator().allocate(0, mm::PageAllocator::Use::Promised));
     mm::zero_pages(table, 1);
     return table;
 }

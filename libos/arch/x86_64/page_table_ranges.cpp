@@ -46,7 +46,6 @@ public:
         if (count_ == frames_.size()) release();
     }
 
-private:
     void release() {
         stale.flush();
         for (size_t i = 0; i < count_; ++i) {
@@ -54,14 +53,16 @@ private:
         }
         count_ = 0;
     }
+
+private:
     std::array<uint64_t, 64> frames_;
     size_t count_ = 0;
 };
 
 // Calls leaf(slot, address, level) for each non-empty leaf of the range, and table(slot, address, level) after each lower
-// table that lies in the range as a whole. Requires: no page straddles the ends.
+// table that serves nothing but `tables`. Requires: no page straddles the ends.
 template <typename Leaf, typename Table>
-void walk(uint64_t* entries, unsigned level, VirtualAddress at, VirtualAddress end, Leaf&& leaf, Table&& table) {
+void walk(uint64_t* entries, unsigned level, VirtualAddress at, VirtualAddress end, VirtualRange tables, Leaf&& leaf, Table&& table) {
     const uint64_t span = span_of(level);
     for (unsigned i = index_of(at, level); at < end; ++i) {
         const VirtualAddress next = std::min(end, VirtualAddress{at.down_to(span) + span});
@@ -71,8 +72,9 @@ void walk(uint64_t* entries, unsigned level, VirtualAddress at, VirtualAddress e
                 require(next - at == span, "page table: a page straddles the end of a range");
                 leaf(entries[i], at, level);
             } else {
-                walk(table_at(e), level - 1, at, next, leaf, table);
-                if (next - at == span) table(entries[i], at, level);
+                walk(table_at(e), level - 1, at, next, tables, leaf, table);
+                const VirtualAddress block{at.value & ~(span - 1)};
+                if (block >= tables.start && tables.end - block >= span) table(entries[i], block, level);
             }
         }
         at = next;
@@ -81,25 +83,39 @@ void walk(uint64_t* entries, unsigned level, VirtualAddress at, VirtualAddress e
 
 // As above from the root. Most ranges lie in one table of the lowest level, which is worth finding without recursion.
 template <typename Leaf, typename Table>
-void walk_from(uint64_t* root, VirtualRange range, Leaf&& leaf, Table&& table) {
+void walk_from(uint64_t* root, VirtualRange range, VirtualRange tables, Leaf&& leaf, Table&& table) {
     uint64_t* entries = root;
     unsigned level = root_level;
-    while (level > 0 && range.end - range.start.down_to(span_of(level)) <= span_of(level) && range.size() < span_of(level)) {
+    const auto within_one = [&](VirtualRange r) { return r.end - r.start.down_to(span_of(level)) <= span_of(level) && r.size() < span_of(level); };
+    // A table is freed by the one above it.
+    while (level > 0 && within_one(range) && within_one(tables)) {
         const uint64_t e = load(entries[index_of(range.start, level)]);
         if (e == 0) return;
         if (is_leaf(e, level)) break;
         entries = table_at(e);
         --level;
     }
-    walk(entries, level, range.start, range.end, leaf, table);
+    walk(entries, level, range.start, range.end, tables, leaf, table);
+}
+
+void free_empty_tables(uint64_t* entries, unsigned level, FrameBatch& batch) {
+    for (unsigned i = 0; i < entries_per_table; ++i) {
+        const uint64_t e = load(entries[i]);
+        if (e == 0) continue;
+        require(!is_leaf(e, level), "page table: a page where none should be");
+        if (level > 1) free_empty_tables(table_at(e), level - 1, batch);
+        store(entries[i], 0);
+        batch.add(e & entry::address, 0);
+    }
 }
 
 constexpr auto keep_tables = [](uint64_t&, VirtualAddress, unsigned) {};
 
 }  // namespace
 
-PageTable::Removed PageTable::unmap(VirtualRange range) {
+PageTable::Removed PageTable::unmap(VirtualRange range, VirtualRange unused) {
     Removed removed;
+    PhysicalAddress kept{};
     FrameBatch batch;
     const auto leaf = [&](uint64_t& slot, VirtualAddress address, unsigned level) {
         const uint64_t e = take(slot);
@@ -112,12 +128,18 @@ PageTable::Removed PageTable::unmap(VirtualRange range) {
             batch.add(e & entry::address, 9 * level);
         }
     };
-    const auto table = [&](uint64_t& slot, VirtualAddress address, unsigned) {
+    const auto table = [&](uint64_t& slot, VirtualAddress address, unsigned level) {
         const uint64_t e = take(slot);
         if (e & entry::accessed) batch.stale.add(address, page_size);
-        batch.add(e & entry::address, 0);
+        // Beside the range there may be tables without pages, which mappings that failed left behind.
+        if (level > 1) free_empty_tables(table_at(e), level - 1, batch);
+        // One is kept for the next mapping, which often follows. It is all zero now.
+        if (kept.value == 0 && spare_.value == 0) kept = PhysicalAddress{e & entry::address};
+        else batch.add(e & entry::address, 0);
     };
-    walk_from(table_at(root_.value), range, leaf, table);
+    walk_from(table_at(root_.value), range, unused, leaf, table);
+    batch.release();
+    if (kept.value != 0) spare_ = kept;
     return removed;
 }
 
@@ -128,7 +150,7 @@ PageTable::Removed PageTable::count(VirtualRange range) const {
         found.pages += pages;
         if (load(slot) & entry::owned) found.owned += pages;
     };
-    walk_from(table_at(root_.value), range, leaf, keep_tables);
+    walk_from(table_at(root_.value), range, range, leaf, keep_tables);
     return found;
 }
 
@@ -147,7 +169,7 @@ void PageTable::protect(VirtualRange range, PageFlags flags, WriteRule rule) {
         // Rights that were added need no flush: a CPU that still holds the old entry faults, drops it and looks again.
         if (lost && (taken & entry::accessed)) stale.add(address, span_of(level));
     };
-    walk_from(table_at(root_.value), range, leaf, keep_tables);
+    walk_from(table_at(root_.value), range, range, leaf, keep_tables);
     stale.flush();
 }
 

@@ -80,7 +80,7 @@ Verdict verdict_of_exception(uint64_t vector) {
     }
 }
 
-constexpr uint64_t fault_write = 1 << 1, fault_fetch = 1 << 4;
+constexpr uint64_t fault_write = 1 << 1, fault_reserved = 1 << 3, fault_fetch = 1 << 4;
 
 Verdict verdict_of_page_fault(const TrapFrame& frame, Error error) {
     const bool fetch = frame.error & fault_fetch;
@@ -107,12 +107,16 @@ ProgramFault describe(const TrapFrame& f, Verdict verdict) {
 }
 
 void handle_page_fault(TrapFrame& frame) {
+    // A reserved bit in a table: nothing that could be repaired.
+    if (frame.error & fault_reserved) kernel_fault(frame);
     const mm::Access access = frame.error & fault_fetch ? mm::Access::Execute : frame.error & fault_write ? mm::Access::Write : mm::Access::Read;
     const VirtualAddress address{frame.address};
     mm::AddressSpace& space = process::current().address_space();
     const Result<void> resolved = space.fault(address, access);
     if (resolved.ok()) return;
-    if (in_libos(frame.rip)) {
+    // Where Linux's out-of-memory killer would come, for a system call's access to the program's memory too.
+    const bool out_of_memory = resolved.error() == Error{ENOMEM};
+    if (in_libos(frame.rip) && !out_of_memory) {
         if (apply_fixup(frame)) return;
         kernel_fault(frame);
     }

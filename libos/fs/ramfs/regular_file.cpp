@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "libos/mm/address_space.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/mm/zero_page.hpp"
 
@@ -156,18 +157,22 @@ void RegularFile::release_pages(uint64_t first, uint64_t last) {
 
 Result<void> RegularFile::truncate(uint64_t size) {
     if (size > size_maximum) return Error{EFBIG};
+    bool shorter = false;
     {
         const sync::Guard guard{file_lock_};
         const uint64_t old = size_.load(std::memory_order_relaxed);
         const uint32_t seals = seals_.load(std::memory_order_relaxed);
         if ((size < old && (seals & F_SEAL_SHRINK) != 0) || (size > old && (seals & F_SEAL_GROW) != 0)) return Error{EPERM};
         size_.store(size, std::memory_order_relaxed);
-        if (size < old) {
+        shorter = size < old;
+        if (shorter) {
             const sync::Guard pages_guard{pages_lock_};
             zero(size, align_up(size, page_size));
             release_pages(pages_for(size), UINT64_MAX - 1);
         }
     }
+    // Whoever has them mapped gets SIGBUS from now on.
+    if (shorter && mappings_ != 0) mm::kernel_address_space().drop_object_pages(*this, pages_for(size));
     touch_modification();
     return {};
 }

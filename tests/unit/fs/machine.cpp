@@ -111,6 +111,10 @@ void fill(std::span<uint8_t> bytes) {
 bool seeded() { return true; }
 }  // namespace random
 
+namespace mm {
+AddressSpace& kernel_address_space() { return running->address_space(); }
+}  // namespace mm
+
 namespace process {
 Process& current() { return *running; }
 }  // namespace process
