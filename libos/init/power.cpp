@@ -15,6 +15,7 @@
 #include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
+#include "libos/sched/scheduler.hpp"
 
 namespace eremite::init {
 
@@ -39,6 +40,10 @@ void report_statistics() {
     report("stat syscalls.trapped {}", calls.trapped);
     report("stat syscalls.patched_sites {}", calls.patched_sites);
     report("stat syscalls.unpatchable_sites {}", calls.unpatchable_sites);
+    const auto scheduling = sched::counts();
+    report("stat threads.context_switches {}", scheduling.context_switches);
+    report("stat threads.preemptions {}", scheduling.preemptions);
+    report("stat interrupts.timer {}", scheduling.timer_interrupts);
 }
 
 const char* signal_name(int signal) {
