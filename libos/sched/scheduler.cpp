@@ -96,7 +96,6 @@ constinit Threads* threads = nullptr;
 // The main thread's extended state is saved before anything is known of its size.
 constexpr size_t largest_state = 4096;
 alignas(64) constinit uint8_t main_state[largest_state]{};
-constinit arch::KernelStack idle_stack{};
 
 Cpu& this_cpu() { return *boot_cpu; }
 

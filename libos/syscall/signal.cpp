@@ -79,6 +79,10 @@ long kernel_result(Result<long> result) { return result.ok() ? result.value() : 
 
 }  // namespace
 
+bool handler_installed(int signal) {
+    return valid(signal) && actions[signal].handler != default_action && actions[signal].handler != ignore_action;
+}
+
 Result<long> sys_rt_sigaction(int signal, VirtualAddress action, VirtualAddress old_action, size_t set_size) {
     if (set_size != set_bytes || !valid(signal)) return Error{EINVAL};
     if (action.value != 0 && (signal == SIGKILL || signal == SIGSTOP)) return Error{EINVAL};

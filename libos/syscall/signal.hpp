@@ -9,6 +9,9 @@
 
 namespace eremite::syscall {
 
+// Whether the program wants to be called for this signal.
+[[nodiscard]] bool handler_installed(int signal);
+
 // sigaction(2). Dispositions are kept. A handler is never called yet: that is said once in the log.
 Result<long> sys_rt_sigaction(int signal, VirtualAddress action, VirtualAddress old_action, size_t set_size);
 Result<long> sys_rt_sigprocmask(int how, VirtualAddress set, VirtualAddress old_set, size_t set_size);
