@@ -8,6 +8,7 @@
 #include "libos/syscall/adapter.hpp"
 #include "libos/syscall/file_table_entries.hpp"
 #include "libos/syscall/futex.hpp"
+#include "libos/syscall/ipc.hpp"
 #include "libos/syscall/memory.hpp"
 #include "libos/syscall/names.hpp"
 #include "libos/syscall/process.hpp"
@@ -95,6 +96,11 @@ constexpr Assignment assignments[] = {
     {__NR_kill, eremite_kill},
     {__NR_tkill, eremite_tkill},
     {__NR_tgkill, eremite_tgkill},
+
+    {__NR_pipe, adapt<sys_pipe>},
+    {__NR_pipe2, adapt<sys_pipe2>},
+    {__NR_eventfd, adapt<sys_eventfd>},
+    {__NR_eventfd2, adapt<sys_eventfd2>},
 
     {__NR_mmap, adapt<sys_mmap>},
     {__NR_munmap, adapt<sys_munmap>},

@@ -1,0 +1,66 @@
+#include "libos/ipc/event_counter.hpp"
+
+#include "base/format.hpp"
+#include "libos/sched/wait_queue.hpp"
+
+namespace eremite::ipc {
+
+namespace {
+
+class EventCounter final : public fs::File {
+public:
+    EventCounter(uint64_t value, bool semaphore, uint32_t flags) : File{O_RDWR | flags}, value_{value}, semaphore_{semaphore} {}
+
+    [[nodiscard]] Result<size_t> read(fs::IoBuffer& buffer) override {
+        if (buffer.remaining() < sizeof value_) return Error{EINVAL};
+        while (value_ == 0) {
+            if (nonblocking()) return Error{EAGAIN};
+            if (waiting_readers_.wait() == sched::Wakeup::Interrupted) return Error{EINTR};
+        }
+        const uint64_t taken = semaphore_ ? 1 : value_;
+        if (buffer.put(&taken, sizeof taken) != sizeof taken) return Error{EFAULT};
+        value_ -= taken;
+        waiting_writers_.wake_all();
+        return sizeof taken;
+    }
+    [[nodiscard]] Result<size_t> write(fs::IoBuffer& buffer) override {
+        if (buffer.remaining() < sizeof value_) return Error{EINVAL};
+        uint64_t added;
+        if (buffer.take(&added, sizeof added) != sizeof added) return Error{EFAULT};
+        if (added == UINT64_MAX) return Error{EINVAL};
+        while (added > most - value_) {
+            if (nonblocking()) return Error{EAGAIN};
+            if (waiting_writers_.wait() == sched::Wakeup::Interrupted) return Error{EINTR};
+        }
+        value_ += added;
+        if (value_ != 0) waiting_readers_.wake_all();
+        return sizeof added;
+    }
+    [[nodiscard]] uint32_t readiness() override {
+        return (value_ != 0 ? POLLIN | POLLRDNORM : 0) | (value_ < most ? POLLOUT | POLLWRNORM : 0);
+    }
+    [[nodiscard]] Result<fs::Attributes> attributes() override {
+        fs::Attributes a;
+        a.mode = 0600;
+        return a;
+    }
+    size_t describe(char* path, size_t size) override {
+        BufferSink sink{{path, size}};
+        format(sink, "anon_inode:[eventfd]");
+        return sink.view().size();
+    }
+
+private:
+    static constexpr uint64_t most = UINT64_MAX - 1;
+    uint64_t value_;
+    bool semaphore_;
+    sched::WaitQueue waiting_readers_, waiting_writers_;
+};
+
+}  // namespace
+
+Result<Ref<fs::File>> create_event_counter(uint32_t initial, bool semaphore, uint32_t flags) {
+    return Ref<fs::File>{TRY(make_ref<EventCounter>(initial, semaphore, flags))};
+}
+
+}  // namespace eremite::ipc
