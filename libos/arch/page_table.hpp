@@ -58,6 +58,9 @@ public:
     // A zeroed root table. ENOMEM.
     [[nodiscard]] static Result<PhysicalAddress> create_root();
 
+    // The largest page that this CPU has: 2 MiB or 1 GiB.
+    [[nodiscard]] static uint64_t largest_supported_page();
+
     // Takes over a root table. `largest_page`: 2 MiB, or 1 GiB where the CPU has such pages.
     explicit PageTable(PhysicalAddress root, uint64_t largest_page = large_page_size)
         : root_{root}, largest_page_{largest_page} {}
@@ -79,8 +82,8 @@ public:
     // True when nothing is mapped in the 2 MiB block around `address`. A table without entries that stands there is freed.
     [[nodiscard]] bool clear_empty_block(VirtualAddress address);
     // At most `maximum` empty slots from `address` on within its 2 MiB block, with tables made for them; a count of 0 means
-    // that `address` is mapped. ENOMEM.
-    [[nodiscard]] Result<EmptyRun> empty_run(VirtualAddress address, size_t maximum);
+    // that `address` is mapped. `promised`: the tables may come out of the page allocator's reserve. ENOMEM.
+    [[nodiscard]] Result<EmptyRun> empty_run(VirtualAddress address, size_t maximum, bool promised = true);
     // Fills slot `index`. `touched`: the page is about to be accessed, which saves the CPU from recording that.
     static void fill(EmptyRun run, size_t index, PhysicalAddress frame, PageFlags flags, bool touched);
     // Gives the 4 KiB page mapped at `address` another frame and flags. The old frame is not freed. Requires: it is mapped.
@@ -104,9 +107,9 @@ public:
     [[nodiscard]] Removed count(VirtualRange range) const;
 
 private:
-    [[nodiscard]] Result<uint64_t*> table_for(VirtualAddress address, unsigned level);
+    [[nodiscard]] Result<uint64_t*> table_for(VirtualAddress address, unsigned level, bool promised = true);
     [[nodiscard]] uint64_t* entry(VirtualAddress address, unsigned level) const;
-    [[nodiscard]] Result<PhysicalAddress> allocate_table();
+    [[nodiscard]] Result<PhysicalAddress> allocate_table(bool promised = true);
     [[nodiscard]] Result<void> split_at(VirtualAddress address);
     void free_table(PhysicalAddress table);
 

@@ -129,7 +129,7 @@ Result<mm::AddressSpace*> start_memory(const platform::MachineDescription& machi
     const PhysicalAddress boundary{abi::boot_mapped_memory};
     TRY(add_memory(machine, reserved.span(), {{0}, boundary}));
     const PhysicalAddress root = TRY(arch::PageTable::create_root());
-    auto* space = new (address_space_storage) mm::AddressSpace{root, seed};
+    auto* space = new (address_space_storage) mm::AddressSpace{root, seed, arch::PageTable::largest_supported_page()};
     TRY(map_direct(*space, machine));
     TRY(map_devices(*space));
     TRY(map_kernel(*space));

@@ -66,7 +66,7 @@ public:
     ~AddressSpace();
 
     [[nodiscard]] PhysicalAddress root() const { return table_.root(); }
-    void set_overcommit(Overcommit policy) { overcommit_ = policy; }
+    void set_overcommit(Overcommit policy);
 
     // Set-up. A segment of the linked program that is already in memory; `name` must live as long as we do. EINVAL: not whole
     // pages; EEXIST: overlaps another area; EACCES: writable and executable; ENOMEM.
@@ -183,7 +183,7 @@ private:
     arch::PageTable table_;
     VmaTree areas_;
     PhysicalAddress zero_frame_{};  // 0: not needed so far
-    Vma* recent_ = nullptr;  // where the last lookup ended
+    Vma* recent_ = nullptr;         // where the last lookup ended
     VirtualAddress map_top_;
     VirtualAddress brk_start_;
     VirtualAddress brk_;

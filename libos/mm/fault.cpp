@@ -119,18 +119,19 @@ Result<void> AddressSpace::replace_zero_page(Vma& vma, VirtualAddress page) {
 }
 
 Result<void> AddressSpace::fault_anonymous(Vma& vma, VirtualAddress page, Access access) {
-    if (wants_large(vma, page) && map_large(vma, page)) return {};
-    const auto run = TRY(table_.empty_run(page, predicted_run(vma, page)));
+    const auto use = use_of(vma);
+    // Memory that nobody promised is not spent on reading zeros. What is shared stays at its place: a futex may live there.
+    const bool reads_zeros = access != Access::Write && use == PageAllocator::Use::Ordinary && !vma.flags.shared;
+    if (!reads_zeros && wants_large(vma, page) && map_large(vma, page)) return {};
+    const auto run = TRY(table_.empty_run(page, predicted_run(vma, page), use == PageAllocator::Use::Promised));
     if (run.count == 0) {
         const auto mapping = table_.query(page);
         if (access == Access::Write && mapping && !mapping->flags.has(arch::page::owned)) return replace_zero_page(vma, page);
         return already_mapped(page, access);
     }
-    // Memory that nobody promised is not spent on reading zeros.
-    if (access == Access::Read && !vma.flags.accounted && !vma.flags.stack) return map_zero_pages(vma, page, run);
+    if (reads_zeros) return map_zero_pages(vma, page, run);
     const arch::PageFlags flags = page_flags(vma);
     PageAllocator& memory = page_allocator();
-    const auto use = use_of(vma);
     size_t filled = 0;
     for (; filled < run.count; ++filled) {
         const auto frame = memory.allocate(0, use);
@@ -185,8 +186,9 @@ Result<void> AddressSpace::copy_object_page(Vma& vma, VirtualAddress page) {
     if (mapping && mapping->flags.has(arch::page::owned)) return already_mapped(page, Access::Write);
     const auto source = TRY(vma.object->page(vma.object_page(page), false));
     arch::PageTable::EmptyRun run{};
-    if (!mapping) run = TRY(table_.empty_run(page, 1));
-    const PhysicalAddress frame = TRY(page_allocator().allocate(0, use_of(vma)));
+    const auto use = use_of(vma);
+    if (!mapping) run = TRY(table_.empty_run(page, 1, use == PageAllocator::Use::Promised));
+    const PhysicalAddress frame = TRY(page_allocator().allocate(0, use));
     copy_page(frame, source);
     const arch::PageFlags flags = page_flags(vma) | arch::page::owned;
     if (mapping) table_.replace(page, frame, flags);
@@ -201,7 +203,7 @@ Result<void> AddressSpace::map_object_page(Vma& vma, VirtualAddress page, Access
     const uint64_t index = vma.object_page(page);
     arch::PageFlags flags = page_flags(vma);
     if (!write) flags = flags.without(arch::page::write) | arch::page::read;
-    const auto run = TRY(table_.empty_run(page, predicted_run(vma, page)));
+    const auto run = TRY(table_.empty_run(page, predicted_run(vma, page), use_of(vma) == PageAllocator::Use::Promised));
     if (run.count == 0) {
         const auto mapping = table_.query(page);
         if (!write || mapping->flags.has(arch::page::write)) return already_mapped(page, access);

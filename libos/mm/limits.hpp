@@ -1,5 +1,6 @@
 #pragma once
 // The shape of the program's address space.
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -20,6 +21,10 @@ inline constexpr uint64_t stack_guard_size = 256 * page_size;
 inline constexpr uint64_t stack_growth_limit = uint64_t{8} << 20;
 // Pages that promises leave to the kernel itself.
 inline constexpr uint64_t commit_margin = 16;
+// Pages kept for faults on memory that nobody promised, stacks above all, and for tables: a part of memory, at most 1 MiB.
+[[nodiscard]] constexpr uint64_t fault_margin(uint64_t total_pages) {
+    return std::min<uint64_t>(total_pages / 128, 256);
+}
 // Pages mapped at one fault, at most.
 inline constexpr uint32_t longest_run = 16;
 inline constexpr uint64_t pages_per_large_page = large_page_size / page_size;

@@ -9,8 +9,8 @@ namespace eremite::mm {
 
 class MemoryObject : public RefCounted {
 public:
-    // The frame that holds bytes [index * 4096, index * 4096 + 4096). It stays valid as long as a mapping holds the object:
-    // an object that is truncated keeps mapped frames (zeroed) until `unmapped`.
+    // The frame that holds bytes [index * 4096, index * 4096 + 4096). It stays valid as long as a mapping holds the object,
+    // unless the object becomes shorter: then AddressSpace::drop_object_pages comes before its frames go.
     // `for_write`: the caller will map it writable and shared. ENXIO: beyond the end (SIGBUS); ENOMEM.
     [[nodiscard]] virtual Result<PhysicalAddress> page(uint64_t index, bool for_write) = 0;
     // A mapping of this object was created / has gone.

@@ -42,6 +42,8 @@ public:
 
     [[nodiscard]] uint64_t total_pages() const { return total_pages_; }
     [[nodiscard]] uint64_t free_pages() const { return free_pages_; }
+    // What ordinary use can have.
+    [[nodiscard]] uint64_t available_pages() const { return free_pages_ > reserve_ ? free_pages_ - reserve_ : 0; }
 
 private:
     struct FreeBlock {
@@ -61,7 +63,6 @@ private:
         size_t count = 0;
     };
 
-    uint64_t reserve_ = 0;
     [[nodiscard]] const Zone& zone_of(uint64_t frame) const;
     void push(uint64_t frame, unsigned order);
     void remove(uint64_t frame, unsigned order);
@@ -74,6 +75,7 @@ private:
     uint32_t nonempty_ = 0;  // bit `order`: that list has a block
     uint64_t total_pages_ = 0;
     uint64_t free_pages_ = 0;
+    uint64_t reserve_ = 0;
     size_t zone_count_ = 0;
     std::array<Zone, maximum_zones> zones_{};
     std::array<FreeBlock*, maximum_order + 1> lists_{};

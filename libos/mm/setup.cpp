@@ -1,14 +1,20 @@
 // Building an address space at boot.
 #include "base/panic.hpp"
 #include "libos/mm/address_space.hpp"
-#include "libos/mm/page_allocator.hpp"
 #include "libos/mm/graveyard.hpp"
 #include "libos/mm/limits.hpp"
+#include "libos/mm/page_allocator.hpp"
 
 namespace eremite::mm {
 
 AddressSpace::AddressSpace(PhysicalAddress root, uint64_t seed, uint64_t largest_page)
     : table_{root, largest_page}, map_top_{highest_map_end - (seed % (uint64_t{1} << random_page_bits)) * page_size} {}
+
+void AddressSpace::set_overcommit(Overcommit policy) {
+    sync::Guard guard{lock_};
+    overcommit_ = policy;
+    keep_promises();
+}
 
 AddressSpace::~AddressSpace() {
     Graveyard graveyard;

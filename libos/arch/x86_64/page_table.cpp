@@ -1,6 +1,8 @@
 // Page tables of x86-64: look-up, mapping, splitting. Removal and change of ranges: page_table_ranges.cpp.
 #include "libos/arch/x86_64/page_table.hpp"
 
+#include <cpuid.h>
+
 #include <algorithm>
 #include <bit>
 
@@ -34,14 +36,22 @@ Result<PhysicalAddress> PageTable::create_root() {
     return root;
 }
 
+uint64_t PageTable::largest_supported_page() {
+    // SDM vol. 2A, CPUID leaf 0x80000001, which every CPU with long mode has: EDX bit 26.
+    uint32_t eax, ebx, ecx, edx;
+    __cpuid(0x80000001, eax, ebx, ecx, edx);
+    return edx & 1u << 26 ? huge_page_size : large_page_size;
+}
+
 PageTable::~PageTable() {
     free_tree(table_at(root_.value), root_level);
     if (spare_.value) mm::page_allocator().free(spare_, 0);
 }
 
-Result<PhysicalAddress> PageTable::allocate_table() {
+Result<PhysicalAddress> PageTable::allocate_table(bool promised) {
+    using Use = mm::PageAllocator::Use;
     if (spare_.value) return std::exchange(spare_, PhysicalAddress{});
-    const PhysicalAddress table = TRY(mm::page_allocator().allocate(0, mm::PageAllocator::Use::Promised));
+    const PhysicalAddress table = TRY(mm::page_allocator().allocate(0, promised ? Use::Promised : Use::Ordinary));
     mm::zero_pages(table, 1);
     return table;
 }
@@ -53,13 +63,13 @@ void PageTable::free_table(PhysicalAddress table) {
 }
 
 // The table of `level` on the path to `address`, made if missing. EEXIST: a larger page stands there; ENOMEM.
-Result<uint64_t*> PageTable::table_for(VirtualAddress address, unsigned level) {
+Result<uint64_t*> PageTable::table_for(VirtualAddress address, unsigned level, bool promised) {
     uint64_t* table = table_at(root_.value);
     for (unsigned l = root_level; l > level; --l) {
         uint64_t& slot = table[index_of(address, l)];
         uint64_t e = load(slot);
         if (e == 0) {
-            e = TRY(allocate_table()).value | entry::table;
+            e = TRY(allocate_table(promised)).value | entry::table;
             store(slot, e);
         } else if (is_leaf(e, l)) {
             return Error{EEXIST};
@@ -139,8 +149,8 @@ bool PageTable::clear_empty_block(VirtualAddress address) {
     return true;
 }
 
-Result<PageTable::EmptyRun> PageTable::empty_run(VirtualAddress address, size_t maximum) {
-    auto table = table_for(address, 0);
+Result<PageTable::EmptyRun> PageTable::empty_run(VirtualAddress address, size_t maximum, bool promised) {
+    auto table = table_for(address, 0, promised);
     if (!table.ok()) {
         if (table.code() == EEXIST) return EmptyRun{nullptr, 0};
         return table.error();

@@ -60,7 +60,7 @@ private:
 };
 
 // Calls leaf(slot, address, level) for each non-empty leaf of the range, and table(slot, address, level) after each lower
-// table that serves nothing but `tables`. Requires: no page straddles the ends.
+// table that serves nothing but `tables`, with an address of the range that it serves. Requires: no page straddles the ends.
 template <typename Leaf, typename Table>
 void walk(uint64_t* entries, unsigned level, VirtualAddress at, VirtualAddress end, VirtualRange tables, Leaf&& leaf, Table&& table) {
     const uint64_t span = span_of(level);
@@ -73,8 +73,8 @@ void walk(uint64_t* entries, unsigned level, VirtualAddress at, VirtualAddress e
                 leaf(entries[i], at, level);
             } else {
                 walk(table_at(e), level - 1, at, next, tables, leaf, table);
-                const VirtualAddress block{at.value & ~(span - 1)};
-                if (block >= tables.start && tables.end - block >= span) table(entries[i], block, level);
+                const uint64_t block = align_down(at.value, span);
+                if (block >= tables.start.value && tables.end.value - block >= span) table(entries[i], at, level);
             }
         }
         at = next;
@@ -130,6 +130,7 @@ PageTable::Removed PageTable::unmap(VirtualRange range, VirtualRange unused) {
     };
     const auto table = [&](uint64_t& slot, VirtualAddress address, unsigned level) {
         const uint64_t e = take(slot);
+        // A flush drops what is cached of the whole path to an address, so one of the range serves as well as any.
         if (e & entry::accessed) batch.stale.add(address, page_size);
         // Beside the range there may be tables without pages, which mappings that failed left behind.
         if (level > 1) free_empty_tables(table_at(e), level - 1, batch);

@@ -48,11 +48,12 @@ void Directory::grow_buckets() {
     buckets_ = std::move(grown);
 }
 
-// After this one place() cannot fail.
+// After this one place() cannot fail. ENOSPC.
 Result<void> Directory::make_room() {
-    if (buckets_.empty()) TRY(buckets_.resize(8));
+    if (!FileSystem::has_room()) return Error{ENOSPC};
+    if (buckets_.empty() && !buckets_.resize(8).ok()) return Error{ENOSPC};
     if (first_free_ == 0) {
-        TRY(slots_.push_back({nullptr, 0}));
+        if (!slots_.push_back({nullptr, 0}).ok()) return Error{ENOSPC};
         first_free_ = static_cast<uint32_t>(slots_.size());
     }
     if (count_ >= buckets_.size() * 2) grow_buckets();

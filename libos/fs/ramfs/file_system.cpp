@@ -16,6 +16,7 @@ Result<Ref<Inode>> FileSystem::create_root(uint32_t permissions) {
 }
 
 Result<Ref<Inode>> FileSystem::create_unnamed(std::string_view label, uint32_t permissions) {
+    if (!has_room()) return Error{ENOSPC};
     Ref<RegularFile> file = TRY(make_ref<RegularFile>(*this, permissions));
     Entry* entry = Entry::create(label, hash_name(label));
     if (!entry) return Error{ENOMEM};
@@ -23,14 +24,19 @@ Result<Ref<Inode>> FileSystem::create_unnamed(std::string_view label, uint32_t p
     return Ref<Inode>{std::move(file)};
 }
 
+bool FileSystem::has_room() {
+    const mm::PageAllocator& allocator = mm::page_allocator();
+    return allocator.available_pages() > allocator.total_pages() / 64;
+}
+
 FileSystemStatus FileSystem::status() const {
     const mm::PageAllocator& allocator = mm::page_allocator();
     FileSystemStatus status;
     status.magic = magic_;
     status.blocks = allocator.total_pages();
-    status.free_blocks = allocator.free_pages();
+    status.free_blocks = allocator.available_pages();
     // Inodes are bounded by memory alone; the figures are what would fit at a page each.
-    status.free_files = allocator.free_pages();
+    status.free_files = allocator.available_pages();
     status.files = status.free_files + inodes_.load(std::memory_order_relaxed);
     status.identifier = device_;
     return status;

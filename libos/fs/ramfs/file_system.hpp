@@ -32,6 +32,8 @@ public:
     // A file without a name (memfd_create, O_TMPFILE); `label` is what /proc/self/fd shows. ENOMEM.
     [[nodiscard]] Result<Ref<Inode>> create_unnamed(std::string_view label, uint32_t permissions);
 
+    // Files and names leave the last pages of memory to the program, whose page faults cannot fail as gracefully as a write can.
+    [[nodiscard]] static bool has_room();
     [[nodiscard]] FileSystemStatus status() const;
     [[nodiscard]] uint64_t device() const { return device_; }
     [[nodiscard]] DeviceOpener device_opener() const { return device_opener_; }

@@ -17,11 +17,9 @@ constexpr uint64_t pages_for(uint64_t bytes) { return bytes / page_size + (bytes
 
 uint8_t* bytes_of(PhysicalAddress frame) { return direct_map(frame).as<uint8_t>(); }
 
-// Files leave the last pages of memory to the program, whose page faults cannot fail as gracefully as a write can.
 Result<PhysicalAddress> allocate_frame() {
-    mm::PageAllocator& allocator = mm::page_allocator();
-    if (allocator.free_pages() <= allocator.total_pages() / 64) return Error{ENOSPC};
-    auto frame = allocator.allocate(0);
+    if (!FileSystem::has_room()) return Error{ENOSPC};
+    auto frame = mm::page_allocator().allocate(0);
     if (!frame.ok()) return Error{ENOSPC};
     return *frame;
 }
@@ -157,22 +155,18 @@ void RegularFile::release_pages(uint64_t first, uint64_t last) {
 
 Result<void> RegularFile::truncate(uint64_t size) {
     if (size > size_maximum) return Error{EFBIG};
-    bool shorter = false;
-    {
-        const sync::Guard guard{file_lock_};
-        const uint64_t old = size_.load(std::memory_order_relaxed);
-        const uint32_t seals = seals_.load(std::memory_order_relaxed);
-        if ((size < old && (seals & F_SEAL_SHRINK) != 0) || (size > old && (seals & F_SEAL_GROW) != 0)) return Error{EPERM};
-        size_.store(size, std::memory_order_relaxed);
-        shorter = size < old;
-        if (shorter) {
-            const sync::Guard pages_guard{pages_lock_};
-            zero(size, align_up(size, page_size));
-            release_pages(pages_for(size), UINT64_MAX - 1);
-        }
+    const sync::Guard guard{file_lock_};
+    const uint64_t old = size_.load(std::memory_order_relaxed);
+    const uint32_t seals = seals_.load(std::memory_order_relaxed);
+    if ((size < old && (seals & F_SEAL_SHRINK) != 0) || (size > old && (seals & F_SEAL_GROW) != 0)) return Error{EPERM};
+    // From now on no fault finds the pages beyond; those that mappings hold go before their frames do.
+    size_.store(size, std::memory_order_relaxed);
+    if (size < old) {
+        if (is_mapped()) mm::kernel_address_space().drop_object_pages(*this, pages_for(size));
+        const sync::Guard pages_guard{pages_lock_};
+        zero(size, align_up(size, page_size));
+        pages_.remove(pages_for(size), UINT64_MAX - 1, free_frame);
     }
-    // Whoever has them mapped gets SIGBUS from now on.
-    if (shorter && mappings_ != 0) mm::kernel_address_space().drop_object_pages(*this, pages_for(size));
     touch_modification();
     return {};
 }
@@ -199,7 +193,7 @@ Result<void> RegularFile::allocate(AllocateMode mode, uint64_t offset, uint64_t 
     const mm::PageAllocator& allocator = mm::page_allocator();
     const uint64_t last = pages_for(end);
     // Refused before the work: nothing has to be undone.
-    if (last - offset / page_size > allocator.free_pages()) return Error{ENOSPC};
+    if (last - offset / page_size > allocator.available_pages()) return Error{ENOSPC};
     for (uint64_t index = offset / page_size; index < last; ++index) {
         const sync::Guard pages_guard{pages_lock_};
         index = pages_.next_absent(index);
@@ -245,6 +239,11 @@ Result<PhysicalAddress> RegularFile::page(uint64_t index, bool for_write) {
 void RegularFile::mapped() {
     const sync::Guard guard{pages_lock_};
     ++mappings_;
+}
+
+bool RegularFile::is_mapped() {
+    const sync::Guard guard{pages_lock_};
+    return mappings_ != 0;
 }
 
 void RegularFile::unmapped() {

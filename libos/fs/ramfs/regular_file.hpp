@@ -47,6 +47,7 @@ private:
     [[nodiscard]] Result<size_t> write_new_page(uint64_t offset, size_t size, IoBuffer& buffer);
     void zero(uint64_t start, uint64_t end);
     void release_pages(uint64_t first, uint64_t last);
+    [[nodiscard]] bool is_mapped();
 
     sync::Spinlock file_lock_{sync::Rank::File};
     sync::Spinlock pages_lock_{sync::Rank::MemoryObject};

@@ -170,7 +170,7 @@ FailingHeap::~FailingHeap() { allocations_left = -1; }
 // The pages taken are linked through their first word.
 Hunger::Hunger(uint64_t left) {
     while (mm::page_allocator().free_pages() > left) {
-        const auto frame = mm::page_allocator().allocate(0);
+        const auto frame = mm::page_allocator().allocate(0, mm::PageAllocator::Use::Promised);
         if (!frame.ok()) std::abort();
         *direct_map(frame.value()).as<uint64_t>() = chain_;
         chain_ = frame.value().value;

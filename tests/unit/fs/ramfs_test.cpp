@@ -1,4 +1,6 @@
 // What the checks against Linux cannot show: mappings, failing allocations, memory given back.
+#include <sys/mman.h>
+
 #include <random>
 #include <unordered_map>
 
@@ -73,18 +75,71 @@ TEST_F(RamfsTest, MappedPagesAreTheFile) {
     file->unmapped();
 }
 
-TEST_F(RamfsTest, TruncatedPagesStayWhileMapped) {
+TEST_F(RamfsTest, TruncatedPagesLeaveTheirMappings) {
+    const Ref<fs::Inode> file = *root()->create("f", {0644});
+    write(*file, 0, std::string(3 * page_size, 'x'));
+    mm::AddressSpace& space = mm::kernel_address_space();
+    mm::MapRequest request;
+    request.length = 3 * page_size;
+    request.object = Ref<mm::MemoryObject>{file};
+    request.flags = MAP_SHARED;
+    const VirtualAddress shared = space.map(request).value();
+    request.flags = MAP_PRIVATE;
+    const VirtualAddress copied = space.map(request).value();
+    for (uint64_t i = 0; i < 3; ++i) {
+        ASSERT_TRUE(space.fault(shared + i * page_size, mm::Access::Read).ok());
+        ASSERT_TRUE(space.fault(copied + i * page_size, mm::Access::Write).ok());
+    }
+    ASSERT_TRUE(file->truncate(10).ok());
+    EXPECT_EQ(file->page(1, false).code(), ENXIO);
+    EXPECT_EQ(file->attributes()->blocks, 8U);
+    EXPECT_TRUE(space.query(shared) && space.query(copied));
+    for (const VirtualAddress gone : {shared + page_size, shared + 2 * page_size, copied + page_size, copied + 2 * page_size}) {
+        EXPECT_FALSE(space.query(gone));
+        EXPECT_EQ(space.fault(gone, mm::Access::Read).code(), ENXIO);
+    }
+    // The rest of the last page is zeroed, and what comes back is zero as well.
+    ASSERT_TRUE(file->truncate(2 * page_size).ok());
+    EXPECT_EQ(read(*file), std::string(10, 'x') + std::string(2 * page_size - 10, '\0'));
+    ASSERT_TRUE(space.unmap(shared, 3 * page_size).ok());
+    ASSERT_TRUE(space.unmap(copied, 3 * page_size).ok());
+}
+
+TEST_F(RamfsTest, HolesPunchedIntoMappedFilesReadAsZeros) {
     const Ref<fs::Inode> file = *root()->create("f", {0644});
     write(*file, 0, std::string(3 * page_size, 'x'));
     file->mapped();
-    const PhysicalAddress frame = file->page(2, false).value();
-    ASSERT_TRUE(file->truncate(10).ok());
+    const PhysicalAddress frame = file->page(1, false).value();
+    ASSERT_TRUE(file->allocate(fs::AllocateMode::PunchHole, page_size, page_size, true).ok());
+    EXPECT_EQ(file->page(1, false).value(), frame);
     EXPECT_EQ(direct_map(frame).as<char>()[0], 0);
-    EXPECT_EQ(file->page(2, false).code(), ENXIO);
-    EXPECT_EQ(file->attributes()->blocks, 24U);
+    EXPECT_EQ(direct_map(file->page(2, false).value()).as<char>()[0], 'x');
     file->unmapped();
-    EXPECT_EQ(file->attributes()->blocks, 8U);
-    EXPECT_EQ(read(*file), std::string(10, 'x'));
+}
+
+TEST_F(RamfsTest, FilesLeavePromisedMemoryAlone) {
+    mm::AddressSpace& space = mm::kernel_address_space();
+    const Hunger hunger{8192};
+    mm::MapRequest request;
+    request.length = 6000 * page_size;
+    request.flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    const VirtualAddress promised = space.map(request).value();
+    const Ref<fs::Inode> file = *root()->create("f", {0644});
+    const std::string block(1 << 20, 'x');
+    uint64_t position = 0;
+    int error = 0;
+    while (error == 0) {
+        auto io = fs::IoBuffer::kernel({reinterpret_cast<const uint8_t*>(block.data()), block.size()});
+        error = file->write(position, io, false).code();
+    }
+    EXPECT_EQ(error, ENOSPC);
+    EXPECT_GE(position, 500 * page_size);
+    EXPECT_EQ(root()->create("g", {0644}).code(), ENOSPC);
+    EXPECT_EQ(root()->create_directory("g", 0755).code(), ENOSPC);
+    EXPECT_EQ(root()->create("f", {0644}).code(), EEXIST);
+    for (uint64_t i = 0; i < 6000; ++i) ASSERT_TRUE(space.fault(promised + i * page_size, mm::Access::Write).ok()) << i;
+    ASSERT_TRUE(space.unmap(promised, request.length).ok());
+    ASSERT_TRUE(root()->unlink("f").ok());
 }
 
 TEST_F(RamfsTest, HolesOfMappedFilesBecomePages) {
@@ -101,7 +156,8 @@ TEST_F(RamfsTest, HolesOfMappedFilesBecomePages) {
 TEST_F(RamfsTest, FullMemoryEndsAWriteEarly) {
     const Ref<fs::Inode> file = *root()->create("f", {0644});
     const std::string text(1 << 20, 'x');
-    const Hunger hunger{mm::page_allocator().total_pages() / 64 + 5};
+    const uint64_t reserved = mm::page_allocator().free_pages() - mm::page_allocator().available_pages();
+    const Hunger hunger{reserved + mm::page_allocator().total_pages() / 64 + 5};
     auto io = fs::IoBuffer::kernel({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
     uint64_t position = 0;
     const auto written = file->write(position, io, false);

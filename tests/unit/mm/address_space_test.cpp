@@ -136,6 +136,41 @@ TEST_F(AddressSpaceTest, PromisesAreKept) {
     EXPECT_TRUE(try_map(free * page_size).ok());
 }
 
+TEST_F(AddressSpaceTest, MappingsLeaveNoTablesBehind) {
+    const VirtualAddress base{0x1000'0000'0000};
+    const uint64_t before = page_allocator().free_pages();
+    // A page in each 2 MiB, as reservations that are used here and there leave them.
+    for (uint64_t i = 0; i < 2000; ++i) {
+        const VirtualAddress page = map(page_size, 3, anonymous | MAP_FIXED, base + i * large_page_size);
+        write(page, i);
+        ASSERT_TRUE(space().unmap(page, page_size).ok());
+    }
+    EXPECT_GE(page_allocator().free_pages() + 4, before);
+    // Moved away instead.
+    VirtualAddress at = map(page_size, 3, anonymous | MAP_FIXED, base);
+    write(at, 5);
+    for (uint64_t i = 1; i < 2000; ++i) {
+        at = space().remap(at, page_size, page_size, MREMAP_MAYMOVE | MREMAP_FIXED, base + i * large_page_size).value();
+        ASSERT_EQ(read(at), 5u);
+    }
+    EXPECT_GE(page_allocator().free_pages() + 8, before);
+}
+
+TEST_F(AddressSpaceTest, AHugeDirectMapIsNoReasonForHugeFaults) {
+    AddressSpace huge{arch::PageTable::create_root().value(), 0, huge_page_size};
+    constexpr uint64_t GiB = uint64_t{1} << 30;
+    ASSERT_TRUE(huge.add_kernel({{0x4000'0000'0000}, {0x4000'0000'0000 + 4 * GiB - 5 * MiB}}, {0}, protection::read_write, false).ok());
+    EXPECT_EQ(huge.query({0x4000'0000'0000 + GiB})->size, huge_page_size);
+    EXPECT_EQ(huge.query({0x4000'0000'0000 + 3 * GiB})->size, large_page_size);
+    MapRequest request;
+    request.length = 4 * GiB;
+    request.flags = anonymous | MAP_NORESERVE;
+    const VirtualAddress start = huge.map(request).value();
+    ASSERT_TRUE(huge.advise(start, request.length, MADV_HUGEPAGE).ok());
+    ASSERT_TRUE(huge.fault(start.up_to(huge_page_size), Access::Write).ok());
+    EXPECT_EQ(huge.query(start.up_to(huge_page_size))->size, large_page_size);
+}
+
 TEST_F(AddressSpaceTest, MremapMovesFramesWithoutCopying) {
     const VirtualAddress start = map(16 * page_size);
     for (uint64_t i = 0; i < 16; ++i) write(start + i * page_size, i);

@@ -169,6 +169,93 @@ TEST_F(FaultTest, PopulateMapsEverything) {
     EXPECT_EQ(space().statistics().faults, 0u);
 }
 
+TEST_F(FaultTest, ReadingZerosThatNobodyPromisedTakesOnePage) {
+    const VirtualAddress start = map(64 * MiB, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    const uint64_t before = page_allocator().free_pages();
+    for (uint64_t at = 0; at < 32 * MiB; at += page_size) ASSERT_EQ(read(start + at), 0u);
+    EXPECT_GE(page_allocator().free_pages() + 1 + 16 + 3, before);  // the page and tables
+    const auto zeros = space().query(start)->address;
+    EXPECT_EQ(space().query(start + 5 * MiB)->address, zeros);
+    EXPECT_FALSE(space().query(start)->flags.has(arch::page::write));
+    // Writing gives each page a frame of its own.
+    write(start, 7);
+    write(start + 5 * MiB, 8);
+    EXPECT_NE(space().query(start)->address, zeros);
+    EXPECT_EQ(read(start), 7u);
+    EXPECT_EQ(read(start + 5 * MiB), 8u);
+    EXPECT_EQ(read(start + page_size), 0u);
+    EXPECT_TRUE(space().query(start)->flags.has(arch::page::owned));
+    EXPECT_EQ(resident(), 32 * 256u);
+    ASSERT_TRUE(space().unmap(start, 64 * MiB).ok());
+    EXPECT_EQ(resident(), 0u);
+    EXPECT_GE(page_allocator().free_pages() + 2, before);
+}
+
+TEST_F(FaultTest, SharedZerosFollowWhatHappensToTheirArea) {
+    const VirtualAddress start = map(16 * page_size, 1);
+    for (uint64_t i = 0; i < 16; ++i) EXPECT_EQ(read(start + i * page_size), 0u);
+    // Writable from now on, but not what everybody shares.
+    ASSERT_TRUE(space().protect(start, 8 * page_size, protection::read_write).ok());
+    EXPECT_EQ(space().statistics().committed_pages, 8u);
+    for (uint64_t i = 0; i < 4; ++i) write(start + i * page_size, i + 1);
+    for (uint64_t i = 0; i < 16; ++i) EXPECT_EQ(read(start + i * page_size), i < 4 ? i + 1 : 0);
+    EXPECT_EQ(cpu().write(start + 8 * page_size, 1), EACCES);
+    // They move, are given up and come back as any others.
+    const auto moved = space().remap(start, 8 * page_size, 600 * page_size, MREMAP_MAYMOVE).value();
+    for (uint64_t i = 0; i < 8; ++i) EXPECT_EQ(read(moved + i * page_size), i < 4 ? i + 1 : 0);
+    ASSERT_TRUE(space().advise(moved, 8 * page_size, MADV_DONTNEED).ok());
+    write(moved + 7 * page_size, 9);
+    EXPECT_EQ(read(moved), 0u);
+    ASSERT_TRUE(space().protect(moved, 600 * page_size, protection::none).ok());
+    ASSERT_TRUE(space().protect(moved, 600 * page_size, protection::read_write).ok());
+    write(moved, 3);
+    EXPECT_EQ(read(moved + page_size), 0u);
+    EXPECT_EQ(read(moved + 7 * page_size), 9u);
+}
+
+TEST_F(FaultTest, SharedAnonymousMemoryStaysWhereItIs) {
+    const VirtualAddress start = map(4 * page_size, 3, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE);
+    EXPECT_EQ(read(start), 0u);
+    const auto frame = space().query(start)->address;
+    write(start, 5);
+    EXPECT_EQ(space().query(start)->address, frame);
+}
+
+TEST_F(FaultTest, PromisesAreKeptFromReservationsAndTheirTables) {
+    const test::Hunger hunger{4096};
+    const VirtualAddress promised = map(3000 * page_size);
+    const VirtualAddress wide = map(uint64_t{1} << 40, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    int error = 0;
+    for (uint64_t at = 0; error == 0; at += large_page_size) error = read_error(wide + at);
+    EXPECT_EQ(error, ENOMEM);
+    EXPECT_EQ(cpu().write(wide + page_size, 1), ENOMEM);
+    EXPECT_EQ(page_allocator().allocate(0).code(), ENOMEM);
+    for (uint64_t i = 0; i < 3000; ++i) write(promised + i * page_size, i);
+    ASSERT_TRUE(space().unmap(promised, 3000 * page_size).ok());
+    EXPECT_EQ(cpu().write(wide + page_size, 1), 0);
+}
+
+TEST_F(FaultTest, AShorterObjectLeavesItsMappings) {
+    const auto object = make_ref<test::FakeObject>(8u, 500u).value();
+    const auto other = make_ref<test::FakeObject>(8u, 700u).value();
+    const auto shared = try_map(8 * page_size, 3, MAP_SHARED, {}, object).value();
+    const auto copied = try_map(4 * page_size, 3, MAP_PRIVATE, {}, object, 4 * page_size).value();
+    const auto unrelated = try_map(8 * page_size, 3, MAP_SHARED, {}, other).value();
+    for (uint64_t i = 0; i < 8; ++i) {
+        write(shared + i * page_size, i);
+        write(unrelated + i * page_size, i);
+        if (i >= 4) write(copied + (i - 4) * page_size, 40 + i);
+    }
+    object->shrink(5);
+    space().drop_object_pages(*object, 5);
+    EXPECT_EQ(resident(), 5u + 1 + 8);
+    EXPECT_EQ(read(shared + 4 * page_size), 4u);
+    EXPECT_EQ(read(copied), 44u);
+    EXPECT_EQ(read_error(shared + 5 * page_size), ENXIO);
+    EXPECT_EQ(cpu().write(copied + page_size, 1), ENXIO);
+    EXPECT_EQ(read(unrelated + 7 * page_size), 7u);
+}
+
 TEST_F(FaultTest, FaultsWithoutMemoryFailAndRecover) {
     space().set_overcommit(AddressSpace::Overcommit::Always);
     const VirtualAddress start = map(64 * page_size);

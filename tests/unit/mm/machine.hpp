@@ -81,6 +81,7 @@ public:
     size_t describe(char*, size_t, uint64_t& inode) const override { inode = 7; return 0; }
     [[nodiscard]] uint64_t& word(uint64_t index) { return *direct_map(start_ + index * page_size).as<uint64_t>(); }
     [[nodiscard]] uint64_t pages() const { return pages_; }
+    void shrink(uint64_t pages) { pages_ = pages; }
     int mappings = 0;
     int write_requests = 0;
 

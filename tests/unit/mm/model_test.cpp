@@ -308,7 +308,9 @@ void Model::verify() {
             // No right beyond those of the area, and only what is ours alone may be written in private.
             ASSERT_TRUE(!mapping->flags.has(arch::page::write) || (p.protection & PROT_WRITE));
             // Anonymous memory may show the page of zeros until it is written.
-            if (p.object) ASSERT_EQ(mapping->flags.has(arch::page::owned), p.copied);
+            if (p.object) {
+                ASSERT_EQ(mapping->flags.has(arch::page::owned), p.copied);
+            }
             ASSERT_TRUE(mapping->flags.has(arch::page::owned) || p.object || !mapping->flags.has(arch::page::write));
             ASSERT_TRUE(!mapping->flags.has(arch::page::write) || !p.object || p.shared || p.copied);
         }

@@ -39,6 +39,29 @@ TEST(PageAllocator, ServesAlignedBlocksAndTakesThemBack) {
     EXPECT_EQ(memory->allocate(15).code(), ENOMEM);
 }
 
+TEST(PageAllocator, KeepsItsReserveForPromises) {
+    using Use = PageAllocator::Use;
+    auto memory = std::make_unique<PageAllocator>();
+    ASSERT_TRUE(memory->add(fresh_memory(uint64_t{1} << 20)).ok());
+    const uint64_t start = memory->free_pages();
+    memory->set_reserve(start - 5);
+    EXPECT_EQ(memory->available_pages(), 5u);
+    EXPECT_EQ(memory->allocate(3).code(), ENOMEM);
+    const auto block = memory->allocate(2);
+    const auto page = memory->allocate(0);
+    ASSERT_TRUE(block.ok() && page.ok());
+    EXPECT_EQ(memory->available_pages(), 0u);
+    EXPECT_EQ(memory->allocate(0).code(), ENOMEM);
+    std::vector<PhysicalAddress> promised;
+    while (memory->free_pages() != 0) promised.push_back(memory->allocate(0, Use::Promised).value());
+    EXPECT_EQ(memory->available_pages(), 0u);
+    EXPECT_EQ(memory->allocate(0, Use::Promised).code(), ENOMEM);
+    for (const PhysicalAddress frame : promised) memory->free(frame, 0);
+    memory->free(block.value(), 2);
+    EXPECT_EQ(memory->allocate(2).code(), 0);
+    memory->free(page.value(), 0);
+}
+
 TEST(PageAllocator, TouchesLittleOfALargeMemory) {
     auto memory = std::make_unique<PageAllocator>();
     ASSERT_TRUE(memory->add(fresh_memory(uint64_t{4} << 30)).ok());

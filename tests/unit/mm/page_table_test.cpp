@@ -111,6 +111,42 @@ TEST_F(PageTableTest, FreesOwnedFramesAndEmptyTables) {
     EXPECT_GE(page_allocator().free_pages() + 2, before);
 }
 
+TEST_F(PageTableTest, TablesGoWithTheLastPageTheyServe) {
+    const VirtualRange unused{{0x4000'0000}, {0x8000'0000}};
+    map_owned({0x3fff'f000}, 0);
+    map_owned({0x8000'0000}, 0);
+    const uint64_t before = page_allocator().free_pages();
+    for (uint64_t i = 0; i < 4; ++i) map_owned({0x4000'5000 + i * large_page_size}, 0);
+    // The last page of a table: only it, not its neighbour's.
+    table().unmap({{0x4000'5000}, {0x4000'6000}}, {unused.start, {0x4020'5000}});
+    EXPECT_EQ(page_allocator().free_pages() + 3 * 2 + 1 + 1, before);  // and a spare
+    table().unmap({{0x4020'5000}, {0x4060'6000}}, unused);
+    EXPECT_EQ(page_allocator().free_pages() + 1, before);
+    EXPECT_TRUE(table().query({0x3fff'f000}));
+    EXPECT_TRUE(table().query({0x8000'0000}));
+    // The spare comes back zeroed.
+    const auto run = table().empty_run({0x5000'0000}, 512).value();
+    EXPECT_EQ(run.count, 512u);
+}
+
+TEST_F(PageTableTest, EmptyTablesBesideTheRangeGoAsWell) {
+    const uint64_t before = page_allocator().free_pages();
+    // What a mapping leaves behind that failed: tables without pages.
+    for (uint64_t i = 0; i < 6; ++i) ASSERT_TRUE(table().empty_run({0x80'0000'0000 + i * 0x4020'0000}, 1).ok());
+    map_owned({0x80'0000'0000}, 0);
+    table().unmap({{0x80'0000'0000}, {0x80'0000'1000}}, {{0x80'0000'0000}, {0x100'0000'0000}});
+    EXPECT_EQ(page_allocator().free_pages() + 1, before);
+}
+
+TEST_F(PageTableTest, AFreedTableIsFlushedWithItsPage) {
+    const auto run = table().empty_run({0x4000'5000}, 1).value();
+    PageTable::fill(run, 0, page_allocator().allocate(0).value(), owned_data, true);
+    test::tlb_counters = {};
+    table().unmap({{0x4000'5000}, {0x4000'6000}}, {{0x4000'0000}, {0x8000'0000}});
+    EXPECT_EQ(test::tlb_counters.pages, 1);
+    EXPECT_EQ(test::tlb_counters.total(), 1);
+}
+
 TEST_F(PageTableTest, FlushesOnlyWhatATlbCanHold) {
     map_owned({0x1000}, 0);
     EXPECT_EQ(table().unmap({{0x1000}, {0x2000}}).owned, 1u);
