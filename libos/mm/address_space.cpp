@@ -166,26 +166,17 @@ void AddressSpace::remove(Vma& vma, Graveyard& graveyard) {
     graveyard.add(vma);
 }
 
-namespace {
-
-// The free pages that promises need: a frame for each, tables to map them, and what faults need beside them.
-uint64_t needed_for_promises(uint64_t pages) {
-    return pages + pages / 512 + fault_margin(page_allocator().total_pages());
-}
-
-}  // namespace
-
 // Can `pages` more be promised, and every page promised so far still find a frame?
 bool AddressSpace::may_commit(uint64_t pages) const {
     if (overcommit_ == Overcommit::Always || pages == 0) return true;
     const uint64_t free = page_allocator().free_pages();
     if (pages > free) return false;
-    return needed_for_promises(promised_pages() + pages) + commit_margin <= free;
+    return PageAllocator::with_tables(promised_pages() + fault_margin_ + pages) + commit_margin <= free;
 }
 
 // What was promised stays free for those it was promised to.
 void AddressSpace::keep_promises() const {
-    page_allocator().set_reserve(needed_for_promises(overcommit_ == Overcommit::Strict ? promised_pages() : 0));
+    page_allocator().set_promised(fault_margin_ + (overcommit_ == Overcommit::Strict ? promised_pages() : 0));
 }
 
 // Unmaps part of an area and frees its frames. Around it, in `unused`, no area is left: its tables can go too.

@@ -191,6 +191,7 @@ private:
     bool lock_future_ = false;
     bool populate_future_ = false;
     uint64_t committed_resident_ = 0;  // pages of accounted areas that have their own frame
+    uint64_t fault_margin_;            // free pages kept beside the promised ones
     Statistics statistics_;
 };
 

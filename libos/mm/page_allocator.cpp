@@ -142,7 +142,7 @@ void PageAllocator::drain_cache(size_t keep) {
 Result<PhysicalAddress> PageAllocator::allocate(unsigned order, Use use) {
     require(order <= maximum_order, "page allocator: order out of range");
     sync::Guard guard{lock_};
-    if (use == Use::Ordinary && free_pages_ < reserve_ + (uint64_t{1} << order)) return Error{ENOMEM};
+    if (use == Use::Ordinary && available_pages() < uint64_t{1} << order) return Error{ENOMEM};
     uint64_t frame = 0;
     if (order == 0) {
         if (cache_.count == 0 && !refill_cache()) return Error{ENOMEM};

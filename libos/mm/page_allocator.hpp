@@ -29,8 +29,9 @@ public:
     enum class Use : uint8_t { Ordinary, Promised };
     // A block of 2^order pages, aligned to its size, contents arbitrary. ENOMEM.
     [[nodiscard]] Result<PhysicalAddress> allocate(unsigned order, Use use = Use::Ordinary);
-    // Keeps as many free pages from ordinary use. There may be fewer free ones at the moment.
-    void set_reserve(uint64_t pages) { reserve_ = pages; }
+    // Keeps so many free pages, and tables to map them, from ordinary use. There may be fewer free ones at the moment.
+    void set_promised(uint64_t pages) { promised_ = pages; }
+    [[nodiscard]] static constexpr uint64_t with_tables(uint64_t pages) { return pages + pages / 512; }
     // Requires: `block` came from allocate(order) or split. Panics when it is not allocated.
     void free(PhysicalAddress block, unsigned order);
     // Turns an allocated block into 2^order single pages, to be freed one by one.
@@ -43,7 +44,10 @@ public:
     [[nodiscard]] uint64_t total_pages() const { return total_pages_; }
     [[nodiscard]] uint64_t free_pages() const { return free_pages_; }
     // What ordinary use can have.
-    [[nodiscard]] uint64_t available_pages() const { return free_pages_ > reserve_ ? free_pages_ - reserve_ : 0; }
+    [[nodiscard]] uint64_t available_pages() const {
+        const uint64_t reserve = with_tables(promised_);
+        return free_pages_ > reserve ? free_pages_ - reserve : 0;
+    }
 
 private:
     struct FreeBlock {
@@ -75,7 +79,7 @@ private:
     uint32_t nonempty_ = 0;  // bit `order`: that list has a block
     uint64_t total_pages_ = 0;
     uint64_t free_pages_ = 0;
-    uint64_t reserve_ = 0;
+    uint64_t promised_ = 0;
     size_t zone_count_ = 0;
     std::array<Zone, maximum_zones> zones_{};
     std::array<FreeBlock*, maximum_order + 1> lists_{};

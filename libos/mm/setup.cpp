@@ -8,7 +8,10 @@
 namespace eremite::mm {
 
 AddressSpace::AddressSpace(PhysicalAddress root, uint64_t seed, uint64_t largest_page)
-    : table_{root, largest_page}, map_top_{highest_map_end - (seed % (uint64_t{1} << random_page_bits)) * page_size} {}
+    : table_{root, largest_page}, map_top_{highest_map_end - (seed % (uint64_t{1} << random_page_bits)) * page_size},
+      fault_margin_{fault_margin(page_allocator().total_pages())} {
+    keep_promises();
+}
 
 void AddressSpace::set_overcommit(Overcommit policy) {
     sync::Guard guard{lock_};
@@ -20,7 +23,7 @@ AddressSpace::~AddressSpace() {
     Graveyard graveyard;
     while (Vma* vma = areas_.root()) remove(*vma, graveyard);
     if (zero_frame_.value != 0) page_allocator().free(zero_frame_, 0);
-    page_allocator().set_reserve(0);
+    page_allocator().set_promised(0);
 }
 
 Result<void> AddressSpace::add_fixed(const Vma& vma, PhysicalAddress start, arch::PageFlags flags) {

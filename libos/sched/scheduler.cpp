@@ -62,8 +62,6 @@ struct ByDeadline {
     static Instant key(const Thread& thread) { return thread.deadline; }
 };
 
-constexpr Duration time_slice = Duration::milliseconds(4);
-
 // What belongs to a CPU.
 struct Cpu {
     Thread* current = nullptr;

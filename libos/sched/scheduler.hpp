@@ -6,6 +6,9 @@
 
 namespace eremite::sched {
 
+// How long a thread runs before another of the same importance has its turn.
+inline constexpr Duration time_slice = Duration::milliseconds(4);
+
 // Makes the running code the main thread, and an idle thread beside it. ENOMEM.
 [[nodiscard]] Result<void> start_threads();
 

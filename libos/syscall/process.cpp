@@ -172,18 +172,6 @@ Result<long> sys_times(VirtualAddress buffer) {
     return ticks;
 }
 
-Result<long> sys_getpriority(int which, int who) {
-    if (which < PRIO_PROCESS || which > PRIO_USER) return Error{EINVAL};
-    if (!is_this_process(who)) return Error{ESRCH};
-    return 20L;  // the system call returns 20 - nice
-}
-
-Result<long> sys_setpriority(int which, int who, int) {
-    if (which < PRIO_PROCESS || which > PRIO_USER) return Error{EINVAL};
-    if (!is_this_process(who)) return Error{ESRCH};
-    return 0L;  // a single thread competes with nobody
-}
-
 Result<long> sys_arch_prctl(int code, VirtualAddress address) {
     switch (code) {
     case ARCH_SET_FS:
@@ -238,33 +226,6 @@ Result<long> sys_getrandom(VirtualAddress buffer, size_t size, unsigned flags) {
         done += count;
     }
     return static_cast<long>(done);
-}
-
-Result<long> sys_sched_yield() {
-    sched::yield();
-    return 0L;
-}
-
-Result<long> sys_sched_getaffinity(int pid, size_t size, VirtualAddress mask) {
-    if (!is_this_process(pid)) return Error{ESRCH};
-    constexpr uint64_t only_cpu = 1;
-    if (size < sizeof only_cpu || size % sizeof only_cpu != 0) return Error{EINVAL};
-    TRY(store(mask, only_cpu));
-    return static_cast<long>(sizeof only_cpu);
-}
-
-Result<long> sys_sched_setaffinity(int pid, size_t size, VirtualAddress mask) {
-    if (!is_this_process(pid)) return Error{ESRCH};
-    uint8_t first = 0;
-    if (size != 0) TRY(mm::copy_from_user(&first, mask, 1));
-    if (!(first & 1)) return Error{EINVAL};
-    return 0L;
-}
-
-Result<long> sys_getcpu(mm::UserPtr<uint32_t> cpu, mm::UserPtr<uint32_t> node) {
-    if (cpu) TRY(cpu.store(0));
-    if (node) TRY(node.store(0));
-    return 0L;
 }
 
 Result<long> sys_no_processes() {

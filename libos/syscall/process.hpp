@@ -33,17 +33,11 @@ Result<long> sys_setrlimit(unsigned resource, VirtualAddress limit);
 Result<long> sys_prlimit64(int pid, unsigned resource, VirtualAddress new_limit, VirtualAddress old_limit);
 Result<long> sys_getrusage(int who, VirtualAddress usage);
 Result<long> sys_times(VirtualAddress buffer);
-Result<long> sys_getpriority(int which, int who);
-Result<long> sys_setpriority(int which, int who, int priority);
 
 Result<long> sys_arch_prctl(int code, VirtualAddress address);
 Result<long> sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 Result<long> sys_getrandom(VirtualAddress buffer, size_t size, unsigned flags);
 
-Result<long> sys_sched_yield();
-Result<long> sys_sched_getaffinity(int pid, size_t size, VirtualAddress mask);
-Result<long> sys_sched_setaffinity(int pid, size_t size, VirtualAddress mask);
-Result<long> sys_getcpu(mm::UserPtr<uint32_t> cpu, mm::UserPtr<uint32_t> node);
 
 // Processes are excluded by design: ENOSYS, named once in the log.
 Result<long> sys_no_processes();

@@ -12,6 +12,7 @@
 #include "libos/syscall/memory.hpp"
 #include "libos/syscall/names.hpp"
 #include "libos/syscall/process.hpp"
+#include "libos/syscall/scheduling.hpp"
 #include "libos/syscall/signal.hpp"
 #include "libos/syscall/thread.hpp"
 #include "libos/syscall/time.hpp"
@@ -69,6 +70,13 @@ constexpr Assignment assignments[] = {
     {__NR_sched_yield, adapt<sys_sched_yield>},
     {__NR_sched_getaffinity, adapt<sys_sched_getaffinity>},
     {__NR_sched_setaffinity, adapt<sys_sched_setaffinity>},
+    {__NR_sched_getscheduler, adapt<sys_sched_getscheduler>},
+    {__NR_sched_setscheduler, adapt<sys_sched_setscheduler>},
+    {__NR_sched_getparam, adapt<sys_sched_getparam>},
+    {__NR_sched_setparam, adapt<sys_sched_setparam>},
+    {__NR_sched_get_priority_max, adapt<sys_sched_get_priority_max>},
+    {__NR_sched_get_priority_min, adapt<sys_sched_get_priority_min>},
+    {__NR_sched_rr_get_interval, adapt<sys_sched_rr_get_interval>},
     {__NR_getcpu, adapt<sys_getcpu>},
     {__NR_fork, adapt<sys_no_processes>},
     {__NR_vfork, adapt<sys_no_processes>},

@@ -86,9 +86,12 @@ template <typename Leaf, typename Table>
 void walk_from(uint64_t* root, VirtualRange range, VirtualRange tables, Leaf&& leaf, Table&& table) {
     uint64_t* entries = root;
     unsigned level = root_level;
-    const auto within_one = [&](VirtualRange r) { return r.end - r.start.down_to(span_of(level)) <= span_of(level) && r.size() < span_of(level); };
-    // A table is freed by the one above it.
-    while (level > 0 && within_one(range) && within_one(tables)) {
+    while (level > 0) {
+        const uint64_t span = span_of(level);
+        const VirtualAddress block = range.start.down_to(span);
+        if (range.end - block > span || range.size() == span) break;
+        // The table below may go, which is up to the one above it.
+        if (block >= tables.start && tables.end - block >= span) break;
         const uint64_t e = load(entries[index_of(range.start, level)]);
         if (e == 0) return;
         if (is_leaf(e, level)) break;
