@@ -39,12 +39,12 @@ TEST(PageAllocator, ServesAlignedBlocksAndTakesThemBack) {
     EXPECT_EQ(memory->allocate(15).code(), ENOMEM);
 }
 
-TEST(PageAllocator, KeepsItsReserveForPromises) {
+TEST(PageAllocator, KeepsWhatIsPromised) {
     using Use = PageAllocator::Use;
     auto memory = std::make_unique<PageAllocator>();
     ASSERT_TRUE(memory->add(fresh_memory(uint64_t{1} << 20)).ok());
     const uint64_t start = memory->free_pages();
-    memory->set_reserve(start - 5);
+    memory->set_promised(start - 5);
     EXPECT_EQ(memory->available_pages(), 5u);
     EXPECT_EQ(memory->allocate(3).code(), ENOMEM);
     const auto block = memory->allocate(2);
