@@ -179,23 +179,23 @@ void AddressSpace::keep_promises() const {
     page_allocator().set_promised(fault_margin_ + (overcommit_ == Overcommit::Strict ? promised_pages() : 0));
 }
 
-// Unmaps part of an area and frees its frames. Around it, in `unused`, no area is left: its tables can go too.
-// Requires: no large page straddles the ends.
+// Unmaps part of an area and frees its frames. Around it, in `unused`, no area is left: its tables can go too. What stays of
+// the area is promised again: keep_promises is up to the caller. Requires: no large page straddles the ends.
 void AddressSpace::drop_pages(const Vma& vma, VirtualRange range, VirtualRange unused) {
     const auto removed = table_.unmap(range, unused);
     statistics_.resident_pages -= removed.pages;
-    if (!vma.flags.accounted) return;
-    committed_resident_ -= removed.owned;
-    keep_promises();
+    if (vma.flags.accounted) committed_resident_ -= removed.owned;
 }
 
-// From the area before to the area behind, when [first, last] lose `range`.
-VirtualRange AddressSpace::unused_around(const Vma& first, const Vma& last, VirtualRange range) {
-    const Vma* const before = first.range.start < range.start ? &first : areas_.previous(first);
-    const Vma* const behind = last.range.end > range.end ? &last : areas_.next(last);
-    const VirtualAddress start = before == &first ? range.start : before ? before->range.end : VirtualAddress{};
-    const VirtualAddress end = behind == &last ? range.end : behind ? behind->range.start : VirtualAddress{user_address_end};
-    return {start, end};
+// From the area before `first` to `behind`, the one after `last`, when [first, last] lose `range`.
+VirtualRange AddressSpace::unused_around(const Vma& first, const Vma& last, const Vma* behind, VirtualRange range) {
+    VirtualRange unused = range;
+    if (first.range.start >= range.start) {
+        const Vma* const before = areas_.previous(first);
+        unused.start = before ? before->range.end : VirtualAddress{};
+    }
+    if (last.range.end <= range.end) unused.end = behind ? behind->range.start : VirtualAddress{user_address_end};
+    return unused;
 }
 
 void AddressSpace::count_resident(const Vma& vma, uint64_t pages, uint64_t owned) {

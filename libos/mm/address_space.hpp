@@ -147,7 +147,7 @@ private:
     [[nodiscard]] bool may_commit(uint64_t pages) const;
     void keep_promises() const;
     void drop_pages(const Vma& vma, VirtualRange range, VirtualRange unused);
-    [[nodiscard]] VirtualRange unused_around(const Vma& first, const Vma& last, VirtualRange range);
+    [[nodiscard]] VirtualRange unused_around(const Vma& first, const Vma& last, const Vma* behind, VirtualRange range);
     void count_resident(const Vma& vma, uint64_t pages, uint64_t owned);
     void count_mapped(const Vma& vma, int64_t pages);
     [[nodiscard]] static arch::PageFlags page_flags(const Vma& vma);

@@ -130,6 +130,7 @@ Result<void> AddressSpace::advise_area(Vma& vma, VirtualRange range, int advice)
     }
     TRY(table_.split_ends(range));
     drop_pages(vma, range, range);
+    keep_promises();
     return {};
 }
 
@@ -233,6 +234,7 @@ void AddressSpace::drop_object_pages(const MemoryObject& object, uint64_t first)
         const VirtualRange gone{vma->range.start + kept * page_size, vma->range.end};
         drop_pages(*vma, gone, gone);
     }
+    keep_promises();
 }
 
 }  // namespace eremite::mm

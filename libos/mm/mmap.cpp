@@ -108,16 +108,17 @@ Result<void> AddressSpace::unmap_areas(VirtualRange range, Graveyard& graveyard)
     Vma* vma = first_ending_after(range.start);
     if (!vma || vma->range.start >= range.end) return {};
     Vma* last = vma;
-    for (Vma* each = vma; each && each->range.start < range.end; each = areas_.next(*each)) {
-        if (each->kind == Vma::Kind::Kernel) return Error{EINVAL};
-        last = each;
+    Vma* behind = vma;
+    for (; behind && behind->range.start < range.end; behind = areas_.next(*behind)) {
+        if (behind->kind == Vma::Kind::Kernel) return Error{EINVAL};
+        last = behind;
     }
     // A large page belongs to one area, so only where an area is cut can one straddle an end.
     if (vma->range.start < range.start || last->range.end > range.end) TRY(table_.split_ends(range));
-    if (vma->range.start < range.start && vma->range.end > range.end) TRY(split(*vma, range.end));
-    const VirtualRange unused = unused_around(*vma, *last, range);
-    while (vma && vma->range.start < range.end) {
-        Vma* next = areas_.next(*vma);
+    if (vma->range.start < range.start && vma->range.end > range.end) behind = TRY(split(*vma, range.end));
+    const VirtualRange unused = unused_around(*vma, *last, behind, range);
+    while (vma != behind) {
+        Vma* next = vma == last ? behind : areas_.next(*vma);
         const VirtualRange cut{std::max(vma->range.start, range.start), std::min(vma->range.end, range.end)};
         // The areas before have gone; those behind go next.
         drop_pages(*vma, cut, {unused.start, vma == last ? unused.end : next->range.start});

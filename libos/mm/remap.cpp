@@ -111,7 +111,7 @@ Result<VirtualAddress> AddressSpace::move_area(Vma& vma, VirtualRange old_range,
     table_.move(old_range, to);
     count_mapped(*part, -static_cast<int64_t>(old_range.size() / page_size));
     // The tables stayed, empty.
-    drop_pages(*part, old_range, unused_around(*part, *part, old_range));
+    drop_pages(*part, old_range, unused_around(*part, *part, areas_.next(*part), old_range));
     remove(*part, graveyard);
     if (moved.flags.locked) static_cast<void>(populate(moved.range, true).ok());
     return to;
