@@ -18,13 +18,9 @@ constexpr uint8_t is_allocated = 0x80;
 constexpr uint8_t is_cached = 0xc0;
 constexpr uint8_t order_mask = 0x1f;
 
-constinit PageAllocator machine_memory;
-
 }  // namespace
 
-PageAllocator& page_allocator() {
-    return machine_memory;
-}
+constinit PageAllocator PageAllocator::machine_memory_;
 
 Result<void> PageAllocator::add(PhysicalRange range) {
     uint64_t first = align_up(range.start.value, page_size) >> page_shift;

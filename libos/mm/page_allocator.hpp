@@ -50,6 +50,9 @@ public:
     }
 
 private:
+    friend PageAllocator& page_allocator();
+    static PageAllocator machine_memory_;
+
     struct FreeBlock {
         FreeBlock* next;
         FreeBlock* previous;
@@ -87,6 +90,8 @@ private:
 };
 
 // The machine's memory.
-[[nodiscard]] PageAllocator& page_allocator();
+[[nodiscard]] inline PageAllocator& page_allocator() {
+    return PageAllocator::machine_memory_;
+}
 
 }  // namespace eremite::mm
