@@ -1,5 +1,7 @@
 #include "libos/platform/clock.hpp"
 
+#include <atomic>
+
 #include "libos/arch/cpu.hpp"
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/trap.hpp"
@@ -22,6 +24,20 @@ constinit int64_t wall_clock_offset = 0;
 constinit abi::TimerMode timer_mode{};
 constinit uint64_t timer_ticks_per_ns = uint64_t{1} << 32;  // of the local timer in one-shot mode
 constinit volatile uint64_t timer_interrupts = 0;
+
+constinit vdso::Data* published = nullptr;
+
+// Readers look at the sequence before and after, and again if it was odd or has changed.
+void write_published() {
+    if (!published) return;
+    published->sequence = published->sequence + 1;
+    std::atomic_thread_fence(std::memory_order_release);
+    published->start_tsc = start_tsc;
+    published->multiplier = multiplier;
+    published->wall_clock_offset = wall_clock_offset;
+    std::atomic_thread_fence(std::memory_order_release);
+    published->sequence = published->sequence + 1;
+}
 
 uint64_t scale(uint64_t value, uint64_t factor) { return static_cast<uint64_t>(static_cast<unsigned __int128>(value) * factor >> 32); }
 uint64_t ticks_to_ns(uint64_t ticks) { return scale(ticks, multiplier); }
@@ -103,7 +119,15 @@ Instant monotonic_now() { return {static_cast<int64_t>(ticks_to_ns(arch::cycle_c
 int64_t realtime_now() { return monotonic_now().ns + wall_clock_offset; }
 uint64_t tsc_khz() { return frequency_khz; }
 
-void set_realtime(int64_t ns) { wall_clock_offset = ns - monotonic_now().ns; }
+void set_realtime(int64_t ns) {
+    wall_clock_offset = ns - monotonic_now().ns;
+    write_published();
+}
+
+void publish_clock(vdso::Data& data) {
+    published = &data;
+    write_published();
+}
 
 void arm_timer_at(Instant when) {
     const int64_t now = monotonic_now().ns;
