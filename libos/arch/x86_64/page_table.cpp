@@ -31,7 +31,7 @@ void free_tree(uint64_t* table, unsigned level) {
 }  // namespace
 
 Result<PhysicalAddress> PageTable::create_root() {
-    const PhysicalAddress root = TRY(mm::page_allocator().allocate(0));
+    const PhysicalAddress root = TRY(mm::page_allocator().allocate(0, mm::PageAllocator::Use::Promised));
     mm::zero_pages(root, 1);
     return root;
 }
