@@ -110,6 +110,8 @@ public:
     // Unmaps the pages of `object` from page `first` on, everywhere, private copies included: it has become shorter.
     void drop_object_pages(const MemoryObject& object, uint64_t first);
 
+    // Whether an address belongs to a shared mapping of an object, which may be mapped elsewhere too.
+    [[nodiscard]] bool shares_object(VirtualAddress address);
     // Whether an address lies in the gap below the main thread's stack.
     [[nodiscard]] bool is_stack_guard(VirtualAddress address);
 

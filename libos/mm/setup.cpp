@@ -84,6 +84,12 @@ Result<VirtualRange> AddressSpace::add_stack(uint64_t size) {
     return stack.range;
 }
 
+bool AddressSpace::shares_object(VirtualAddress address) {
+    sync::Guard guard{lock_};
+    const Vma* const vma = find(address);
+    return vma && vma->kind == Vma::Kind::Object && vma->flags.shared;
+}
+
 bool AddressSpace::is_stack_guard(VirtualAddress address) {
     sync::Guard guard{lock_};
     const Vma* const vma = find(address);

@@ -31,7 +31,7 @@ Queue& bucket_of(uint64_t key) {
     return *std::launder(reinterpret_cast<Queue*>(bucket_storage[(key >> 2) * 0x9e3779b97f4a7c15 >> 56]));
 }
 
-// A word is the same for all threads by its address if it is private, else by where it lies in memory. EFAULT
+// A word is known by its address, unless it lies in a shared mapping of a file: then by where that stands in memory. EFAULT
 Result<uint64_t> key_of(VirtualAddress word, int operation) {
     if (!is_aligned(word.value, 4)) return Error{EINVAL};
     if (operation & FUTEX_PRIVATE_FLAG) {
@@ -39,6 +39,7 @@ Result<uint64_t> key_of(VirtualAddress word, int operation) {
         return word.value;
     }
     TRY(mm::UserPtr<uint32_t>{word}.load());
+    if (!mm::kernel_address_space().shares_object(word)) return word.value;
     const auto mapping = mm::kernel_address_space().query(word.down_to(page_size));
     if (!mapping) return Error{EFAULT};
     constexpr uint64_t physical = uint64_t{1} << 63;
