@@ -39,10 +39,12 @@ struct FromRegister<mm::UserPtr<T>> {
     static mm::UserPtr<T> convert(uint64_t v) { return mm::UserPtr<T>{VirtualAddress{v}}; }
 };
 
+// What a system call returns: the value, or -errno.
+inline long to_register(const Result<long>& result) { return result.ok() ? result.value() : -result.code(); }
+
 template <auto handler, typename... Parameters, size_t... I>
 inline long call_with(Result<long> (*)(Parameters...), std::index_sequence<I...>, const uint64_t (&r)[6]) {
-    const Result<long> result = handler(FromRegister<std::remove_cvref_t<Parameters>>::convert(r[I])...);
-    return result.ok() ? result.value() : -result.code();
+    return to_register(handler(FromRegister<std::remove_cvref_t<Parameters>>::convert(r[I])...));
 }
 
 template <auto handler, typename... Parameters>

@@ -10,6 +10,7 @@
 #include "libos/mm/user_memory.hpp"
 #include "libos/process/process.hpp"
 #include "libos/sched/scheduler.hpp"
+#include "libos/syscall/adapter.hpp"
 #include "libos/syscall/process.hpp"
 
 namespace eremite::syscall {
@@ -74,8 +75,6 @@ Result<long> send(int signal, const arch::TrapFrame& frame) {
 }
 
 int argument(const arch::TrapFrame& frame, unsigned index) { return static_cast<int>(arch::syscall_argument(frame, index)); }
-
-long kernel_result(Result<long> result) { return result.ok() ? result.value() : -result.code(); }
 
 }  // namespace
 
@@ -161,8 +160,8 @@ Result<long> sys_tgkill(const arch::TrapFrame& frame) {
 
 extern "C" {
 
-long eremite_do_kill(const eremite::arch::TrapFrame* frame) { return eremite::syscall::kernel_result(eremite::syscall::sys_kill(*frame)); }
-long eremite_do_tkill(const eremite::arch::TrapFrame* frame) { return eremite::syscall::kernel_result(eremite::syscall::sys_tkill(*frame)); }
-long eremite_do_tgkill(const eremite::arch::TrapFrame* frame) { return eremite::syscall::kernel_result(eremite::syscall::sys_tgkill(*frame)); }
+long eremite_do_kill(const eremite::arch::TrapFrame* frame) { return eremite::syscall::to_register(eremite::syscall::sys_kill(*frame)); }
+long eremite_do_tkill(const eremite::arch::TrapFrame* frame) { return eremite::syscall::to_register(eremite::syscall::sys_tkill(*frame)); }
+long eremite_do_tgkill(const eremite::arch::TrapFrame* frame) { return eremite::syscall::to_register(eremite::syscall::sys_tgkill(*frame)); }
 
 }

@@ -8,6 +8,7 @@
 #include "libos/mm/user_memory.hpp"
 #include "libos/process/process.hpp"
 #include "libos/sched/scheduler.hpp"
+#include "libos/syscall/adapter.hpp"
 #include "libos/syscall/futex.hpp"
 #include "libos/syscall/process.hpp"
 
@@ -37,8 +38,6 @@ Result<long> make_thread(const arch::TrapFrame& registers, const Request& reques
     sched::start_thread(*thread);
     return static_cast<long>(id);
 }
-
-long kernel_result(Result<long> result) { return result.ok() ? result.value() : -result.code(); }
 
 }  // namespace
 
@@ -99,7 +98,7 @@ Result<long> sys_exit(int status) {
 
 extern "C" {
 
-long eremite_do_clone(const eremite::arch::TrapFrame* frame) { return eremite::syscall::kernel_result(eremite::syscall::sys_clone(*frame)); }
-long eremite_do_clone3(const eremite::arch::TrapFrame* frame) { return eremite::syscall::kernel_result(eremite::syscall::sys_clone3(*frame)); }
+long eremite_do_clone(const eremite::arch::TrapFrame* frame) { return eremite::syscall::to_register(eremite::syscall::sys_clone(*frame)); }
+long eremite_do_clone3(const eremite::arch::TrapFrame* frame) { return eremite::syscall::to_register(eremite::syscall::sys_clone3(*frame)); }
 
 }

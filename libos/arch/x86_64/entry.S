@@ -117,20 +117,8 @@ eremite_missing_syscall:        // a number without a handler: rax still holds i
     mov $-ENOSYS, %rax
     ret
 
-// A handler that is told all of the program's registers, as struct TrapFrame: long function(TrapFrame*). Stands in the table.
-// The kernel stack above holds our return address, then rcx and rsp of the program.
-.macro handler_with_registers name, function
-    .globl \name
-\name:
-    pushq $SELECTOR_USER_DATA
-    pushq 24(%rsp)              // rsp
-    pushfq
-    pushq $SELECTOR_USER_CODE
-    pushq 40(%rsp)              // rip: what rcx was
-    pushq $0                    // error, vector, interrupts, address
-    pushq $0
-    pushq $1
-    pushq $0
+// The general registers of struct TrapFrame, rax highest.
+.macro push_registers
     push %rax
     push %rbx
     push %rcx
@@ -146,10 +134,10 @@ eremite_missing_syscall:        // a number without a handler: rax still holds i
     push %r13
     push %r14
     push %r15
-    mov %rsp, %rdi
-    sub $8, %rsp
-    call \function
-    add $8, %rsp
+.endm
+
+// All of them but rax, on which the stack pointer stands then.
+.macro pop_registers_but_rax
     pop %r15
     pop %r14
     pop %r13
@@ -164,6 +152,28 @@ eremite_missing_syscall:        // a number without a handler: rax still holds i
     pop %rdx
     pop %rcx
     pop %rbx
+.endm
+
+// A handler that is told all of the program's registers, as struct TrapFrame: long function(TrapFrame*). Stands in the table.
+// The kernel stack above holds our return address, then rcx and rsp of the program.
+.macro handler_with_registers name, function
+    .globl \name
+\name:
+    pushq $SELECTOR_USER_DATA
+    pushq 24(%rsp)              // rsp
+    pushfq
+    pushq $SELECTOR_USER_CODE
+    pushq 40(%rsp)              // rip: what rcx was
+    pushq $0                    // error, vector, interrupts, address
+    pushq $0
+    pushq $1
+    pushq $0
+    push_registers
+    mov %rsp, %rdi
+    sub $8, %rsp
+    call \function
+    add $8, %rsp
+    pop_registers_but_rax
     add $10 * 8, %rsp           // rax, which is the result now, and what iretq would take
     ret
 .endm
@@ -198,40 +208,13 @@ eremite_upcall_entry:
     pushq %gs:CPU_TRAP_INTERRUPTS
     pushq %gs:CPU_TRAP_ADDRESS
     mov %gs:CPU_SCRATCH, %rax
-    push %rax
-    push %rbx
-    push %rcx
-    push %rdx
-    push %rsi
-    push %rdi
-    push %rbp
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    push_registers
 eremite_upcall_entry_end:
     cld
     mov %rsp, %rdi
     call eremite_upcall
 return_from_trap:
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rbp
-    pop %rdi
-    pop %rsi
-    pop %rdx
-    pop %rcx
-    pop %rbx
+    pop_registers_but_rax
     pop %rax
     add $32, %rsp               // address, interrupts, vector, error
     iretq                       // in ring 3, to ring 3
