@@ -2,6 +2,7 @@
 // Copies between the library OS and memory that the program named. A fault that the address space cannot resolve ends
 // the copy instead of killing the program.
 #include <cstddef>
+#include <cstdint>
 
 namespace eremite::arch {
 
@@ -10,5 +11,10 @@ namespace eremite::arch {
 
 // Sets `size` bytes to zero. Returns the number of bytes not written.
 [[nodiscard]] size_t user_zero(void* destination, size_t size);
+
+// Single accesses to an aligned word that other CPUs use too. False: it cannot be accessed.
+[[nodiscard]] bool user_load_word(const uint32_t* word, uint32_t* value);
+// Stores `desired` if the word is *expected; *expected becomes what it was.
+[[nodiscard]] bool user_compare_exchange_word(uint32_t* word, uint32_t* expected, uint32_t desired);
 
 }  // namespace eremite::arch

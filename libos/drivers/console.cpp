@@ -61,6 +61,8 @@ void receive_available() {
     }
 }
 
+// Guards all that belongs to the input.
+constinit sync::Spinlock input_lock{sync::Rank::Input};
 // Threads that wait for input.
 sched::WaitQueue& waiting() {
     alignas(sched::WaitQueue) static constinit unsigned char storage[sizeof(sched::WaitQueue)]{};
@@ -100,11 +102,12 @@ void console_write_error(std::span<const char> text) {
 
 Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
     if (buffer.empty()) return size_t{0};
+    const sync::Guard guard{input_lock};
     listen();
     receive_available();
     while (queue.empty() && !ended && serial.present()) {
         if (nonblocking) return Error{EAGAIN};
-        waiting().wait();
+        if (waiting().wait(input_lock) == sched::Wakeup::Interrupted) return Error{EINTR};
         receive_available();
     }
     size_t count = 0;
@@ -113,6 +116,7 @@ Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
 }
 
 bool console_readable() {
+    const sync::Guard guard{input_lock};
     listen();
     receive_available();
     return !queue.empty() || ended || !serial.present();
@@ -125,6 +129,9 @@ bool console_is_terminal() { return terminal; }
 namespace eremite::arch {
 
 // Waiting threads look at their devices themselves: that an interrupt came is all they need to know.
-void device_interrupt(unsigned) { drivers::waiting().wake_all(); }
+void device_interrupt(unsigned) {
+    const sync::Guard guard{drivers::input_lock};
+    drivers::waiting().wake_all();
+}
 
 }  // namespace eremite::arch

@@ -24,6 +24,7 @@
 #include "libos/process/process.hpp"
 #include "libos/random/random.hpp"
 #include "libos/sched/scheduler.hpp"
+#include "libos/syscall/futex.hpp"
 #include "libos/random/seed.hpp"
 
 namespace eremite::init {
@@ -75,6 +76,7 @@ Result<void> start_memory_step(Boot& boot) {
 
 Result<void> start_threads_step(Boot& boot) {
     arch::start_extended_state(boot.info.xcr0);
+    syscall::start_futexes();
     return sched::start_threads();
 }
 

@@ -13,9 +13,10 @@ public:
 
     [[nodiscard]] Result<size_t> read(fs::IoBuffer& buffer) override {
         if (buffer.remaining() < sizeof value_) return Error{EINVAL};
+        const sync::Guard guard{lock_};
         while (value_ == 0) {
             if (nonblocking()) return Error{EAGAIN};
-            if (waiting_readers_.wait() == sched::Wakeup::Interrupted) return Error{EINTR};
+            if (waiting_readers_.wait(lock_) == sched::Wakeup::Interrupted) return Error{EINTR};
         }
         const uint64_t taken = semaphore_ ? 1 : value_;
         if (buffer.put(&taken, sizeof taken) != sizeof taken) return Error{EFAULT};
@@ -28,15 +29,17 @@ public:
         uint64_t added;
         if (buffer.take(&added, sizeof added) != sizeof added) return Error{EFAULT};
         if (added == UINT64_MAX) return Error{EINVAL};
+        const sync::Guard guard{lock_};
         while (added > most - value_) {
             if (nonblocking()) return Error{EAGAIN};
-            if (waiting_writers_.wait() == sched::Wakeup::Interrupted) return Error{EINTR};
+            if (waiting_writers_.wait(lock_) == sched::Wakeup::Interrupted) return Error{EINTR};
         }
         value_ += added;
         if (value_ != 0) waiting_readers_.wake_all();
         return sizeof added;
     }
     [[nodiscard]] uint32_t readiness() override {
+        const sync::Guard guard{lock_};
         return (value_ != 0 ? POLLIN | POLLRDNORM : 0) | (value_ < most ? POLLOUT | POLLWRNORM : 0);
     }
     [[nodiscard]] Result<fs::Attributes> attributes() override {
@@ -52,6 +55,7 @@ public:
 
 private:
     static constexpr uint64_t most = UINT64_MAX - 1;
+    sync::Spinlock lock_{sync::Rank::File};
     uint64_t value_;
     bool semaphore_;
     sched::WaitQueue waiting_readers_, waiting_writers_;

@@ -28,6 +28,17 @@ Result<void> zero_user(VirtualAddress destination, size_t size) {
     return {};
 }
 
+Result<uint32_t> load_user_word(VirtualAddress word) {
+    uint32_t value;
+    if (!in_user_space(word, sizeof value) || !arch::user_load_word(word.as<const uint32_t>(), &value)) return Error{EFAULT};
+    return value;
+}
+
+Result<uint32_t> compare_exchange_user_word(VirtualAddress word, uint32_t expected, uint32_t desired) {
+    if (!in_user_space(word, sizeof expected) || !arch::user_compare_exchange_word(word.as<uint32_t>(), &expected, desired)) return Error{EFAULT};
+    return expected;
+}
+
 Result<std::string_view> copy_string_from_user(std::span<char> buffer, VirtualAddress source) {
     size_t length = 0;
     while (length < buffer.size()) {

@@ -17,6 +17,11 @@ namespace eremite::mm {
 [[nodiscard]] Result<void> copy_to_user(VirtualAddress destination, const void* source, size_t size);
 [[nodiscard]] Result<void> zero_user(VirtualAddress destination, size_t size);
 
+// A word that other CPUs change too, as a whole. `word` is aligned to 4. EFAULT.
+[[nodiscard]] Result<uint32_t> load_user_word(VirtualAddress word);
+// Stores `desired` if the word is `expected`. Returns what it was. EFAULT.
+[[nodiscard]] Result<uint32_t> compare_exchange_user_word(VirtualAddress word, uint32_t expected, uint32_t desired);
+
 // Copies a zero-terminated string. EFAULT when it is not readable, ENAMETOOLONG when no zero stands within the buffer.
 [[nodiscard]] Result<std::string_view> copy_string_from_user(std::span<char> buffer, VirtualAddress source);
 

@@ -238,7 +238,15 @@ void yield() {
     schedule();
 }
 
+Wakeup block(sync::Spinlock& lock, Instant deadline) {
+    lock.unlock();
+    const Wakeup why = block(deadline);
+    lock.lock();
+    return why;
+}
+
 Wakeup block(Instant deadline) {
+    if (current_thread().signal_due.load()) return Wakeup::Interrupted;
     Cpu& cpu = this_cpu();
     Thread& thread = *cpu.current;
     thread.state = State::Blocked;
@@ -256,6 +264,11 @@ void wake(Thread& thread, Wakeup why) {
     if (thread.state != State::Blocked) return;
     thread.wakeup = why;
     make_ready(thread);
+}
+
+void interrupt(Thread& thread) {
+    if (&thread == &current_thread()) arch::look_before_return();
+    else wake(thread, Wakeup::Interrupted);
 }
 
 void set_scheduling(Thread& thread, Scheduling scheduling) {

@@ -3,6 +3,7 @@
 // virtual interrupt flag is clear, as it is throughout the library OS.
 #include "base/result.hpp"
 #include "libos/sched/thread.hpp"
+#include "libos/sync/spinlock.hpp"
 
 namespace eremite::sched {
 
@@ -28,10 +29,16 @@ void start_thread(Thread& thread);
 
 // Lets others run that are as important; returns at once when there are none.
 void yield();
-// Gives the CPU away until wake(), or until `deadline`.
+// Gives the CPU away until wake(), until `deadline`, or until a signal is due. `lock` guards what the thread waits for:
+// it is released only once wake() works, and held again on return. Whoever wakes holds it too, which keeps the thread alive.
+Wakeup block(sync::Spinlock& lock, Instant deadline);
+// The same where only time or a signal ends the wait.
 Wakeup block(Instant deadline);
 // Makes a blocked thread ready. Does nothing to any other.
 void wake(Thread& thread, Wakeup why = Wakeup::Woken);
+// The thread's `signal_due` was set: ends its wait, or makes it look before it goes on in the program. Requires: something
+// keeps the thread alive (it is the running one, or the lock of the list of threads is held).
+void interrupt(Thread& thread);
 void set_scheduling(Thread& thread, Scheduling scheduling);
 // Time for which a thread has run.
 [[nodiscard]] Duration cpu_time(const Thread& thread);

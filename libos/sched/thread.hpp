@@ -1,5 +1,6 @@
 #pragma once
 // A thread of the program, or a CPU's idle thread.
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -50,6 +51,8 @@ public:
     VirtualAddress rseq_area{};
     uint32_t rseq_signature = 0;
     uint64_t blocked_signals = 0;  // bit n - 1 for signal n
+    // A signal may have to be delivered: waits end, and the thread looks before it goes on in the program.
+    std::atomic<bool> signal_due{false};
     char name[16] = "program";
 };
 

@@ -1,20 +1,22 @@
 #pragma once
-// Threads that wait for the same event, first come, first woken.
+// Threads that wait for the same event, first come, first woken: a condition variable for spinlocks.
 #include "libos/sched/scheduler.hpp"
 
 namespace eremite::sched {
 
 class WaitQueue {
 public:
-    // Blocks the running thread. Whoever looked at the condition before need not look again before this: nothing else runs on
-    // this CPU in between.
-    Wakeup wait(Instant deadline = Instant::never()) {
+    // Blocks the running thread. `lock` guards the queue and the condition that was looked at; it is released meanwhile.
+    // Whoever was taken off the queue by a waker was woken, even if its time was up just then: no wake-up is lost.
+    Wakeup wait(sync::Spinlock& lock, Instant deadline = Instant::never()) {
         Thread& thread = current_thread();
         waiting_.push_back(thread);
-        const Wakeup why = block(deadline);
-        if (static_cast<ListNode<ByWait>&>(thread).linked()) waiting_.remove(thread);
+        const Wakeup why = block(lock, deadline);
+        if (!static_cast<ListNode<ByWait>&>(thread).linked()) return Wakeup::Woken;
+        waiting_.remove(thread);
         return why;
     }
+    // These require the same lock.
     bool wake_one() {
         Thread* const thread = waiting_.pop_front();
         if (thread) wake(*thread);
@@ -25,7 +27,6 @@ public:
         }
     }
     [[nodiscard]] bool empty() const { return waiting_.empty(); }
-    [[nodiscard]] List<Thread, ByWait>& threads() { return waiting_; }
 
 private:
     List<Thread, ByWait> waiting_;

@@ -9,10 +9,17 @@ namespace eremite::sync {
 enum class Rank : uint8_t {
     FileTable,
     Directory,
-    File,
+    Poll,       // who waits for a file to become ready
+    Input,      // of the console
+    File,       // a file's contents: pipes, counters and terminals too
+    Futex,
     AddressSpace,
     MemoryObject,
     PageTable,
+    Threads,    // the list of all threads
+    Signal,
+    Timer,      // timers of the program
+    RunQueue,
     Heap,
     PageAllocator,
     Random,

@@ -2,8 +2,9 @@
 
 #include <linux/futex.h>
 
-#include <array>
+#include <algorithm>
 #include <new>
+#include <optional>
 
 #include "libos/mm/address_space.hpp"
 #include "libos/mm/user_memory.hpp"
@@ -18,18 +19,36 @@ namespace {
 using sched::Thread;
 using Queue = List<Thread, sched::ByWait>;
 
-constexpr size_t bucket_count = 256;
-alignas(Queue) constinit unsigned char bucket_storage[bucket_count][sizeof(Queue)]{};
+// Waiting threads by the hash of their key. CPUs that use different words hardly ever meet.
+struct Bucket {
+    sync::Spinlock lock{sync::Rank::Futex};
+    Queue queue;
+};
+constexpr unsigned bucket_bits = 8;
+alignas(Bucket) constinit unsigned char bucket_storage[1 << bucket_bits][sizeof(Bucket)]{};
 
-Queue& bucket_of(uint64_t key) {
-    static constinit bool made = false;
-    if (!made) {
-        for (auto& storage : bucket_storage) new (storage) Queue;
-        made = true;
-    }
+Bucket& bucket_of(uint64_t key) {
     // Fibonacci hashing (Knuth, vol. 3, 6.4).
-    return *std::launder(reinterpret_cast<Queue*>(bucket_storage[(key >> 2) * 0x9e3779b97f4a7c15 >> 56]));
+    return *std::launder(reinterpret_cast<Bucket*>(bucket_storage[(key >> 2) * 0x9e3779b97f4a7c15 >> (64 - bucket_bits)]));
 }
+
+// Both buckets of an operation on two words, which may be the same, locked in the order of their addresses.
+class [[nodiscard]] PairGuard {
+public:
+    PairGuard(Bucket& a, Bucket& b) : first_{std::min(&a, &b)}, second_{std::max(&a, &b)} {
+        first_->lock.lock();
+        if (second_ != first_) second_->lock.lock();
+    }
+    PairGuard(const PairGuard&) = delete;
+    PairGuard& operator=(const PairGuard&) = delete;
+    ~PairGuard() {
+        if (second_ != first_) second_->lock.unlock();
+        first_->lock.unlock();
+    }
+
+private:
+    Bucket *first_, *second_;
+};
 
 // A word is known by its address, unless it lies in a shared mapping of a file: then by where that stands in memory. EFAULT
 Result<uint64_t> key_of(VirtualAddress word, int operation) {
@@ -38,7 +57,7 @@ Result<uint64_t> key_of(VirtualAddress word, int operation) {
         if (word.value >= user_address_end) return Error{EFAULT};
         return word.value;
     }
-    TRY(mm::UserPtr<uint32_t>{word}.load());
+    TRY(mm::load_user_word(word));
     if (!mm::kernel_address_space().shares_object(word)) return word.value;
     const auto mapping = mm::kernel_address_space().query(word.down_to(page_size));
     if (!mapping) return Error{EFAULT};
@@ -46,8 +65,9 @@ Result<uint64_t> key_of(VirtualAddress word, int operation) {
     return physical | (mapping->address.value + word.value % page_size);
 }
 
-long wake_waiters(uint64_t key, uint32_t most, uint32_t bits) {
-    Queue& queue = bucket_of(key);
+// Requires: the bucket's lock.
+long wake_waiters_locked(Bucket& bucket, uint64_t key, uint32_t most, uint32_t bits) {
+    Queue& queue = bucket.queue;
     long woken = 0;
     for (auto it = queue.begin(); it != queue.end() && woken < static_cast<long>(most);) {
         Thread& thread = *it;
@@ -60,19 +80,48 @@ long wake_waiters(uint64_t key, uint32_t most, uint32_t bits) {
     return woken;
 }
 
-Result<long> wait(VirtualAddress word, int operation, uint32_t value, Instant deadline, uint32_t bits) {
-    if (bits == 0) return Error{EINVAL};
-    const uint64_t key = TRY(key_of(word, operation));
-    if (TRY(mm::UserPtr<uint32_t>{word}.load()) != value) return Error{EAGAIN};
-    Thread& thread = sched::current_thread();
-    thread.futex_key = key;
-    thread.futex_bits = bits;
-    bucket_of(key).push_back(thread);
-    const sched::Wakeup why = sched::block(deadline);
-    if (static_cast<ListNode<sched::ByWait>&>(thread).linked()) Queue::remove(thread);
+long wake_waiters(uint64_t key, uint32_t most, uint32_t bits) {
+    Bucket& bucket = bucket_of(key);
+    const sync::Guard guard{bucket.lock};
+    return wake_waiters_locked(bucket, key, most, bits);
+}
+
+// False: a waker took the thread off. It may stand in another bucket by now than the one it went into (FUTEX_REQUEUE).
+bool leave_queue(Thread& thread) {
+    for (;;) {
+        Bucket& bucket = bucket_of(__atomic_load_n(&thread.futex_key, __ATOMIC_RELAXED));
+        const sync::Guard guard{bucket.lock};
+        if (&bucket != &bucket_of(thread.futex_key)) continue;
+        if (!static_cast<ListNode<sched::ByWait>&>(thread).linked()) return false;
+        Queue::remove(thread);
+        return true;
+    }
+}
+
+Result<long> outcome(sched::Wakeup why) {
     if (why == sched::Wakeup::TimedOut) return Error{ETIMEDOUT};
     if (why == sched::Wakeup::Interrupted) return Error{EINTR};
     return 0L;
+}
+
+Result<long> wait(VirtualAddress word, int operation, uint32_t value, Instant deadline, uint32_t bits) {
+    if (bits == 0) return Error{EINVAL};
+    const uint64_t key = TRY(key_of(word, operation));
+    Thread& thread = sched::current_thread();
+    Bucket* bucket = &bucket_of(key);
+    bucket->lock.lock();
+    // With the lock held: a waker changes the word first and takes the lock then.
+    const auto present = mm::load_user_word(word);
+    if (!present.ok() || present.value() != value) {
+        bucket->lock.unlock();
+        return present.ok() ? Error{EAGAIN} : present.error();
+    }
+    thread.futex_key = key;
+    thread.futex_bits = bits;
+    bucket->queue.push_back(thread);
+    const sched::Wakeup why = sched::block(bucket->lock, deadline);
+    bucket->lock.unlock();
+    return why != sched::Wakeup::Woken && leave_queue(thread) ? outcome(why) : 0L;
 }
 
 Result<Instant> deadline_of(VirtualAddress timeout, int operation) {
@@ -85,22 +134,26 @@ Result<Instant> deadline_of(VirtualAddress timeout, int operation) {
     return Instant{ns};
 }
 
-Result<long> requeue(VirtualAddress word, int operation, uint32_t most_woken, uint32_t most_moved, VirtualAddress target) {
+Result<long> requeue(VirtualAddress word, int operation, uint32_t most_woken, uint32_t most_moved, VirtualAddress target,
+                     std::optional<uint32_t> expected) {
     if (static_cast<int32_t>(most_woken) < 0 || static_cast<int32_t>(most_moved) < 0) return Error{EINVAL};
     const uint64_t from = TRY(key_of(word, operation)), to = TRY(key_of(target, operation));
-    const long woken = wake_waiters(from, most_woken, FUTEX_BITSET_MATCH_ANY);
+    Bucket &source = bucket_of(from), &destination = bucket_of(to);
+    const PairGuard guard{source, destination};
+    if (expected && TRY(mm::load_user_word(word)) != *expected) return Error{EAGAIN};
+    const long woken = wake_waiters_locked(source, from, most_woken, FUTEX_BITSET_MATCH_ANY);
     long moved = 0;
-    Queue& queue = bucket_of(from);
+    Queue& queue = source.queue;
     for (auto it = queue.begin(); it != queue.end() && moved < static_cast<long>(most_moved);) {
         Thread& thread = *it;
         ++it;
         if (thread.futex_key != from) continue;
         ++moved;
         // In the same bucket already: to its end could be met again.
-        thread.futex_key = to;
-        if (&bucket_of(to) == &queue) continue;
+        __atomic_store_n(&thread.futex_key, to, __ATOMIC_RELAXED);
+        if (&source == &destination) continue;
         Queue::remove(thread);
-        bucket_of(to).push_back(thread);
+        destination.queue.push_back(thread);
     }
     return woken + moved;
 }
@@ -113,17 +166,24 @@ Result<long> wake_and_change(VirtualAddress word, int operation, uint32_t most, 
     int32_t operand = static_cast<int32_t>(code << 8) >> 20;
     const int32_t compared = static_cast<int32_t>(code << 20) >> 20;
     if (code >> 28 & FUTEX_OP_OPARG_SHIFT) operand = static_cast<int32_t>(uint32_t{1} << (operand & 31));
-    mm::UserPtr<uint32_t> pointer{second};
-    const auto old = static_cast<int32_t>(TRY(pointer.load()));
-    int32_t fresh = 0;
-    switch (change) {
-    case FUTEX_OP_SET: fresh = operand; break;
-    case FUTEX_OP_ADD: fresh = static_cast<int32_t>(static_cast<uint32_t>(old) + static_cast<uint32_t>(operand)); break;
-    case FUTEX_OP_OR: fresh = old | operand; break;
-    case FUTEX_OP_ANDN: fresh = old & ~operand; break;
-    case FUTEX_OP_XOR: fresh = old ^ operand; break;
-    default: return Error{ENOSYS};
+    if (change > FUTEX_OP_XOR || comparison > FUTEX_OP_CMP_GE) return Error{ENOSYS};
+    Bucket &first_bucket = bucket_of(first_key), &second_bucket = bucket_of(second_key);
+    const PairGuard guard{first_bucket, second_bucket};
+    const auto changed = [change, operand = static_cast<uint32_t>(operand)](uint32_t old) {
+        switch (change) {
+        case FUTEX_OP_ADD: return old + operand;
+        case FUTEX_OP_OR: return old | operand;
+        case FUTEX_OP_ANDN: return old & ~operand;
+        case FUTEX_OP_XOR: return old ^ operand;
+        default: return operand;
+        }
+    };
+    uint32_t seen = TRY(mm::load_user_word(second));
+    for (uint32_t before = ~seen; before != seen;) {
+        before = seen;
+        seen = TRY(mm::compare_exchange_user_word(second, before, changed(before)));
     }
+    const auto old = static_cast<int32_t>(seen);
     bool holds = false;
     switch (comparison) {
     case FUTEX_OP_CMP_EQ: holds = old == compared; break;
@@ -132,11 +192,10 @@ Result<long> wake_and_change(VirtualAddress word, int operation, uint32_t most, 
     case FUTEX_OP_CMP_LE: holds = old <= compared; break;
     case FUTEX_OP_CMP_GT: holds = old > compared; break;
     case FUTEX_OP_CMP_GE: holds = old >= compared; break;
-    default: return Error{ENOSYS};
+    default: break;
     }
-    TRY(pointer.store(static_cast<uint32_t>(fresh)));
-    long woken = wake_waiters(first_key, most, FUTEX_BITSET_MATCH_ANY);
-    if (holds) woken += wake_waiters(second_key, most_second, FUTEX_BITSET_MATCH_ANY);
+    long woken = wake_waiters_locked(first_bucket, first_key, most, FUTEX_BITSET_MATCH_ANY);
+    if (holds) woken += wake_waiters_locked(second_bucket, second_key, most_second, FUTEX_BITSET_MATCH_ANY);
     return woken;
 }
 
@@ -148,11 +207,17 @@ void wake_word(VirtualAddress word) {
 
 // A lock that its owner did not release: marked, so that the next one learns of it.
 void release_robust(VirtualAddress word, int owner) {
-    mm::UserPtr<uint32_t> pointer{word};
-    const auto value = pointer.load();
-    if (!value.ok() || (value.value() & FUTEX_TID_MASK) != static_cast<uint32_t>(owner)) return;
-    if (!pointer.store((value.value() & FUTEX_WAITERS) | FUTEX_OWNER_DIED).ok()) return;
-    if (value.value() & FUTEX_WAITERS) wake_word(word);
+    const auto value = mm::load_user_word(word);
+    if (!value.ok()) return;
+    // Only its owner gives a lock away, but others may mark at any time that they wait.
+    for (uint32_t seen = value.value(), before = ~seen; before != seen;) {
+        if ((seen & FUTEX_TID_MASK) != static_cast<uint32_t>(owner)) return;
+        before = seen;
+        const auto exchanged = mm::compare_exchange_user_word(word, before, (before & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
+        if (!exchanged.ok()) return;
+        seen = exchanged.value();
+        if (seen == before && (seen & FUTEX_WAITERS)) wake_word(word);
+    }
 }
 
 void release_robust_list(const Thread& thread) {
@@ -176,6 +241,10 @@ void release_robust_list(const Thread& thread) {
 
 }  // namespace
 
+void start_futexes() {
+    for (auto& storage : bucket_storage) new (storage) Bucket;
+}
+
 Result<long> sys_futex(VirtualAddress word, int operation, uint32_t value, uint64_t timeout_or_value, VirtualAddress second_word,
                        uint32_t third_value) {
     const auto second_value = static_cast<uint32_t>(timeout_or_value);
@@ -187,10 +256,8 @@ Result<long> sys_futex(VirtualAddress word, int operation, uint32_t value, uint6
     case FUTEX_WAKE_BITSET:
         if (third_value == 0) return Error{EINVAL};
         return wake_waiters(TRY(key_of(word, operation)), value, third_value);
-    case FUTEX_REQUEUE: return requeue(word, operation, value, second_value, second_word);
-    case FUTEX_CMP_REQUEUE:
-        if (TRY(mm::UserPtr<uint32_t>{word}.load()) != third_value) return Error{EAGAIN};
-        return requeue(word, operation, value, second_value, second_word);
+    case FUTEX_REQUEUE: return requeue(word, operation, value, second_value, second_word, std::nullopt);
+    case FUTEX_CMP_REQUEUE: return requeue(word, operation, value, second_value, second_word, third_value);
     case FUTEX_WAKE_OP: return wake_and_change(word, operation, value, second_value, second_word, third_value);
     default: return Error{ENOSYS};
     }

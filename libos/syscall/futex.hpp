@@ -10,6 +10,8 @@
 namespace eremite::syscall {
 
 // Without the priority-inheriting operations, which are ENOSYS.
+// Makes the table of waiting threads. To be called once, before the first thread waits.
+void start_futexes();
 Result<long> sys_futex(VirtualAddress word, int operation, uint32_t value, uint64_t timeout_or_value, VirtualAddress second_word,
                        uint32_t third_value);
 Result<long> sys_set_robust_list(VirtualAddress head, size_t size);

@@ -319,6 +319,27 @@ user_zero_raw:
     fixup 1b, 3b
     fixup 2b, 4b
 
+// bool user_load_word_raw(const uint32_t* word, uint32_t* value)
+    .globl user_load_word_raw, user_compare_exchange_word_raw
+user_load_word_raw:
+    xor %eax, %eax
+1:  mov (%rdi), %edx
+    mov %edx, (%rsi)
+    inc %eax
+2:  ret
+    fixup 1b, 2b
+
+// bool user_compare_exchange_word_raw(uint32_t* word, uint32_t* expected, uint32_t desired)
+user_compare_exchange_word_raw:
+    mov (%rsi), %eax
+1:  lock cmpxchg %edx, (%rdi)
+    mov %eax, (%rsi)
+    mov $1, %eax
+    ret
+2:  xor %eax, %eax
+    ret
+    fixup 1b, 2b
+
 // bool try_rdseed(uint64_t*), bool try_rdrand(uint64_t*): false when the CPU has none to give, or no such instruction.
 .macro random_instruction name, instruction
     .globl \name

@@ -25,6 +25,8 @@ extern const char eremite_text_start[], eremite_text_end[];
 extern const char eremite_syscall_entry_slot[], eremite_syscall_entry_slot_end[];
 size_t user_copy_raw(void*, const void*, size_t);
 size_t user_zero_raw(void*, size_t);
+bool user_load_word_raw(const uint32_t*, uint32_t*);
+bool user_compare_exchange_word_raw(uint32_t*, uint32_t*, uint32_t);
 void eremite_upcall(TrapFrame* frame);
 }
 
@@ -32,6 +34,10 @@ namespace eremite::arch {
 
 size_t user_copy(void* destination, const void* source, size_t size) { return user_copy_raw(destination, source, size); }
 size_t user_zero(void* destination, size_t size) { return user_zero_raw(destination, size); }
+bool user_load_word(const uint32_t* word, uint32_t* value) { return user_load_word_raw(word, value); }
+bool user_compare_exchange_word(uint32_t* word, uint32_t* expected, uint32_t desired) {
+    return user_compare_exchange_word_raw(word, expected, desired);
+}
 
 namespace {
 

@@ -33,7 +33,7 @@ sched::Thread& sched::current_thread() {
     static Thread thread{1};
     return thread;
 }
-sched::Wakeup sched::block(Instant) {
+sched::Wakeup sched::block(sync::Spinlock&, Instant) {
     if (!test::on_wait) std::abort();
     test::on_wait();
     return Wakeup::Woken;

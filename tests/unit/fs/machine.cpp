@@ -68,6 +68,16 @@ size_t user_copy(void* destination, const void* source, size_t size) {
     return size - done;
 }
 
+bool user_load_word(const uint32_t* word, uint32_t* value) { return user_copy(value, word, sizeof *value) == 0; }
+
+bool user_compare_exchange_word(uint32_t* word, uint32_t* expected, uint32_t desired) {
+    uint32_t found = 0;
+    if (user_copy(&found, word, sizeof found) != 0) return false;
+    const bool same = found == *expected;
+    *expected = found;
+    return !same || user_copy(word, &desired, sizeof desired) == 0;
+}
+
 size_t user_zero(void* destination, size_t size) {
     static const char zeros[4096] = {};
     for (size_t done = 0; done < size;) {
