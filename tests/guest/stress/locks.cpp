@@ -48,7 +48,10 @@ void one_mutex(int type, int protocol) {
 void mutexes() {
     for (int type : {PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_RECURSIVE, PTHREAD_MUTEX_ERRORCHECK, PTHREAD_MUTEX_ADAPTIVE_NP})
         one_mutex(type, PTHREAD_PRIO_NONE);
-    one_mutex(PTHREAD_MUTEX_NORMAL, PTHREAD_PRIO_INHERIT);
+}
+
+void inheriting_mutexes() {
+    for (int type : {PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_RECURSIVE, PTHREAD_MUTEX_ERRORCHECK}) one_mutex(type, PTHREAD_PRIO_INHERIT);
 }
 
 // A bounded queue between producers and consumers: what goes in comes out once, whoever is woken.

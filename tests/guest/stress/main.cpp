@@ -26,6 +26,7 @@ constexpr Case cases[] = {
     {"exit_races", exit_races},
     {"sleepers", sleepers},
     {"mutexes", mutexes},
+    {"inheriting_mutexes", inheriting_mutexes},
     {"conditions", conditions},
     {"barriers", barriers},
     {"semaphores", semaphores},

@@ -56,6 +56,7 @@ void exit_races();
 void sleepers();
 // locks.cpp
 void mutexes();
+void inheriting_mutexes();
 void conditions();
 void barriers();
 void semaphores();
