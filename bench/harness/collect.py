@@ -1,4 +1,4 @@
-"""Runs the programs in the worlds and collects the figures."""
+"""Runs the programs in the worlds and collects the figures of the foundation."""
 
 import shutil
 import subprocess
@@ -46,7 +46,7 @@ def run(setup: Setup, results: Results, world: World, program: str, arguments: l
         return None
     output = world.run(program, arguments, machine, timeout=30 if setup.quick else 60)
     last_line = "hello, world" if program == "hello" else "end"
-    if output.arrival(last_line) is not None:
+    if output.arrival(last_line) is not None or "time" in output.figures():
         return output
     setup.failed.add((world.name, program, mode))
     reason = "did not finish in time" if output.status is None else f"ended with status {output.status}"
@@ -55,7 +55,7 @@ def run(setup: Setup, results: Results, world: World, program: str, arguments: l
     return None
 
 
-def _collect_program(setup: Setup, results: Results, program: str, machine: Machine, wanted: list[figures.Figure]) -> None:
+def collect_program(setup: Setup, results: Results, program: str, machine: Machine, wanted: list[figures.Figure]) -> None:
     """Runs a program that prints `name unit value` lines once in each world."""
     arguments = ["--count", f"--tsc-mhz={ICOUNT_TSC_MHZ}"] if machine.icount else [f"--tsc-mhz={setup.tsc_mhz:.3f}"]
     if setup.quick or machine.icount:
@@ -72,31 +72,26 @@ def _collect_program(setup: Setup, results: Results, program: str, machine: Mach
                 results.note(f"`{figure.key}` is missing in the output of `{program}` in the world “{world.name}”.")
 
 
-def _count_then_time(
+def count_then_time(
     setup: Setup, results: Results, program: str, memory_kib: int, counts: list[figures.Figure], times: list[figures.Figure]
 ) -> None:
     progress(f"{program}: instructions")
-    _collect_program(setup, results, program, Machine(icount=True, memory_kib=memory_kib), counts)
+    collect_program(setup, results, program, Machine(icount=True, memory_kib=memory_kib), counts)
     for number in range(setup.rounds):
         progress(f"{program}: time, round {number + 1} of {setup.rounds}")
-        _collect_program(setup, results, program, Machine(accel=setup.accel, memory_kib=memory_kib), times)
+        collect_program(setup, results, program, Machine(accel=setup.accel, memory_kib=memory_kib), times)
 
 
 def calls(setup: Setup, results: Results) -> None:
     """System calls and memory."""
-    _count_then_time(setup, results, "syscalls", CALLS_MEMORY_KIB, figures.CALL_INSTRUCTIONS, figures.CALL_TIMES)
-
-
-def threads(setup: Setup, results: Results) -> None:
-    """Threads, and round trips between two of them."""
-    _count_then_time(setup, results, "threads", Machine.memory_kib, figures.THREAD_INSTRUCTIONS, figures.THREAD_TIMES)
+    count_then_time(setup, results, "syscalls", CALLS_MEMORY_KIB, figures.CALL_INSTRUCTIONS, figures.CALL_TIMES)
 
 
 def compute(setup: Setup, results: Results) -> None:
     for number in range(setup.rounds):
         progress(f"computation: round {number + 1} of {setup.rounds}")
         machine = Machine(accel=setup.accel)
-        _collect_program(setup, results, "compute", machine, figures.compute_figures(setup.accel))
+        collect_program(setup, results, "compute", machine, figures.compute_figures(setup.accel))
 
 
 def boot(setup: Setup, results: Results) -> None:
@@ -160,7 +155,3 @@ def size(setup: Setup, results: Results) -> None:
             bz_images = list((world.vmlinux.parent / "root" / "boot").glob("vmlinuz-*"))
             if bz_images:
                 results.add(figures.ADDED_SIZE, world.name, bz_images[0].stat().st_size)
-
-
-# The measurements by the name that `--only` takes.
-MEASUREMENTS = {"boot": boot, "memory": memory, "size": size, "syscalls": calls, "threads": threads, "compute": compute}

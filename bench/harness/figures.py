@@ -9,6 +9,7 @@ EREMITE, GUEST, PROCESS = "Eremite", "Linux guest", "Linux process"
 WORLDS = (EREMITE, GUEST, PROCESS)
 
 INSTRUCTIONS, NANOSECONDS, BYTES = "instructions", "ns", "bytes"
+RATIO, PARTS_PER_MILLION, PER_SECOND = "ratio", "ppm", "per_second"
 
 MIB = 1 << 20
 KIB = 1 << 10
@@ -58,6 +59,8 @@ class Results:
 
     samples: dict[tuple[Figure, str], list[float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    # Detours a second and CPU by the power of two of their length: by section and world, one of each run.
+    histograms: dict[tuple[str, str], list[dict[int, float]]] = field(default_factory=dict)
 
     def add(self, figure: Figure, world: str, value: float) -> None:
         self.samples.setdefault((figure, world), []).append(value)
@@ -98,16 +101,6 @@ _CALLS: list[tuple[str, str, Target | None, Target | None]] = [
 CALL_INSTRUCTIONS = [Figure(key, title, INSTRUCTIONS, "Instructions", target) for key, title, target, _ in _CALLS]
 CALL_TIMES = [Figure(key, title, NANOSECONDS, "Time", target) for key, title, _, target in _CALLS]
 
-# Keys of bench/threads.cpp.
-_THREADS = [
-    ("pthread", "pthread create + join"),
-    ("futex", "futex round trip"),
-    ("pipe", "pipe round trip"),
-    ("eventfd", "eventfd round trip"),
-]
-THREAD_INSTRUCTIONS = [Figure(key, title, INSTRUCTIONS, "Instructions") for key, title in _THREADS]
-THREAD_TIMES = [Figure(key, title, NANOSECONDS, "Time") for key, title in _THREADS]
-
 # Keys of bench/compute.cpp. The promise is one for hardware virtualization: an emulator computes slower than the host.
 _KERNELS = [
     ("matrix_multiplication", "matrix multiplication, 256 x 256"),
@@ -128,5 +121,5 @@ def all_figures(accel: str) -> list[Figure]:
     """Every figure in the order of the tables."""
     boot_times = [BOOT_GUEST_TIME, BOOT_TIME, EXIT_TIME]
     sizes = [SMALLEST_MEMORY, ADDED_SIZE]
-    instructions = [BOOT_INSTRUCTIONS, *CALL_INSTRUCTIONS, *THREAD_INSTRUCTIONS]
-    return [*instructions, *boot_times, *CALL_TIMES, *THREAD_TIMES, *sizes, *compute_figures(accel)]
+    instructions = [BOOT_INSTRUCTIONS, *CALL_INSTRUCTIONS]
+    return [*instructions, *boot_times, *CALL_TIMES, *sizes, *compute_figures(accel)]

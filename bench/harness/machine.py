@@ -91,6 +91,7 @@ class Machine:
     accel: str = "tcg"
     icount: bool = False
     memory_kib: int = 128 * 1024
+    cpus: int = 1
 
     def command(self, kernel: Path, append: str, initrd: Path | None = None) -> list[str]:
         if self.icount:
@@ -102,7 +103,7 @@ class Machine:
             # QEMU runs `rep movsb` a byte at a time, so the announcement that it is fast is withdrawn for both guests.
             accel, cpu = ["tcg,thread=multi"], "max,-erms,-fsrm"
         command = [QEMU, "-M", MACHINE, "-global", "virtio-mmio.force-legacy=false", "-nodefaults", "-no-user-config"]
-        command += ["-no-reboot", "-display", "none", "-accel", *accel, "-cpu", cpu, "-m", f"{self.memory_kib}K"]
+        command += ["-no-reboot", "-display", "none", "-accel", *accel, "-cpu", cpu, "-m", f"{self.memory_kib}K", "-smp", str(self.cpus)]
         command += ["-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-device", "virtio-rng-device"]
         command += ["-kernel", str(kernel), "-append", append]
         if initrd:
@@ -141,7 +142,7 @@ class Eremite(World):
     def run(self, program: str, arguments: list[str], machine: Machine, timeout: float) -> Output:
         tsc_mhz = 1000 if machine.icount else self.tsc_mhz
         # Errors only, as the Linux guest is told to be quiet.
-        append = " ".join(["log=error", f"tsc_mhz={tsc_mhz:.3f}", "--", *arguments])
+        append = " ".join(["log=error", f"cpus={machine.cpus}", f"tsc_mhz={tsc_mhz:.3f}", "--", *arguments])
         return execute(machine.command(self.programs / program, append), timeout)
 
 
@@ -158,8 +159,11 @@ class LinuxGuest(World):
     def run(self, program: str, arguments: list[str], machine: Machine, timeout: float) -> Output:
         # The guest's own calibration of the counter against an emulated timer fails now and then, so it is told the frequency.
         khz = 1000000 if machine.icount else round(self.tsc_mhz * 1000)
+        # Our benchmark programs end the machine themselves when they are told that they are its first process. Any other program just
+        # ends, at which the kernel panics and restarts.
+        init = [] if program.startswith("../") else ["--init"]
         append = f"console=ttyS0 tsc=reliable tsc_early_khz={khz} quiet panic=-1 reboot=t {self.options}"
-        append = " ".join([append.strip(), "--", "--init", *arguments])
+        append = " ".join([append.strip(), "--", *init, *arguments])
         with tempfile.NamedTemporaryFile(prefix="eremite-bench-", suffix=".cpio") as archive:
             archive.write(linux_guest.initramfs((self.programs / program).read_bytes()))
             archive.flush()

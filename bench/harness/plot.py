@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from html import escape
 
 from . import figures
-from .figures import EREMITE, GUEST, INSTRUCTIONS, NANOSECONDS, PROCESS, Figure, Results
+from .figures import EREMITE, GUEST, NANOSECONDS, PROCESS, Figure, Results
+from .pages import Page
 from .report import quantity
 
 # Colours that people with any colour vision tell apart (Okabe and Ito's palette).
@@ -89,23 +90,28 @@ class Panel:
         return [f"{10**power:,}"] if power < 6 else [f"{10 ** (power % 3)}", ("million", "billion")[power // 3 - 2]]
 
 
-def panels(results: Results, accel: str) -> list[Panel]:
+def panels(results: Results, page: Page, accel: str) -> list[Panel]:
     answer = []
-    for section, unit, title in (
-        ("Instructions", INSTRUCTIONS, "Guest instructions (fewer is better, logarithmic)"),
-        ("Time", NANOSECONDS, "Time (less is better, logarithmic)"),
-    ):
-        rows = [(figure, results.values(figure)) for figure in figures.all_figures(accel) if figure.section == section]
-        rows = [(figure, row) for figure, row in rows if row]
+    for panel in page.panels:
+        wanted = (figure for figure in page.figures(accel) if figure.section in panel.sections and figure.unit == panel.unit)
+        rows = [(figure, values) for figure in wanted if (values := results.values(figure))]
         worlds = tuple(world for world in figures.WORLDS if any(world in row for _, row in rows))
         if rows:
-            answer.append(Panel(title, unit, worlds, rows))
+            answer.append(Panel(panel.title, panel.unit, worlds, rows))
     return answer
 
 
-def plot(results: Results, accel: str) -> str:
+def document(elements: list[str], height: float) -> str:
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}"'
+        ' font-family="DejaVu Sans, Verdana, Helvetica, Arial, sans-serif" role="img">'
+    )
+    return "\n".join([head, f'<rect width="{WIDTH}" height="{height:.0f}" fill="white"/>', *elements, "</svg>"]) + "\n"
+
+
+def plot(results: Results, page: Page, accel: str) -> str:
     """The SVG document; empty when there is nothing to draw."""
-    parts = panels(results, accel)
+    parts = panels(results, page, accel)
     if not parts:
         return ""
     elements = [text(MARGIN, 30, "One program, three worlds", size=19, weight="bold")]
@@ -119,8 +125,4 @@ def plot(results: Results, accel: str) -> str:
         drawn, height = panel.draw(y)
         elements += drawn
         y += height + MARGIN
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y:.0f}" width="{WIDTH}" height="{y:.0f}"'
-        ' font-family="DejaVu Sans, Verdana, Helvetica, Arial, sans-serif" role="img">'
-    )
-    return "\n".join([head, f'<rect width="{WIDTH}" height="{y:.0f}" fill="white"/>', *elements, "</svg>"]) + "\n"
+    return document(elements, y)

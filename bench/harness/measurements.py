@@ -1,0 +1,14 @@
+"""The measurements by the name that `--only` takes."""
+
+from . import collect, noise, threads
+
+MEASUREMENTS = {
+    "boot": collect.boot,
+    "memory": collect.memory,
+    "size": collect.size,
+    "syscalls": collect.calls,
+    "compute": collect.compute,
+    "threads": threads.threads,
+    "parallel": threads.parallel,
+    "noise": noise.noise,
+}
