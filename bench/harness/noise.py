@@ -59,18 +59,17 @@ def _mean(runs: list[Histogram]) -> Histogram:
     return {power: sum(run_.get(power, 0) for run_ in runs) / len(runs) for power in powers}
 
 
-def _length(power: int, unit: str) -> str:
+def _length(power: int) -> str:
     value = 1 << power
-    for factor, name in ((1 << 20, "M"), (1 << 10, "k")):
+    for factor, name in ((1 << 20, " M"), (1 << 10, " k")):
         if value >= factor:
-            return f"{value // factor} {name}{unit}"
-    return f"{value} {unit}".rstrip()
+            return f"{value // factor}{name}"
+    return str(value)
 
 
 def _panel(section: str, worlds: dict[str, Histogram], top: float) -> list[str]:
     bottom = top + 40 + PLOT_HEIGHT
     step = (WIDTH - LEFT - 30) / (LAST_POWER - FIRST_POWER + 1)
-    unit = "" if section == COUNTED else "ns"
     title = f"{section}: detours a second and CPU, by their length in {'instructions' if section == COUNTED else 'nanoseconds'}"
     elements = [text(20, top + 22, title, size=15, weight="bold")]
     for power in range(round(math.log10(LEAST)), round(math.log10(MOST)) + 1, 2):
@@ -80,7 +79,7 @@ def _panel(section: str, worlds: dict[str, Histogram], top: float) -> list[str]:
     for power in range(FIRST_POWER, LAST_POWER + 1):
         x = LEFT + step * (power - FIRST_POWER)
         if (power - FIRST_POWER) % 2 == 0:
-            elements.append(text(x, bottom + 16, _length(power, unit), size=11, anchor="middle", colour="#555"))
+            elements.append(text(x, bottom + 16, _length(power), size=11, anchor="middle", colour="#555"))
         width = (step - 6) / max(len(worlds), 1)
         for place, (world, histogram) in enumerate(worlds.items()):
             # What lies outside the axis is counted at its end.

@@ -10,7 +10,8 @@ double compute(heat::Plate& plate, int steps, int count) {
     std::vector<double> changes(count);
     std::barrier step_done{count, [&plate]() noexcept { plate.finish_step(); }};
     const auto band = [&](int number) {
-        const auto border = [&](int i) { return plate.first_row() + static_cast<int>(static_cast<long>(plate.end_row() - plate.first_row()) * i / count); };
+        const long rows = plate.end_row() - plate.first_row();
+        const auto border = [&](int i) { return plate.first_row() + static_cast<int>(rows * i / count); };
         for (int step = 0; step < steps; ++step) {
             changes[number] = plate.compute_rows(border(number), border(number + 1));
             step_done.arrive_and_wait();
