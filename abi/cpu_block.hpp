@@ -31,6 +31,15 @@ struct alignas(CPU_BLOCK_SIZE) CpuBlock {
     // Counts for `--stats`.
     uint64_t syscalls;
     uint64_t syscalls_trapped;
+    uint32_t index;            // of this CPU
+    volatile uint32_t halted;  // it sleeps, and looks at `flush_wanted` by itself before it returns to ring 3
+    // Translations to be dropped: others raise `flush_wanted`, and `flush_done` follows. They first say what: `flush_pages`
+    // pages from `flush_start`; everything when that is 0 or many.
+    volatile uint64_t flush_wanted;
+    volatile uint64_t flush_done;
+    uint64_t flush_start;
+    uint64_t flush_pages;
+    uint64_t interrupts;  // taken; for `--stats`
 };
 
 static_assert(offsetof(CpuBlock, interrupts_enabled) == CPU_INTERRUPTS_ENABLED);
@@ -50,6 +59,16 @@ static_assert(offsetof(CpuBlock, trap_rsp) == CPU_TRAP_RSP);
 static_assert(offsetof(CpuBlock, trap_interrupts) == CPU_TRAP_INTERRUPTS);
 static_assert(offsetof(CpuBlock, syscalls) == CPU_SYSCALLS);
 static_assert(offsetof(CpuBlock, syscalls_trapped) == CPU_SYSCALLS_TRAPPED);
+static_assert(offsetof(CpuBlock, index) == CPU_INDEX);
+static_assert(offsetof(CpuBlock, halted) == CPU_HALTED);
+static_assert(offsetof(CpuBlock, flush_wanted) == CPU_FLUSH_WANTED);
+static_assert(offsetof(CpuBlock, flush_done) == CPU_FLUSH_DONE);
+static_assert(offsetof(CpuBlock, flush_start) == CPU_FLUSH_START);
+static_assert(offsetof(CpuBlock, flush_pages) == CPU_FLUSH_PAGES);
+static_assert(offsetof(CpuBlock, interrupts) == CPU_INTERRUPTS);
 static_assert(sizeof(CpuBlock) == CPU_BLOCK_SIZE);
+
+inline constexpr unsigned max_cpus = EREMITE_MAX_CPUS;
+static_assert(max_cpus >= 1 && max_cpus <= 64);
 
 }  // namespace eremite::abi

@@ -18,7 +18,27 @@
 #define CPU_TRAP_INTERRUPTS 0x88
 #define CPU_SYSCALLS 0x90
 #define CPU_SYSCALLS_TRAPPED 0x98
+#define CPU_INDEX 0xa0
+#define CPU_HALTED 0xa4
+#define CPU_FLUSH_WANTED 0xa8
+#define CPU_FLUSH_DONE 0xb0
+#define CPU_FLUSH_START 0xb8
+#define CPU_FLUSH_PAGES 0xc0
+#define CPU_INTERRUPTS 0xc8
 #define CPU_BLOCK_SIZE 0x100
+
+/* As base/address.hpp has it. */
+#define DIRECT_MAP_ADDRESS 0x400000000000
+/* Other CPUs start in this page of low memory, which belongs to the supervisor. */
+#define CPU_START_PAGE 0x8000
+
+/* A supervisor's `syscall` stub for each CPU. */
+#define SYSCALL_STUB_SIZE 32
+
+/* CPUs that can be used. A set of them is a 64-bit mask. */
+#ifndef EREMITE_MAX_CPUS
+#define EREMITE_MAX_CPUS 32
+#endif
 
 /* Selectors: Linux's own layout, which hosts that interpret ring 0 insist on. */
 #define SELECTOR_SUPERVISOR_CODE 0x10
@@ -30,6 +50,10 @@
 /* Pseudo vector of an upcall that only says "interrupts are pending". */
 #define VECTOR_INTERRUPT 256
 #define FIRST_INTERRUPT_VECTOR 32
+/* Another CPU wants translations dropped: done by the supervisor at once. */
+#define FLUSH_VECTOR 33
+/* Another CPU has something for this one to look at. */
+#define ATTENTION_VECTOR 34
 #define VECTOR_COUNT 64
 
 /* The local APIC stands here in every address space, for the supervisor only. */

@@ -9,7 +9,10 @@ enum class SupervisorCall : uint64_t {
     Halt,            // (): waits for an interrupt unless one is pending
     ArmTimer,        // (count): one-shot; TSC deadline or LAPIC ticks, as `TimerMode` of the boot information says; 0 disarms
     LoadPageTable,   // (physical address of the root)
-    FlushPages,      // (address, count of pages): count 0 flushes everything
+    FlushPages,      // (address, count of pages, mask): count 0 flushes everything; also interrupts the CPUs of the mask, see CpuBlock
+    StartCpu,        // (index, APIC id): its block is filled in; it comes to `eremite_libos_cpu_start`. 0: the one before has not come yet
+    CancelCpu,       // (): the CPU that was started last must not come any more -> 1, or 0: it came
+    Interrupt,       // (index): ATTENTION_VECTOR
     PortIn,          // (port, width in bytes) -> value
     PortOut,         // (port, width in bytes, value)
     PortOutString,   // (port, address, length): bytes

@@ -115,6 +115,7 @@ Boot plan_boot(const RunOptions& options) {
 std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot& boot, uint64_t tsc_khz, bool terminal) {
     std::vector<std::string> words{"arg0=" + boot.argument0};
     if (!options.log_level.empty()) words.push_back("log=" + options.log_level);
+    words.push_back(fmt::format("cpus={}", options.cpus));
     if (tsc_khz != 0) words.push_back(fmt::format("tsc_mhz={}.{:03}", tsc_khz / 1000, tsc_khz % 1000));
     words.emplace_back(terminal ? "tty=1" : "tty=0");
     if (!terminal) words.emplace_back("stdin=framed");
@@ -200,7 +201,6 @@ int run_command(const RunOptions& options) {
         fmt::print("{}\n", shell_command(qemu_command(machine)));
         return 0;
     }
-    if (options.cpus > 1) fmt::print(stderr, "eremite: programs use one CPU so far; the others stay off\n");
     if (options.log_level == "debug") fmt::print(stderr, "eremite: accelerator {}: {}\n", name_of(choice.accelerator), choice.reason);
     if (options.gdb_port) {
         fmt::print(stderr, "eremite: the machine waits for a debugger; in another terminal: {}\n",

@@ -13,6 +13,7 @@ struct ThreadContext {
     uint64_t stack_pointer = 0;         // on its kernel stack
     uint64_t thread_pointer = 0;        // FS base
     uint8_t* extended_state = nullptr;  // x87 and vector registers; null for a thread of the kernel, which has none
+    unsigned state_cpu = ~0u;           // whose registers held the extended state last
 };
 
 // Finds out how the extended state is saved. `xcr0`: the components that the supervisor enabled; 0: no XSAVE.

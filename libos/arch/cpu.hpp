@@ -16,6 +16,9 @@ namespace eremite::arch {
     return uint64_t{high} << 32 | low;
 }
 
+// In a loop that waits for another CPU.
+inline void relax() { __builtin_ia32_pause(); }
+
 // A random number from the CPU (RDSEED, else RDRAND); nothing when it has none.
 [[nodiscard]] std::optional<uint64_t> hardware_random();
 

@@ -10,5 +10,7 @@ namespace eremite::arch {
 void flush_page(VirtualAddress address);
 void flush_range(VirtualRange range);
 void flush_all();
+// Only on this CPU, which held an entry with fewer rights than the table's.
+void flush_page_here(VirtualAddress address);
 
 }  // namespace eremite::arch

@@ -17,6 +17,7 @@ namespace {
 
 // The first 64 KiB stay free: other CPUs start there, and firmware keeps its data there.
 constexpr PhysicalRange low_memory{{0}, {0x10000}};
+constexpr PhysicalRange start_page{{CPU_START_PAGE}, {CPU_START_PAGE + page_size}};
 constexpr PhysicalAddress local_apic_registers{0xfee00000};
 
 using Reserved = std::span<const PhysicalRange>;
@@ -63,6 +64,7 @@ PhysicalRange physical(VirtualRange r) { return {PhysicalAddress{r.start.value},
 Result<void> map_direct(mm::AddressSpace& space, const platform::MachineDescription& machine) {
     PhysicalRange hidden[8];
     size_t count = 0;
+    hidden[count++] = start_page;
     for (const KernelPart& part : kernel_parts())
         if (part.supervisor) hidden[count++] = physical(part.range);
     for (size_t i = 0; i < machine.memory_count; ++i) {
@@ -76,6 +78,7 @@ Result<void> map_direct(mm::AddressSpace& space, const platform::MachineDescript
 Result<void> map_devices(mm::AddressSpace& space) {
     const VirtualAddress apic{LOCAL_APIC_ADDRESS};
     TRY(space.add_kernel({apic, apic + page_size}, local_apic_registers, mm::protection::read_write, true, true, "[local APIC]"));
+    TRY(space.add_kernel({direct_map(start_page.start), direct_map(start_page.end)}, start_page.start, mm::protection::read_write, true, false, "[CPU start]"));
     const VirtualAddress io_apic = direct_map(drivers::io_apic_address);
     TRY(space.add_kernel({io_apic, io_apic + page_size}, drivers::io_apic_address, mm::protection::read_write, false, true, "[I/O APIC]"));
     // Where QEMU's microvm has its virtio-mmio devices.

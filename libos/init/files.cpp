@@ -14,7 +14,8 @@
 #include "libos/init/layout.hpp"
 #include "libos/log/log.hpp"
 #include "libos/random/random.hpp"
-#include "libos/sched/scheduler.hpp"
+#include "libos/arch/smp.hpp"
+#include "libos/sched/threads.hpp"
 #include "libos/syscall/process.hpp"
 
 namespace eremite::init {
@@ -59,8 +60,7 @@ Result<std::string_view> absolute_path(std::string_view name) {
 }
 
 std::string_view main_thread_name() {
-    const sched::Thread* const main = sched::find_thread(1);
-    return main ? std::string_view{main->name} : std::string_view{};
+    return sched::main_thread().name;
 }
 
 // As execve(2) does: the last part of the program's path.
@@ -79,6 +79,7 @@ Result<void> describe_machine(const KernelArguments& arguments) {
     source.host_name = syscall::current_host_name;
     source.threads = sched::thread_count;
     source.running_threads = sched::runnable_count;
+    source.cpu_count = arch::cpu_count();
     source.command_name = main_thread_name;
     source.cpu_vendor = cpu.vendor;
     source.cpu_model = cpu.brand[0] ? cpu.brand : "unknown";

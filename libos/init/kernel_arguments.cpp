@@ -68,6 +68,16 @@ std::optional<uint64_t> parse_mhz(std::string_view text) {
     return khz == 0 ? std::nullopt : std::optional{khz};
 }
 
+// A number above zero.
+std::optional<uint32_t> parse_count(std::string_view text) {
+    uint32_t count = 0;
+    for (char c : text) {
+        if (c < '0' || c > '9' || count > 100'000) return std::nullopt;
+        count = count * 10 + static_cast<uint32_t>(c - '0');
+    }
+    return count == 0 ? std::nullopt : std::optional{count};
+}
+
 // Stores what was parsed. EINVAL: nothing.
 template <typename T, typename Field>
 Result<void> set(Field& field, const std::optional<T>& value) {
@@ -80,7 +90,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     const size_t equals = word.find('=');
     const std::string_view key = word.substr(0, equals);
     if (equals == std::string_view::npos) {
-        constexpr std::string_view with_value[] = {"log", "tsc_mhz", "arg0", "init", "tty", "stdin", "stats"};
+        constexpr std::string_view with_value[] = {"log", "tsc_mhz", "arg0", "init", "tty", "stdin", "stats", "cpus"};
         const bool incomplete = key.starts_with("env.") || std::find(std::begin(with_value), std::end(with_value), key) != std::end(with_value);
         return incomplete ? Result<void>{Error{EINVAL}} : out.unknown.push_back(word);
     }
@@ -92,6 +102,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     if (key == "log") return set(out.log_level, parse_level(value));
     if (key == "tsc_mhz") return set(out.tsc_khz, parse_mhz(value));
     if (key == "tty") return set(out.terminal, parse_switch(value));
+    if (key == "cpus") return set(out.cpus, parse_count(value));
     if (key == "stats") return set(out.statistics, parse_switch(value));
     if (key == "stdin") return set(out.framed_input, value == "framed" ? std::optional{true} : value == "raw" ? std::optional{false} : std::nullopt);
     if (key == "arg0") out.program_name = value;

@@ -19,6 +19,7 @@ struct KernelArguments {
     std::string_view init_path;                  // init=: the program inside the archive
     log::Level log_level = log::Level::Warn;     // log=error|warn|info|debug
     uint64_t tsc_khz = 0;                        // tsc_mhz=, decimals allowed; 0: find out
+    uint32_t cpus = ~0u;                         // cpus=: use so many at most
     bool terminal = true;                        // tty=0|1
     bool framed_input = false;                   // stdin=framed|raw
     bool statistics = false;                     // stats=0|1

@@ -9,6 +9,7 @@
 #include "libos/arch/syscall.hpp"
 #include "libos/drivers/console_setup.hpp"
 #include "libos/init/boot_memory.hpp"
+#include "libos/init/cpus.hpp"
 #include "libos/init/files.hpp"
 #include "libos/init/initial_stack.hpp"
 #include "libos/init/kernel_arguments.hpp"
@@ -23,9 +24,9 @@
 #include "libos/platform/clock_setup.hpp"
 #include "libos/process/process.hpp"
 #include "libos/random/random.hpp"
-#include "libos/sched/scheduler.hpp"
-#include "libos/syscall/futex.hpp"
 #include "libos/random/seed.hpp"
+#include "libos/sched/threads.hpp"
+#include "libos/syscall/futex.hpp"
 
 namespace eremite::init {
 
@@ -102,6 +103,11 @@ Result<void> start_clocks(Boot& boot) {
     return {};
 }
 
+Result<void> start_cpus(Boot& boot) {
+    start_other_cpus(*boot.address_space, machine.acpi_root, boot.arguments.cpus);
+    return {};
+}
+
 Result<void> mount_files(Boot& boot) { return start_files(*process, {machine.modules, machine.module_count}, boot.arguments); }
 
 Result<void> load_program_step(Boot& boot) {
@@ -139,6 +145,7 @@ constexpr Step steps[] = {
     {"random numbers", seed_from_devices, {"memory"}},
     {"kernel arguments", read_arguments, {"memory"}},
     {"clocks", start_clocks, {"kernel arguments"}},
+    {"other CPUs", start_cpus, {"threads", "clocks"}},
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
     {"program", load_program_step, {"memory", "files"}},
     {"initial stack", make_stack, {"program", "random numbers", "kernel arguments"}},

@@ -4,6 +4,7 @@
 
 #include "abi/host_channel.hpp"
 #include "libos/arch/cpu.hpp"
+#include "libos/arch/smp.hpp"
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/syscall.hpp"
 #include "libos/arch/trap.hpp"
@@ -15,7 +16,7 @@
 #include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
-#include "libos/sched/scheduler.hpp"
+#include "libos/sched/threads.hpp"
 #include "libos/syscall/signal.hpp"
 
 namespace eremite::init {
@@ -41,10 +42,25 @@ void report_statistics() {
     report("stat syscalls.trapped {}", calls.trapped);
     report("stat syscalls.patched_sites {}", calls.patched_sites);
     report("stat syscalls.unpatchable_sites {}", calls.unpatchable_sites);
-    const auto scheduling = sched::counts();
-    report("stat threads.context_switches {}", scheduling.context_switches);
-    report("stat threads.preemptions {}", scheduling.preemptions);
-    report("stat interrupts.timer {}", scheduling.timer_interrupts);
+    sched::Counts all{};
+    for (unsigned cpu = 0; cpu < arch::max_cpus; ++cpu) {
+        const sched::Counts one = sched::counts(cpu);
+        all.context_switches += one.context_switches;
+        all.preemptions += one.preemptions;
+        all.timer_interrupts += one.timer_interrupts;
+        all.stolen += one.stolen;
+        if (!arch::many_cpus() || !(arch::online_cpus() >> cpu & 1)) continue;
+        const arch::CpuCounts counts = arch::cpu_counts(cpu);
+        report("stat cpu{}.context_switches {}", cpu, one.context_switches);
+        report("stat cpu{}.interrupts {}", cpu, counts.interrupts);
+        report("stat cpu{}.interrupts_timer {}", cpu, one.timer_interrupts);
+        report("stat cpu{}.syscalls {}", cpu, counts.syscalls);
+        report("stat cpu{}.syscalls_trapped {}", cpu, counts.syscalls_trapped);
+    }
+    report("stat threads.context_switches {}", all.context_switches);
+    report("stat threads.preemptions {}", all.preemptions);
+    report("stat threads.stolen {}", all.stolen);
+    report("stat interrupts.timer {}", all.timer_interrupts);
 }
 
 const char* signal_name(int signal) {

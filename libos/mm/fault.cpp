@@ -71,7 +71,7 @@ Result<void> AddressSpace::fault_locked(VirtualAddress address, Access access) {
 Result<void> AddressSpace::already_mapped(VirtualAddress page, Access access) {
     const auto mapping = table_.query(page);
     if (!mapping || !mapping->flags.has(needed_for(access) | arch::page::user)) return Error{EACCES};
-    arch::flush_page(page);
+    arch::flush_page_here(page);
     return {};
 }
 

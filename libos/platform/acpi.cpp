@@ -1,94 +1,14 @@
 #include "libos/platform/acpi.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <string_view>
 
 #include "libos/arch/supervisor.hpp"
+#include "libos/platform/acpi_tables.hpp"
 
 namespace eremite::platform {
 
 namespace {
-
-using Bytes = std::span<const uint8_t>;
-
-static_assert(std::endian::native == std::endian::little, "tables are little-endian and read as they are");
-
-// The field at `offset`. 0 when the table is too short for it: older revisions of a table end earlier, and everywhere
-// here 0 means that there is no such thing.
-template <typename T>
-T field(Bytes table, size_t offset) {
-    T value{};
-    if (offset <= table.size() && sizeof(T) <= table.size() - offset) std::memcpy(&value, table.data() + offset, sizeof(T));
-    return value;
-}
-
-bool checksum_holds(Bytes bytes) {
-    uint8_t sum = 0;
-    for (uint8_t byte : bytes) sum = static_cast<uint8_t>(sum + byte);
-    return sum == 0;
-}
-
-bool starts_with(Bytes bytes, std::string_view signature) {
-    return bytes.size() >= signature.size() && std::memcmp(bytes.data(), signature.data(), signature.size()) == 0;
-}
-
-// The header that all tables but RSDP begin with (section 5.2.6).
-constexpr size_t header_size = 36, length_at = 4;
-// Bounds the work on a table whose length is nonsense. Definition blocks of real machines have some hundred KiB.
-constexpr uint32_t longest_table = 4 << 20;
-
-std::optional<Bytes> read_table(MemoryView& memory, uint64_t address) {
-    if (address == 0) return std::nullopt;
-    const auto header = memory.bytes(PhysicalAddress{address}, header_size);
-    if (!header) return std::nullopt;
-    const auto length = field<uint32_t>(*header, length_at);
-    if (length < header_size || length > longest_table) return std::nullopt;
-    const auto table = memory.bytes(PhysicalAddress{address}, length);
-    if (!table || !checksum_holds(*table)) return std::nullopt;
-    return table;
-}
-
-// The list of all tables: 64-bit addresses (XSDT) or 32-bit ones (RSDT). Sections 5.2.7, 5.2.8.
-struct TableList {
-    Bytes entries;
-    size_t entry_size;
-
-    // Calls visit(table) for each readable table with this signature until it returns true. Returns whether it did.
-    template <typename Visitor>
-    bool any(MemoryView& memory, std::string_view signature, Visitor&& visit) const {
-        for (size_t at = 0; at + entry_size <= entries.size(); at += entry_size) {
-            const uint64_t address = entry_size == 8 ? field<uint64_t>(entries, at) : field<uint32_t>(entries, at);
-            // The signature is looked at first: the other tables may be long and are none of our business.
-            const auto start = address == 0 ? std::nullopt : memory.bytes(PhysicalAddress{address}, signature.size());
-            if (!start || !starts_with(*start, signature)) continue;
-            const auto table = read_table(memory, address);
-            if (table && visit(*table)) return true;
-        }
-        return false;
-    }
-};
-
-// The root pointer (section 5.2.5.3): 20 bytes in revision 0, 36 bytes with a second checksum since revision 2.
-std::optional<TableList> read_root(MemoryView& memory, PhysicalAddress rsdp) {
-    constexpr size_t first_size = 20, revision_at = 15, rsdt_at = 16, rsdp_length_at = 20, xsdt_at = 24, extended_size = 36;
-    if (rsdp.value == 0) return std::nullopt;
-    const auto root = memory.bytes(rsdp, first_size);
-    if (!root || !starts_with(*root, "RSD PTR ") || !checksum_holds(*root)) return std::nullopt;
-    if (field<uint8_t>(*root, revision_at) >= 2) {
-        const auto fixed = memory.bytes(rsdp, extended_size);
-        const uint32_t length = fixed ? field<uint32_t>(*fixed, rsdp_length_at) : 0;
-        const auto extended = length >= extended_size && length <= page_size ? memory.bytes(rsdp, length) : std::nullopt;
-        if (extended && checksum_holds(*extended)) {
-            const auto xsdt = read_table(memory, field<uint64_t>(*extended, xsdt_at));
-            if (xsdt && starts_with(*xsdt, "XSDT")) return TableList{xsdt->subspan(header_size), 8};
-        }
-    }
-    const auto rsdt = read_table(memory, field<uint32_t>(*root, rsdt_at));
-    if (!rsdt || !starts_with(*rsdt, "RSDT")) return std::nullopt;
-    return TableList{rsdt->subspan(header_size), 4};
-}
 
 struct SleepTypes {
     uint8_t a, b;
@@ -173,7 +93,7 @@ std::optional<SleepTypes> read_soft_off_package(Bytes code) {
 std::optional<SleepTypes> find_soft_off(Bytes block) {
     constexpr uint8_t name_op = 0x08, root_prefix = '\\';
     constexpr std::string_view name = "_S5_";
-    const Bytes code = block.subspan(header_size);
+    const Bytes code = block.subspan(acpi_header_size);
     for (auto at = code.begin();; ++at) {
         at = std::search(at, code.end(), name.begin(), name.end());
         if (at == code.end()) return std::nullopt;
@@ -257,14 +177,14 @@ void write_pm1(uint16_t port, uint8_t sleep_type) {
 }  // namespace
 
 std::optional<PowerOffMethod> find_acpi_power_off(PhysicalAddress rsdp, MemoryView& memory) {
-    const auto tables = read_root(memory, rsdp);
+    const auto tables = read_acpi_root(memory, rsdp);
     if (!tables) return std::nullopt;
     std::optional<PowerOffMethod> method;
     std::optional<SleepTypes> types;
     tables->any(memory, "FACP", [&](Bytes table) {
         method = read_registers(table);
         const auto extended = field<uint64_t>(table, fadt::x_dsdt);
-        const auto dsdt = read_table(memory, extended != 0 ? extended : field<uint32_t>(table, fadt::dsdt));
+        const auto dsdt = read_acpi_table(memory, extended != 0 ? extended : field<uint32_t>(table, fadt::dsdt));
         if (dsdt && starts_with(*dsdt, "DSDT")) types = find_soft_off(*dsdt);
         return true;
     });

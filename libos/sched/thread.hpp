@@ -32,6 +32,9 @@ public:
     explicit Thread(int id) : id{id} {}
 
     const int id;
+    // The CPU in whose queue it is, on which it runs or ran last. Changes with the lock of the CPU that it names.
+    std::atomic<unsigned> cpu{0};
+    uint64_t affinity = ~uint64_t{0};  // the CPUs on which it may run
     State state = State::Ready;
     Wakeup wakeup = Wakeup::Woken;
     Scheduling scheduling{};
@@ -50,6 +53,7 @@ public:
     // Registered restartable sequences (linux/rseq.h).
     VirtualAddress rseq_area{};
     uint32_t rseq_signature = 0;
+    uint32_t rseq_cpu = ~0u;  // the CPU's number that the program sees there
     uint64_t blocked_signals = 0;  // bit n - 1 for signal n
     // A signal may have to be delivered: waits end, and the thread looks before it goes on in the program.
     std::atomic<bool> signal_due{false};

@@ -13,6 +13,7 @@ enum class Rank : uint8_t {
     Input,      // of the console
     File,       // a file's contents: pipes, counters and terminals too
     Futex,
+    CodePatching,
     AddressSpace,
     MemoryObject,
     PageTable,
@@ -20,8 +21,10 @@ enum class Rank : uint8_t {
     Signal,
     Timer,      // timers of the program
     RunQueue,
+    KernelStacks,
     Heap,
     PageAllocator,
+    Shootdown,  // of translations, by the CPU that asks the others
     Random,
     Clock,
     Console,

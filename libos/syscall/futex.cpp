@@ -9,7 +9,7 @@
 #include "libos/mm/address_space.hpp"
 #include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"
-#include "libos/sched/scheduler.hpp"
+#include "libos/sched/threads.hpp"
 #include "libos/syscall/time.hpp"
 
 namespace eremite::syscall {
@@ -270,9 +270,8 @@ Result<long> sys_set_robust_list(VirtualAddress head, size_t size) {
 }
 
 Result<long> sys_get_robust_list(int id, VirtualAddress head, VirtualAddress size) {
-    const Thread* const thread = id == 0 ? &sched::current_thread() : sched::find_thread(id);
-    if (!thread) return Error{ESRCH};
-    TRY(mm::UserPtr<uint64_t>{head}.store(thread->robust_list.value));
+    const VirtualAddress list = TRY(sched::with_thread(id, [](const Thread& t) -> Result<VirtualAddress> { return t.robust_list; }));
+    TRY(mm::UserPtr<uint64_t>{head}.store(list.value));
     TRY(mm::UserPtr<uint64_t>{size}.store(sizeof(struct robust_list_head)));
     return 0L;
 }

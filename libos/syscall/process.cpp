@@ -21,7 +21,7 @@
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
 #include "libos/random/random.hpp"
-#include "libos/sched/scheduler.hpp"
+#include "libos/sched/threads.hpp"
 
 namespace eremite::syscall {
 

@@ -20,7 +20,7 @@ Result<long> sys_sched_get_priority_max(int policy);
 Result<long> sys_sched_get_priority_min(int policy);
 Result<long> sys_sched_rr_get_interval(int thread, VirtualAddress interval);
 Result<long> sys_getcpu(mm::UserPtr<uint32_t> cpu, mm::UserPtr<uint32_t> node);
-// Nice values are kept; threads of SCHED_OTHER share the CPU evenly whatever they are.
+// Nice values make the time slices of SCHED_OTHER shorter or longer.
 Result<long> sys_getpriority(int which, int who);
 Result<long> sys_setpriority(int which, int who, int nice);
 

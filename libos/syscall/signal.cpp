@@ -9,7 +9,7 @@
 #include "libos/log/log.hpp"
 #include "libos/mm/user_memory.hpp"
 #include "libos/process/process.hpp"
-#include "libos/sched/scheduler.hpp"
+#include "libos/sched/threads.hpp"
 #include "libos/syscall/adapter.hpp"
 #include "libos/syscall/process.hpp"
 
@@ -72,6 +72,10 @@ Result<long> send(int signal, const arch::TrapFrame& frame) {
     pending |= bit(signal);
     deliver_pending(&frame);
     return 0L;
+}
+
+Result<void> check_thread(int id) {
+    return sched::with_thread(id, [](sched::Thread&) { return Result<void>{}; });
 }
 
 int argument(const arch::TrapFrame& frame, unsigned index) { return static_cast<int>(arch::syscall_argument(frame, index)); }
@@ -145,14 +149,15 @@ Result<long> sys_kill(const arch::TrapFrame& frame) {
 Result<long> sys_tkill(const arch::TrapFrame& frame) {
     const int tid = argument(frame, 0);
     if (tid <= 0) return Error{EINVAL};
-    if (!sched::find_thread(tid)) return Error{ESRCH};
+    TRY(check_thread(tid));
     return send(argument(frame, 1), frame);
 }
 
 Result<long> sys_tgkill(const arch::TrapFrame& frame) {
     const int process = argument(frame, 0), thread = argument(frame, 1);
     if (process <= 0 || thread <= 0) return Error{EINVAL};
-    if (process != process_id || !sched::find_thread(thread)) return Error{ESRCH};
+    if (process != process_id) return Error{ESRCH};
+    TRY(check_thread(thread));
     return send(argument(frame, 2), frame);
 }
 

@@ -12,6 +12,7 @@
 #include "libos/syscall/memory.hpp"
 #include "libos/syscall/names.hpp"
 #include "libos/syscall/process.hpp"
+#include "libos/syscall/rseq.hpp"
 #include "libos/syscall/scheduling.hpp"
 #include "libos/syscall/signal.hpp"
 #include "libos/syscall/thread.hpp"

@@ -7,7 +7,7 @@
 #include "libos/arch/syscall.hpp"
 #include "libos/mm/user_memory.hpp"
 #include "libos/process/process.hpp"
-#include "libos/sched/scheduler.hpp"
+#include "libos/sched/threads.hpp"
 #include "libos/syscall/adapter.hpp"
 #include "libos/syscall/futex.hpp"
 #include "libos/syscall/process.hpp"
@@ -68,30 +68,11 @@ Result<long> sys_set_tid_address(VirtualAddress address) {
     return static_cast<long>(thread.id);
 }
 
-Result<long> sys_rseq(VirtualAddress area, uint32_t size, int flags, uint32_t signature) {
-    constexpr int unregister = 1;
-    constexpr uint32_t smallest = 32;
-    sched::Thread& thread = sched::current_thread();
-    if (flags & ~unregister) return Error{EINVAL};
-    if (flags & unregister) {
-        if (thread.rseq_area.value == 0 || thread.rseq_area.value != area.value) return Error{EINVAL};
-        if (thread.rseq_signature != signature) return Error{EPERM};
-        thread.rseq_area = {};
-        return 0L;
-    }
-    if (thread.rseq_area.value != 0) return Error{thread.rseq_area.value == area.value ? EBUSY : EINVAL};
-    if (!is_aligned(area.value, smallest) || size < smallest) return Error{EINVAL};
-    const uint32_t cpu_numbers[2] = {0, 0};  // cpu_id_start, cpu_id
-    TRY(mm::copy_to_user(area, cpu_numbers, sizeof cpu_numbers));
-    thread.rseq_area = area;
-    thread.rseq_signature = signature;
-    return 0L;
-}
-
 Result<long> sys_exit(int status) {
-    if (sched::thread_count() == 1) process::end(status & 0xff);
     release_futexes(sched::current_thread());
-    sched::exit_thread();
+    (void)sched::exit_thread();
+    // It was the last one.
+    process::end(status & 0xff);
 }
 
 }  // namespace eremite::syscall

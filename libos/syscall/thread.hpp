@@ -11,8 +11,6 @@ Result<long> sys_clone(const arch::TrapFrame& registers);
 Result<long> sys_clone3(const arch::TrapFrame& registers);
 Result<long> sys_gettid();
 Result<long> sys_set_tid_address(VirtualAddress address);
-// Restartable sequences (linux/rseq.h): the CPU number.
-Result<long> sys_rseq(VirtualAddress area, uint32_t size, int flags, uint32_t signature);
 // Ends the thread, and with the last one the machine.
 Result<long> sys_exit(int status);
 

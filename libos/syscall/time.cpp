@@ -4,8 +4,8 @@
 
 #include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"
-#include "libos/sched/scheduler.hpp"
 #include "libos/sched/sleep.hpp"
+#include "libos/sched/threads.hpp"
 #include "libos/syscall/process.hpp"
 
 namespace eremite::syscall {
@@ -26,9 +26,9 @@ Result<int64_t> read_cpu_clock(int clock) {
     const int id = ~(clock >> 3);
     if ((clock & kind_mask) == kind_mask) return Error{EINVAL};
     if (!(clock & of_thread)) return id == 0 || id == process_id ? Result<int64_t>{sched::total_cpu_time().ns} : Result<int64_t>{Error{EINVAL}};
-    const sched::Thread* const thread = id == 0 ? &sched::current_thread() : sched::find_thread(id);
-    if (!thread) return Error{EINVAL};
-    return sched::cpu_time(*thread).ns;
+    const auto ns = sched::with_thread(id, [](const sched::Thread& thread) -> Result<int64_t> { return sched::cpu_time(thread).ns; });
+    if (!ns.ok()) return Error{EINVAL};
+    return ns.value();
 }
 
 Result<int64_t> read_clock(int clock) {

@@ -6,6 +6,9 @@
 #define LARGE 0x80
 #define UNCACHED 0x18
 #define BOOT_STACK_SIZE 4096
+// Selectors of the table that other CPUs start with.
+#define START_CODE 0x08
+#define START_DATA 0x10
 
     .section .note.Xen, "aR", @note
     .align 4
@@ -35,6 +38,9 @@ eremite_entry:
     movl $boot_apic_pd + PRESENT_WRITE_USER, boot_apic_pdpt
     movl $0xfee00000 + LARGE + UNCACHED + 3, boot_apic_pd
 
+    mov $boot_cpu_goes_on, %ebp
+
+to_long_mode:               // goes on at ebp
     mov $0x6a0, %eax        // PAE, PGE, OSFXSR, OSXMMEXCPT
     mov %eax, %cr4
     mov $boot_pml4, %eax
@@ -57,11 +63,36 @@ boot_long_mode:
     xor %eax, %eax
     mov %eax, %fs
     mov %eax, %gs
+    jmp *%rbp
+
+boot_cpu_goes_on:
     mov $boot_stack + BOOT_STACK_SIZE, %esp
     mov boot_start_info, %edi
     mov boot_entry_tsc, %rsi
     call supervisor_main    // does not return: continues in ring 3
     ud2
+
+// A CPU that was started comes here from real mode, where only the one may go on that is still expected.
+    .code32
+other_cpu:
+    mov $START_DATA, %eax
+    mov %eax, %ds
+    mov %eax, %es
+    mov %eax, %ss
+    mov $other_cpu_goes_on, %ebp
+    jmp to_long_mode
+    .code64
+other_cpu_goes_on:
+    xor %eax, %eax
+    xchg %rax, starting_stack
+    test %rax, %rax
+    jz 1f
+    mov %rax, %rsp
+    mov %rax, %rdi
+    call supervisor_cpu_main    // (end of the stack): does not return
+1:  cli
+    hlt
+    jmp 1b
 
 // void enter_ring3(uint64_t rip /*rdi*/, uint64_t rsp /*rsi*/, uint64_t argument /*rdx*/)
     .globl enter_ring3
@@ -90,6 +121,29 @@ try_write_cr4_instruction:
 try_write_cr4_failed:
     xor %eax, %eax
     ret
+
+// What a CPU executes first, in real mode, once start_other_cpu has copied it to its page.
+    .section .rodata
+    .code16
+    .globl real_mode_start, real_mode_end
+real_mode_start:
+    cli
+    mov %cs, %ax
+    mov %ax, %ds
+    lgdtl start_gdt_pointer - real_mode_start
+    mov $0x11, %eax         // PE, ET
+    mov %eax, %cr0
+    ljmpl $START_CODE, $other_cpu
+    .align 8
+start_gdt:
+    .quad 0
+    .quad 0x00cf9b000000ffff    // START_CODE
+    .quad 0x00cf93000000ffff    // START_DATA
+start_gdt_pointer:
+    .word start_gdt_pointer - start_gdt - 1
+    .long CPU_START_PAGE + start_gdt - real_mode_start
+real_mode_end:
+    .code64
 
     .data
     .align 16

@@ -3,7 +3,8 @@
 #include "supervisor/x86_64/instructions.hpp"
 
 extern "C" {
-extern char interrupt_stubs[], syscall_probe_stub[];
+extern char interrupt_stubs[], flush_stub[], syscall_probe_stub[], syscall_stubs[], eremite_syscall_entry_direct[];
+extern const uint64_t supervisor_gdt[];
 #define DECLARE(n) extern char exception_stub_##n[];
 DECLARE(0) DECLARE(1) DECLARE(2) DECLARE(3) DECLARE(4) DECLARE(5) DECLARE(6) DECLARE(7) DECLARE(8) DECLARE(9) DECLARE(10)
 DECLARE(11) DECLARE(12) DECLARE(13) DECLARE(14) DECLARE(15) DECLARE(16) DECLARE(17) DECLARE(18) DECLARE(19) DECLARE(20)
@@ -31,6 +32,9 @@ static_assert(sizeof(Gate) == 16);
 
 constinit Gate idt[VECTOR_COUNT]{};
 
+// What the boot CPU found out holds for the others.
+constinit abi::SyscallMode syscall_mode{};
+
 constexpr uint8_t trap_ist = 1, interrupt_ist = 2, alarm_ist = 3;
 
 char* const exception_stubs[32] = {
@@ -49,9 +53,14 @@ void set_gate(unsigned vector, const char* stub, uint8_t ist) {
                    static_cast<uint32_t>(address >> 32), 0};
 }
 
-void load_tables(CpuArea& area, uint64_t* tss_descriptor) {
+void fill_idt() {
     for (unsigned v = 0; v < 32; ++v) set_gate(v, exception_stubs[v], v == 2 || v == 8 || v == 18 ? alarm_ist : trap_ist);
     for (unsigned v = 32; v < VECTOR_COUNT; ++v) set_gate(v, interrupt_stubs + (v - 32) * 16, interrupt_ist);
+    set_gate(FLUSH_VECTOR, flush_stub, interrupt_ist);
+}
+
+void load_tables(CpuArea& area) {
+    if (area.index == 0) fill_idt();
     load_idt({sizeof(idt) - 1, reinterpret_cast<uint64_t>(idt)});
 
     area.task_state.ist[trap_ist - 1] = reinterpret_cast<uint64_t>(area.trap_stack + sizeof(area.trap_stack));
@@ -59,11 +68,16 @@ void load_tables(CpuArea& area, uint64_t* tss_descriptor) {
     area.task_state.ist[alarm_ist - 1] = reinterpret_cast<uint64_t>(area.alarm_stack + sizeof(area.alarm_stack));
     area.task_state.io_map_base = sizeof(TaskState);
     const auto base = reinterpret_cast<uint64_t>(&area.task_state);
+    for (unsigned i = 0; i < SELECTOR_TSS / 8; ++i) area.descriptors[i] = supervisor_gdt[i];
+    uint64_t* const tss_descriptor = area.descriptors + SELECTOR_TSS / 8;
     tss_descriptor[0] = (sizeof(TaskState) - 1) | (base & 0xffffff) << 16 | uint64_t{0x89} << 40 | (base >> 24 & 0xff) << 56;
     tss_descriptor[1] = base >> 32;
+    const DescriptorTablePointer gdt{sizeof area.descriptors - 1, reinterpret_cast<uint64_t>(area.descriptors)};
+    load_gdt(gdt);
     load_task_register(SELECTOR_TSS);
 }
 
+constexpr uint32_t msr_lstar = 0xc0000082, msr_fmask = 0xc0000084;
 constexpr uint64_t cr4_umip = 1 << 11, cr4_fsgsbase = 1 << 16, cr4_osxsave = 1 << 18;
 constexpr uint64_t xcr0_wanted = 0xe7;  // x87, SSE, AVX, AVX-512
 
@@ -106,14 +120,33 @@ abi::TimerMode start_apic() {
 
 }  // namespace
 
-void start_cpu(CpuArea& area, uint64_t* tss_descriptor, abi::BootInfo& info) {
-    load_tables(area, tss_descriptor);
+void start_this_cpu(CpuArea& area, abi::BootInfo& info) {
+    load_tables(area);
     info.xcr0 = enable_features();
     info.timer_mode = start_apic();
-    constexpr uint32_t msr_star = 0xc0000081, msr_lstar = 0xc0000082, msr_fmask = 0xc0000084;
+    area.apic_id = apic(0x20) >> 24;
+    constexpr uint32_t msr_star = 0xc0000081;
     write_msr(msr_star, uint64_t{0x0023'0010} << 32);
     write_msr(msr_lstar, reinterpret_cast<uint64_t>(syscall_probe_stub));
     write_msr(msr_fmask, 0);
+    if (area.index != 0) set_syscall_mode(area, syscall_mode);
+}
+
+void set_syscall_mode(const CpuArea& area, abi::SyscallMode mode) {
+    syscall_mode = mode;
+    constexpr uint64_t trap_flag = 1 << 8, interrupt_flag = 1 << 9, direction_flag = 1 << 10, alignment_check = 1 << 18;
+    if (mode == abi::SyscallMode::LandsInRing3) {
+        write_msr(msr_lstar, reinterpret_cast<uint64_t>(eremite_syscall_entry_direct));
+        write_msr(msr_fmask, trap_flag | direction_flag | alignment_check);  // a cleared IF would stay cleared there
+    } else {
+        write_msr(msr_lstar, reinterpret_cast<uint64_t>(syscall_stubs + area.index * SYSCALL_STUB_SIZE));
+        write_msr(msr_fmask, trap_flag | interrupt_flag | direction_flag | alignment_check);
+    }
+}
+
+void forbid_execution_of_user_pages() {
+    constexpr uint64_t cr4_smep = 1 << 20;
+    if (cpuid(0).eax >= 7 && (cpuid(7).ebx & 1 << 7)) write_cr4(read_cr4() | cr4_smep);
 }
 
 }  // namespace eremite::supervisor

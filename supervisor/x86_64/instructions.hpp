@@ -48,6 +48,13 @@ struct [[gnu::packed]] DescriptorTablePointer {
     uint64_t base;
 };
 inline void load_idt(const DescriptorTablePointer& p) { asm volatile("lidt %0" : : "m"(p)); }
+// An exchange is a full barrier.
+inline void exchange(volatile uint32_t& place, uint32_t value) { asm volatile("xchg %0, %1" : "+r"(value), "+m"(place) : : "memory"); }
+inline uint64_t exchange(volatile uint64_t& place, uint64_t value) {
+    asm volatile("xchg %0, %1" : "+r"(value), "+m"(place) : : "memory");
+    return value;
+}
+inline void load_gdt(const DescriptorTablePointer& p) { asm volatile("lgdt %0" : : "m"(p)); }
 inline void load_task_register(uint16_t selector) { asm volatile("ltr %0" : : "r"(selector)); }
 
 // Ends the machine when nothing else did: a fault that cannot be delivered.

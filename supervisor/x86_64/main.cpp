@@ -10,12 +10,9 @@ using namespace eremite;
 
 extern "C" {
 // Provided by the library OS.
-extern abi::CpuBlock eremite_boot_cpu;
 [[noreturn]] void eremite_libos_start(const abi::BootInfo* info);
-extern char eremite_syscall_entry_direct[];
+extern char eremite_boot_stack_end[];
 
-extern uint64_t supervisor_gdt[];
-extern char syscall_stub[];
 [[noreturn]] void enter_ring3(uint64_t rip, uint64_t rsp, uint64_t argument);
 void supervisor_halt();
 
@@ -27,9 +24,7 @@ namespace eremite::supervisor {
 
 namespace {
 
-constinit CpuArea boot_cpu_area{};
-
-constexpr uint32_t msr_lstar = 0xc0000082, msr_fmask = 0xc0000084, msr_tsc_deadline = 0x6e0;
+constexpr uint32_t msr_tsc_deadline = 0x6e0;
 constexpr uint32_t msr_apic_base = 0x1b, msr_kvm_wall_clock = 0x4b564d00, msr_kvm_system_time = 0x4b564d01;
 constexpr uint32_t readable_msrs[] = {msr_apic_base};
 constexpr uint32_t writable_msrs[] = {msr_kvm_wall_clock, msr_kvm_system_time};
@@ -52,17 +47,14 @@ void arm_timer(uint64_t count) {
 }
 
 void load_page_table(uint64_t root) {
-    static constinit bool first = true;
     write_cr3(root);
-    if (!first) return;
-    first = false;
-    // Only now are our pages marked as the supervisor's, which supervisor-mode execution prevention insists on.
-    constexpr uint64_t cr4_smep = 1 << 20;
-    if (cpuid(0).eax >= 7 && (cpuid(7).ebx & 1 << 7)) write_cr4(read_cr4() | cr4_smep);
+    forbid_execution_of_user_pages();
 }
 
-void flush_pages(uint64_t address, uint64_t count) {
+// Here, and on the CPUs of `others`, who then answer in their blocks.
+void flush_pages(uint64_t address, uint64_t count, uint64_t others) {
     constexpr uint64_t reload_is_cheaper = 64;
+    for (; others != 0; others &= others - 1) interrupt_cpu(static_cast<unsigned>(__builtin_ctzll(others)), FLUSH_VECTOR);
     if (count == 0 || count > reload_is_cheaper) {
         write_cr3(read_cr3());
         return;
@@ -70,15 +62,15 @@ void flush_pages(uint64_t address, uint64_t count) {
     for (; count > 0; --count, address += 4096) invlpg(address);
 }
 
-void set_syscall_mode(uint64_t mode) {
-    constexpr uint64_t trap_flag = 1 << 8, interrupt_flag = 1 << 9, direction_flag = 1 << 10, alignment_check = 1 << 18;
-    if (static_cast<abi::SyscallMode>(mode) == abi::SyscallMode::LandsInRing3) {
-        write_msr(msr_lstar, reinterpret_cast<uint64_t>(eremite_syscall_entry_direct));
-        write_msr(msr_fmask, trap_flag | direction_flag | alignment_check);  // a cleared IF would stay cleared there
-    } else {
-        write_msr(msr_lstar, reinterpret_cast<uint64_t>(syscall_stub));
-        write_msr(msr_fmask, trap_flag | interrupt_flag | direction_flag | alignment_check);
-    }
+// Waits for an interrupt unless one is pending. Nobody disturbs this CPU for translations meanwhile, so it looks itself.
+void halt(abi::CpuBlock& block) {
+    exchange(block.halted, 1);
+    if (!block.any_pending) supervisor_halt();
+    exchange(block.halted, 0);
+    const uint64_t wanted = block.flush_wanted;
+    if (wanted == block.flush_done) return;
+    write_cr3(read_cr3());
+    block.flush_done = wanted;
 }
 
 uint64_t port_in(uint16_t port, uint64_t width) {
@@ -123,15 +115,13 @@ void fatal(const char* message, uint64_t a, uint64_t b, uint64_t c) {
 
 extern "C" {
 
-uint64_t supervisor_call(uint64_t operation, uint64_t a, uint64_t b, uint64_t c) {
+uint64_t supervisor_call(uint64_t operation, uint64_t a, uint64_t b, uint64_t c, const CpuArea* area) {
     using Call = abi::SupervisorCall;
     switch (static_cast<Call>(operation)) {
-    case Call::Halt:
-        if (!eremite_boot_cpu.any_pending) supervisor_halt();
-        return 0;
+    case Call::Halt: halt(*area->block); return 0;
     case Call::ArmTimer: arm_timer(a); return 0;
     case Call::LoadPageTable: load_page_table(a); return 0;
-    case Call::FlushPages: flush_pages(a, b); return 0;
+    case Call::FlushPages: flush_pages(a, b, c); return 0;
     case Call::PortIn: return port_in(static_cast<uint16_t>(a), b);
     case Call::PortOut: port_out(static_cast<uint16_t>(a), b, c); return 0;
     case Call::PortOutString: out_string(static_cast<uint16_t>(a), reinterpret_cast<const void*>(b), c); return 0;
@@ -140,7 +130,10 @@ uint64_t supervisor_call(uint64_t operation, uint64_t a, uint64_t b, uint64_t c)
         if (!listed(writable_msrs, a)) return ~uint64_t{0};
         write_msr(static_cast<uint32_t>(a), b);
         return 0;
-    case Call::SetSyscallMode: set_syscall_mode(a); return 0;
+    case Call::SetSyscallMode: set_syscall_mode(*area, static_cast<abi::SyscallMode>(a)); return 0;
+    case Call::StartCpu: return start_other_cpu(static_cast<unsigned>(a), static_cast<uint32_t>(b), read_cr3());
+    case Call::CancelCpu: return cancel_other_cpu();
+    case Call::Interrupt: interrupt_cpu(static_cast<unsigned>(a), ATTENTION_VECTOR); return 0;
     case Call::PowerOff: power_off(a);
     case Call::Count: break;
     }
@@ -148,10 +141,10 @@ uint64_t supervisor_call(uint64_t operation, uint64_t a, uint64_t b, uint64_t c)
 }
 
 // An exception in ring 0, or one that destroyed a trap under way (a kernel stack that overflowed).
-[[noreturn]] void supervisor_fault(const uint64_t* frame) {
+[[noreturn]] void supervisor_fault(const uint64_t* frame, const CpuArea* area) {
     if (frame[3] & 3) {
         constexpr uint64_t guard = 4096;
-        const uint64_t address = read_cr2(), stack = eremite_boot_cpu.kernel_stack_base;
+        const uint64_t address = read_cr2(), stack = area->block->kernel_stack_base;
         const bool overflow = address >= stack - guard && address < stack;
         fatal(overflow ? "the library OS's stack overflowed: vector, rip, address"
                        : "a trap could not be handed on; the program changed GS, which belongs to the library OS: vector, rip, address",
@@ -162,13 +155,12 @@ uint64_t supervisor_call(uint64_t operation, uint64_t a, uint64_t b, uint64_t c)
 
 // Requires: long mode on the boot page tables, interrupts off.
 [[noreturn]] void supervisor_main(uint64_t start_info, uint64_t entry_tsc) {
-    boot_cpu_area.block = &eremite_boot_cpu;
+    CpuArea& area = cpu_area(0);
     eremite_boot_info.start_info = start_info;
     eremite_boot_info.entry_tsc = entry_tsc;
-    constexpr unsigned tss_entry = SELECTOR_TSS / 8;
-    start_cpu(boot_cpu_area, supervisor_gdt + tss_entry, eremite_boot_info);
+    start_this_cpu(area, eremite_boot_info);
     timer_mode = eremite_boot_info.timer_mode;
-    enter_ring3(reinterpret_cast<uint64_t>(eremite_libos_start), eremite_boot_cpu.kernel_stack_top,
+    enter_ring3(reinterpret_cast<uint64_t>(eremite_libos_start), reinterpret_cast<uint64_t>(eremite_boot_stack_end),
                 reinterpret_cast<uint64_t>(&eremite_boot_info));
 }
 

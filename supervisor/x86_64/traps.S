@@ -1,11 +1,11 @@
 // Interrupts and exceptions enter here, on interrupt stacks, and are reflected to the library OS in ring 3. The paths are
 // short because a host that interprets ring 0 takes 0.6 microseconds an instruction.
 //
-// Each CPU owns one 8 KiB aligned area: its SupervisorCpu at the bottom (first field: address of the CPU block), then
-// three stacks. Masking rsp finds the area, so that nothing in ring 3 (GS, say) is trusted.
+// Each CPU owns one 4 KiB aligned area: struct CpuArea, at the bottom its description (first field: address of the CPU
+// block), above it three stacks. Masking rsp finds the area, so that nothing in ring 3 (GS, say) is trusted.
 #include "abi/cpu_block_offsets.h"
 
-#define CPU_AREA_MASK -8192
+#define CPU_AREA_MASK -4096
 
     .text
 
@@ -46,7 +46,9 @@ exception_stub_6:           // invalid opcode: a supervisor call, if it is the o
     mov %rsi, %rdx
     mov %rdi, %rsi
     mov %rax, %rdi
-    call supervisor_call
+    mov %rsp, %r8
+    and $CPU_AREA_MASK, %r8
+    call supervisor_call    // (operation, a, b, c, area)
     pop %r11
     pop %r10
     pop %r9
@@ -115,7 +117,10 @@ exception_in_supervisor:
     iretq
 upcall_lost:
 1:  lea 16(%rsp), %rdi
-    call supervisor_fault   // (frame): does not return
+fault:
+    mov %rsp, %rsi
+    and $CPU_AREA_MASK, %rsi
+    call supervisor_fault   // (frame, area): does not return
 
 // ---- non-maskable interrupt: noted by the machine, of no use to us -------------------------------------------------
     .globl exception_stub_2
@@ -126,7 +131,7 @@ exception_stub_2:
 exception_stub_8:           // double fault
     pushq $8
     mov %rsp, %rdi
-    call supervisor_fault
+    jmp fault
 
 // ---- interrupts ---------------------------------------------------------------------------------------------------
     .align 16
@@ -149,6 +154,7 @@ note_interrupt:             // stack: vector, rip, cs, rflags, rsp, ss
     mov 16(%rsp), %eax
     bts %rax, CPU_PENDING(%rcx)
     movb $1, CPU_ANY_PENDING(%rcx)
+    incq CPU_INTERRUPTS(%rcx)
     movabs $LOCAL_APIC_ADDRESS, %rax
     movl $0, 0xb0(%rax)     // end of interrupt (Intel SDM vol. 3, 11.8.5)
     testb $3, 32(%rsp)
@@ -175,6 +181,43 @@ note_interrupt:             // stack: vector, rip, cs, rflags, rsp, ss
     incq 24(%rsp)           // a host that interprets ring 0 has no sti shadow: do not sleep through this interrupt
     jmp 1b
 
+    .globl flush_stub
+flush_stub:                 // the library OS waits in ring 3 until this is done; stack: rip, cs, rflags, rsp, ss
+    push %rax
+    push %rcx
+    push %rdx
+    push %rsi
+    mov %rsp, %rcx
+    and $CPU_AREA_MASK, %rcx
+    mov (%rcx), %rcx
+    movabs $LOCAL_APIC_ADDRESS, %rax
+    movl $0, 0xb0(%rax)
+    incq CPU_INTERRUPTS(%rcx)
+    mov CPU_FLUSH_WANTED(%rcx), %rdx
+    mov CPU_FLUSH_PAGES(%rcx), %rax
+    mov CPU_FLUSH_START(%rcx), %rsi
+    dec %rax
+    cmp $31, %rax
+    ja 2f                   // none (all of them) or many
+1:  invlpg (%rsi)
+    add $4096, %rsi
+    dec %rax
+    jns 1b
+    jmp 3f
+2:  mov %cr3, %rax
+    mov %rax, %cr3
+3:  mov %rdx, CPU_FLUSH_DONE(%rcx)
+    pop %rsi
+    pop %rdx
+    pop %rcx
+    testb $3, 16(%rsp)
+    jnz 4f
+    cmpq $supervisor_halt_instruction, 8(%rsp)
+    jne 4f
+    incq 8(%rsp)
+4:  pop %rax
+    iretq
+
 // void supervisor_halt(): Requires: interrupts off.
     .globl supervisor_halt
 supervisor_halt:
@@ -186,12 +229,18 @@ supervisor_halt_instruction:
 
 // ---- where `syscall` lands -------------------------------------------------------------------------------------------
 // In ring 0: hands the return address over in the CPU block and goes on in ring 3. No stack, nothing trusted.
-    .globl syscall_stub
-syscall_stub:
-    mov %rcx, eremite_boot_cpu + CPU_SYSCALL_RETURN
+    .globl syscall_stubs
+    .align SYSCALL_STUB_SIZE
+syscall_stubs:              // one for each CPU
+    .set index, 0
+    .rept EREMITE_MAX_CPUS
+    .align SYSCALL_STUB_SIZE
+    mov %rcx, eremite_cpu_blocks + index * CPU_BLOCK_SIZE + CPU_SYSCALL_RETURN
     mov $eremite_syscall_entry_slot, %ecx
     and $~0x100, %r11       // the library OS is not single-stepped
     sysretq
+    .set index, index + 1
+    .endr
 
 // The probe: reports the ring in eax, returns to the caller whichever it was.
     .globl syscall_probe_stub

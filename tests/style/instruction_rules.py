@@ -23,7 +23,7 @@ VECTOR_INSTRUCTION = re.compile(r"^(f(?!xsave|xrstor)\w+|v?(ld|st)mxcsr|emms|wai
 LIBOS_PLACES = {
     "iretq": {"return_from_trap"},  # the end of an upcall: from ring 3 to ring 3
     "syscall": {"probe_syscall_ring"},  # the probe that finds out where `syscall` lands
-    "wrgsbase": {"eremite_libos_start"},  # GS is the CPU block, set once
+    "wrgsbase": {"eremite_libos_start", "eremite_libos_cpu_start"},  # GS is the CPU block, set once
     "wrfsbase": {"eremite::arch::set_thread_pointer(unsigned long)"},  # the program's TLS
 }
 
@@ -39,7 +39,7 @@ SUPERVISOR_INTEGER = {
 }  # fmt: skip
 CONDITIONAL = re.compile(r"^(j|cmov|set)(n?[abceglopsz]|n?[abgl]e|p[eo])$")
 # Fault on such hosts, where no `syscall` lands in ring 0, so that these stubs are never entered there.
-SUPERVISOR_PLACES = {"sysretq": {"syscall_stub", "syscall_probe_stub"}, "sysretl": set()}
+SUPERVISOR_PLACES = {"sysretq": {"syscall_stubs", "syscall_probe_stub"}, "sysretl": set()}
 
 
 def privileged(i: Instruction) -> bool:

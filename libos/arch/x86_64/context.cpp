@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "libos/arch/cpu.hpp"
+#include "libos/arch/smp.hpp"
 #include "libos/arch/x86_64/cpu_block.hpp"
 #include "libos/arch/x86_64/trap_frame.hpp"
 
@@ -21,9 +22,9 @@ namespace {
 enum class Method : uint8_t { Fxsave, Xsave, Xsaveopt };
 constinit Method method = Method::Fxsave;
 constinit size_t state_size = 512;
-// Whose extended state the registers hold. The library OS uses none of these registers, so that a thread that comes back
-// after the CPU was idle finds its own.
-constinit uint8_t* state_in_registers = nullptr;
+// Whose extended state the registers of each CPU hold. The library OS uses none of these registers, so that a thread that
+// comes back after the CPU was idle finds its own.
+constinit uint8_t* state_in_registers[max_cpus]{};
 
 // The components that are ours to save. Not simply all: a host that interprets ring 0 lets the CPU keep its own, larger XCR0.
 constinit uint32_t components = 0;
@@ -97,17 +98,27 @@ void switch_context(ThreadContext& from, ThreadContext& to, const KernelStack& s
     cpu.kernel_stack_size = stack_of_to.memory.size();
     from.thread_pointer = thread_pointer();
     set_thread_pointer(to.thread_pointer);
-    if (from.extended_state) state_in_registers = from.extended_state;
-    if (to.extended_state && to.extended_state != state_in_registers) {
-        if (state_in_registers) save(state_in_registers, method);
+    const unsigned index = cpu.index;
+    uint8_t*& in_registers = state_in_registers[index];
+    // The next CPU to go on with the thread may be another one; where there is none, an idle CPU need not save anything.
+    const bool save_at_once = many_cpus();
+    if (from.extended_state) {
+        in_registers = from.extended_state;
+        from.state_cpu = index;
+        if (save_at_once) save(in_registers, method);
+    }
+    if (to.extended_state && (to.extended_state != in_registers || to.state_cpu != index)) {
+        if (in_registers && !save_at_once) save(in_registers, method);
         restore(to.extended_state);
-        state_in_registers = to.extended_state;
+        in_registers = to.extended_state;
+        to.state_cpu = index;
     }
     switch_stack(&from.stack_pointer, to.stack_pointer);
 }
 
 void forget_context(const ThreadContext& context) {
-    if (state_in_registers == context.extended_state) state_in_registers = nullptr;
+    uint8_t*& in_registers = state_in_registers[cpu_index()];
+    if (in_registers == context.extended_state) in_registers = nullptr;
 }
 
 }  // namespace eremite::arch

@@ -2,6 +2,7 @@
 #include "abi/cpu_block_offsets.h"
 
 #define ENOSYS 38
+#define BOOT_STACK_SIZE 32768
 #define SYSCALL_COUNT 512       // entries of eremite_syscall_table
 
     .text
@@ -11,10 +12,31 @@
 // kernel stack.
     .globl eremite_libos_start
 eremite_libos_start:
-    lea eremite_boot_cpu, %rax
+    lea eremite_cpu_blocks, %rax
+    mov %rax, CPU_SELF(%rax)
     wrgsbase %rax
+    movq $eremite_boot_stack, CPU_KERNEL_STACK_BASE(%rax)
+    movq $eremite_boot_stack_end, CPU_KERNEL_STACK_TOP(%rax)
+    movq $eremite_boot_stack_end - eremite_boot_stack, CPU_KERNEL_STACK_SIZE(%rax)
     call libos_main             // does not return
     ud2
+
+// The same of another CPU: rdi = its block, rsp = the kernel stack of its idle thread.
+    .globl eremite_libos_cpu_start
+eremite_libos_cpu_start:
+    wrgsbase %rdi
+    call libos_cpu_main         // does not return
+    ud2
+
+    .pushsection .bss
+    .align 4096
+    .globl eremite_boot_stack_guard, eremite_boot_stack, eremite_boot_stack_end
+eremite_boot_stack_guard:       // left unmapped
+    .skip 4096
+eremite_boot_stack:
+    .skip BOOT_STACK_SIZE
+eremite_boot_stack_end:
+    .popsection
 
 // ---- supervisor calls -----------------------------------------------------------------------------------------------
 // uint64_t supervisor_call(operation, a, b, c): C++ arguments to the registers of abi/supervisor_call.hpp.

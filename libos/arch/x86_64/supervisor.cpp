@@ -1,24 +1,13 @@
 #include "libos/arch/supervisor.hpp"
 
-#include "libos/arch/x86_64/cpu_block.hpp"
+#include "libos/arch/smp.hpp"
 #include "libos/arch/trap.hpp"
+#include "libos/arch/x86_64/cpu_block.hpp"
+#include "libos/arch/x86_64/supervisor_call.hpp"
 
-extern "C" {
-uint64_t supervisor_call_raw(uint64_t operation, uint64_t a, uint64_t b, uint64_t c);
-unsigned probe_syscall_ring();
-}
+extern "C" unsigned probe_syscall_ring();
 
 namespace eremite::arch {
-
-namespace {
-
-using Call = abi::SupervisorCall;
-
-uint64_t call(Call operation, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0) {
-    return supervisor_call_raw(static_cast<uint64_t>(operation), a, b, c);
-}
-
-}  // namespace
 
 void wait_for_interrupt() {
     call(Call::Halt);
@@ -34,6 +23,7 @@ void handle_interrupts() {
             for (; bits != 0; bits &= bits - 1) {
                 const unsigned vector = word * 64 + static_cast<unsigned>(__builtin_ctzll(bits));
                 if (vector == FIRST_INTERRUPT_VECTOR) timer_interrupt();
+                else if (vector == ATTENTION_VECTOR) attention_interrupt();
                 else device_interrupt(vector);
             }
         }
@@ -60,12 +50,5 @@ abi::SyscallMode install_syscall_entry() {
     call(Call::SetSyscallMode, static_cast<uint64_t>(mode));
     return mode;
 }
-
-// Contract of libos/arch/tlb.hpp.
-void flush_page(VirtualAddress address) { call(Call::FlushPages, address.value, 1); }
-void flush_range(Range<VirtualAddress> range) {
-    call(Call::FlushPages, range.start.value, (range.size() + page_size - 1) / page_size);
-}
-void flush_all() { call(Call::FlushPages, 0, 0); }
 
 }  // namespace eremite::arch

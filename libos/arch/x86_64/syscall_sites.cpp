@@ -9,6 +9,7 @@
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/process/process.hpp"
+#include "libos/sync/spinlock.hpp"
 
 extern "C" {
 extern const char eremite_syscall_entry_patched[];
@@ -29,6 +30,8 @@ struct Visits {
     uint64_t count : 16;
 };
 constinit Visits visits[256]{};
+// Guards the counts and the places where jumps go.
+constinit sync::Spinlock patch_lock{sync::Rank::CodePatching};
 
 VirtualRange program_text{};
 constinit uint64_t patched_sites = 0;
@@ -117,7 +120,14 @@ void start_program(VirtualAddress entry, VirtualAddress stack_pointer, VirtualRa
     enter_program(entry.value, stack_pointer.value);
 }
 
-SyscallCounts syscall_counts() { return {this_cpu().syscalls, this_cpu().syscalls_trapped, patched_sites, unpatchable_sites}; }
+SyscallCounts syscall_counts() {
+    SyscallCounts sum{0, 0, patched_sites, unpatchable_sites};
+    for (const abi::CpuBlock& cpu : eremite_cpu_blocks) {
+        sum.total += cpu.syscalls;
+        sum.trapped += cpu.syscalls_trapped;
+    }
+    return sum;
+}
 
 }  // namespace eremite::arch
 
@@ -125,12 +135,14 @@ extern "C" void eremite_patch_call_site(uint64_t return_address) {
     using namespace eremite::arch;
     const uint64_t site = return_address - patch::site_size;
     Visits& v = visits[(site >> 1) % std::size(visits)];
+    // Given up, or patched and not yet seen by everyone.
+    if (v.site == site && v.count >= visits_before_patching) return;
+    const eremite::sync::Guard guard{patch_lock};
     if (v.site != site) {
         v = {site, 1};
         return;
     }
-    if (v.count >= visits_before_patching) return;  // given up, or patched and not yet seen by everyone
-    if (++v.count < visits_before_patching) return;
+    if (v.count >= visits_before_patching || ++v.count < visits_before_patching) return;
     v.count = given_up;
     if (!program_text.contains(eremite::VirtualAddress{site})) return;
     const auto patched = patch_site(eremite::VirtualAddress{site});

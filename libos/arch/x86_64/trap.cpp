@@ -141,13 +141,12 @@ void complete_syscall_entry(TrapFrame& frame) {
 // Raises the virtual interrupt flag again if it was set, leaving no interrupt behind.
 void restore_interrupt_flag(const TrapFrame& frame) {
     if (!frame.interrupts) return;
-    abi::CpuBlock& cpu = this_cpu();
-    cpu.interrupts_enabled = 1;
-    while (cpu.any_pending) {
-        cpu.interrupts_enabled = 0;
+    enable_interrupts();
+    while (this_cpu().any_pending) {
+        disable_interrupts();
         handle_interrupts();
         sched::reschedule_if_due();
-        this_cpu().interrupts_enabled = 1;
+        enable_interrupts();
     }
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "libos/platform/acpi.hpp"
+#include "libos/platform/processors.hpp"
 #include "tests/fuzz/boot/require.hpp"
 #include "tests/unit/platform/ports.hpp"
 
@@ -66,6 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (size < 3) return 0;
     const PhysicalAddress root{uint64_t{data[1]} | uint64_t{data[2]} << 8};
     CopyingView view{{data + 3, size - 3}, (data[0] & 1) != 0};
+    require(find_processors(root, view).count <= platform::Processors::most);
     if (const auto method = find_acpi_power_off(root, view)) check(*method);
     return 0;
 }

@@ -1,0 +1,177 @@
+// The CPUs: bringing them into service, what they do with nothing to do, and which one a thread goes to.
+#include "libos/sched/cpus.hpp"
+
+#include <bit>
+#include <new>
+
+#include "libos/arch/cpu.hpp"
+#include "libos/arch/supervisor.hpp"
+#include "libos/log/log.hpp"
+#include "libos/platform/clock.hpp"
+#include "libos/sched/cpu.hpp"
+#include "libos/sched/threads.hpp"
+
+namespace eremite::sched {
+
+namespace {
+
+constinit Cpu* cpus[arch::max_cpus]{};
+// CPUs that have nothing to do. Whoever gives one something takes its bit, so that nobody else wakes it for the same.
+constinit std::atomic<uint64_t> idle_cpus{0};
+
+constexpr uint64_t bit(unsigned cpu) { return uint64_t{1} << cpu; }
+bool take_idle(unsigned cpu) { return idle_cpus.fetch_and(~bit(cpu)) & bit(cpu); }
+
+// How long an idle CPU looks for work before it sleeps: waking it up again takes several microseconds.
+constexpr Duration polling_time = Duration::microseconds(20);
+
+// Returns when there is something to do, or after some time.
+void poll(Cpu& cpu) {
+    cpu.polling.store(true);
+    const Instant end = platform::monotonic_now() + polling_time;
+    while (cpu.ready.size() == 0 && platform::monotonic_now() < end) arch::relax();
+    // Who queues a thread looks at `polling` after that: one of the two sees the other.
+    cpu.polling.store(false);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+// Takes a thread over from a CPU that has more than one. Requires: no lock of a CPU is held.
+bool steal(unsigned thief) {
+    for (uint64_t victims = arch::online_cpus() & ~bit(thief); victims != 0; victims &= victims - 1) {
+        Cpu& victim = cpu_at(static_cast<unsigned>(std::countr_zero(victims)));
+        if (victim.ready.size() == 0) continue;
+        victim.lock.lock();
+        // What an idle CPU has in its queue was just given to it.
+        Thread* const thread = victim.current == victim.idle ? nullptr : victim.ready.first_for(thief);
+        if (thread) {
+            victim.ready.remove(*thread);
+            ++victim.counts.stolen;
+            thread->cpu.store(thief, std::memory_order_relaxed);
+        }
+        victim.lock.unlock();
+        if (!thread) continue;
+        send(*thread);
+        return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+Cpu& cpu_at(unsigned index) { return *cpus[index]; }
+
+Result<void> add_cpu(unsigned index, Thread& current, Thread& idle) {
+    auto* const cpu = new (std::nothrow) Cpu{index};
+    if (!cpu) return Error{ENOMEM};
+    idle.cpu.store(index, std::memory_order_relaxed);
+    cpu->current = &current;
+    cpu->idle = &idle;
+    cpus[index] = cpu;
+    return {};
+}
+
+unsigned start_cpus(std::span<const uint32_t> hardware_ids) {
+    constexpr Duration patience = Duration::milliseconds(200);
+    unsigned index = 1;
+    for (const uint32_t id : hardware_ids) {
+        if (index == arch::max_cpus) {
+            log::warn("only {} CPUs are used (CMake option EREMITE_MAX_CPUS)", index);
+            break;
+        }
+        auto idle = create_idle_thread();
+        if (!idle.ok() || !add_cpu(index, *idle.value(), *idle.value()).ok()) {
+            log::warn("too little memory for more than {} CPUs", index);
+            break;
+        }
+        if (!arch::start_cpu(index, id, idle.value()->stack)) break;
+        const Instant end = platform::monotonic_now() + patience;
+        while (!(arch::online_cpus() & bit(index)) && platform::monotonic_now() < end) arch::relax();
+        if (!(arch::online_cpus() & bit(index)) && arch::cancel_cpu()) {
+            log::warn("the CPU with id {} does not start", id);
+            continue;
+        }
+        while (!(arch::online_cpus() & bit(index))) arch::relax();
+        ++index;
+    }
+    return index;
+}
+
+// Another CPU that is idle is better than to wait for one's own.
+unsigned place(const Thread& thread) {
+    const unsigned last = thread.cpu.load(std::memory_order_relaxed);
+    const uint64_t allowed = thread.affinity & arch::online_cpus();
+    const bool may_stay = allowed & bit(last);
+    if (may_stay && take_idle(last)) return last;
+    for (uint64_t idle = idle_cpus.load(std::memory_order_relaxed) & allowed; idle != 0; idle &= idle - 1) {
+        const auto cpu = static_cast<unsigned>(std::countr_zero(idle));
+        if (take_idle(cpu)) return cpu;
+    }
+    return may_stay ? last : static_cast<unsigned>(std::countr_zero(allowed));
+}
+
+void send(Thread& thread) {
+    for (;;) {
+        Cpu& cpu = cpu_at(thread.cpu.load(std::memory_order_relaxed));
+        cpu.lock.lock();
+        // Its affinity may have changed on the way.
+        if (thread.affinity & bit(cpu.index)) {
+            enqueue(cpu, thread);
+            cpu.lock.unlock();
+            return;
+        }
+        thread.cpu.store(place(thread), std::memory_order_relaxed);
+        cpu.lock.unlock();
+    }
+}
+
+void offer_work(const Cpu& cpu) {
+    const uint64_t idle = idle_cpus.load(std::memory_order_relaxed);
+    if (idle == 0 || cpu.ready.size() == 0 || cpu.current == cpu.idle) return;
+    const auto taker = static_cast<unsigned>(std::countr_zero(idle));
+    if (take_idle(taker)) arch::interrupt_cpu(taker);
+}
+
+void start_idle_thread(void*) {
+    finish_switch();
+    idle_loop();
+}
+
+void idle_loop() {
+    Cpu& cpu = this_cpu();
+    for (;;) {
+        cpu.lock.lock();
+        if (cpu.ready.size() != 0) {
+            schedule(cpu);
+            continue;
+        }
+        cpu.lock.unlock();
+        if (arch::many_cpus()) {
+            if (steal(cpu.index)) continue;
+            idle_cpus.fetch_or(bit(cpu.index));
+            poll(cpu);
+            // Who did not see that this CPU is idle has queued its thread elsewhere by now.
+            if (cpu.ready.size() == 0 && steal(cpu.index)) continue;
+        }
+        if (cpu.ready.size() == 0) arch::wait_for_interrupt();
+        if (arch::many_cpus()) take_idle(cpu.index);
+    }
+}
+
+Counts counts(unsigned cpu) { return cpus[cpu] ? cpus[cpu]->counts : Counts{}; }
+
+uint32_t runnable_count() {
+    uint32_t sum = 0;
+    for (uint64_t mask = arch::online_cpus(); mask != 0; mask &= mask - 1) {
+        const Cpu& cpu = cpu_at(static_cast<unsigned>(std::countr_zero(mask)));
+        sum += cpu.ready.size() + (cpu.current != cpu.idle ? 1 : 0);
+    }
+    return sum;
+}
+
+}  // namespace eremite::sched
+
+namespace eremite::arch {
+
+void run_cpu() { sched::idle_loop(); }
+
+}  // namespace eremite::arch
