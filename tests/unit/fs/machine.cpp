@@ -50,7 +50,7 @@ void panic(std::string_view message) { throw std::runtime_error{std::string{mess
 namespace arch {
 
 void flush_page(VirtualAddress) {}
-void flush_page_here(VirtualAddress) {}
+void flush_page_here(VirtualAddress address) { flush_page(address); }
 void flush_range(VirtualRange) {}
 void flush_all() {}
 

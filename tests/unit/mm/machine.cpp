@@ -30,7 +30,7 @@ void flush_page(VirtualAddress address) {
     ++test::tlb_counters.pages;
     test::Cpu::drop({address.down_to(page_size), address.down_to(page_size) + page_size});
 }
-void flush_page_here(VirtualAddress) {}
+void flush_page_here(VirtualAddress address) { flush_page(address); }
 void flush_range(VirtualRange range) {
     ++test::tlb_counters.ranges;
     test::Cpu::drop(range);
