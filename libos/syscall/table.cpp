@@ -6,6 +6,7 @@
 
 #include "libos/log/log.hpp"
 #include "libos/syscall/adapter.hpp"
+#include "libos/syscall/epoll.hpp"
 #include "libos/syscall/file_table_entries.hpp"
 #include "libos/syscall/futex.hpp"
 #include "libos/syscall/ipc.hpp"
@@ -109,6 +110,12 @@ constexpr Assignment assignments[] = {
     {__NR_pipe2, adapt<sys_pipe2>},
     {__NR_eventfd, adapt<sys_eventfd>},
     {__NR_eventfd2, adapt<sys_eventfd2>},
+    {__NR_epoll_create, adapt<sys_epoll_create>},
+    {__NR_epoll_create1, adapt<sys_epoll_create1>},
+    {__NR_epoll_ctl, adapt<sys_epoll_ctl>},
+    {__NR_epoll_wait, adapt<sys_epoll_wait>},
+    {__NR_epoll_pwait, adapt<sys_epoll_pwait>},
+    {__NR_epoll_pwait2, adapt<sys_epoll_pwait2>},
 
     {__NR_mmap, adapt<sys_mmap>},
     {__NR_munmap, adapt<sys_munmap>},

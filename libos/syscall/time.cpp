@@ -12,14 +12,6 @@ namespace eremite::syscall {
 
 namespace {
 
-struct TimeSpec {
-    int64_t seconds, nanoseconds;
-};
-
-constexpr int64_t ns_per_second = 1'000'000'000;
-
-TimeSpec to_timespec(int64_t ns) { return {ns / ns_per_second, ns % ns_per_second}; }
-
 // A clock id below 0 is that of a process or a thread (clock_getcpuclockid(3)): ~id << 3, thread bit 4, kind in the low bits.
 Result<int64_t> read_cpu_clock(int clock) {
     constexpr int of_thread = 4, kind_mask = 3;
@@ -50,17 +42,6 @@ Result<int64_t> read_clock(int clock) {
 Result<void> sleep_until_monotonic(int64_t until) { return sched::sleep_until(Instant{until}); }
 
 }  // namespace
-
-Result<int64_t> load_time(VirtualAddress address) {
-    TimeSpec t;
-    TRY(mm::copy_from_user(&t, address, sizeof t));
-    if (t.seconds < 0 || t.nanoseconds < 0 || t.nanoseconds >= ns_per_second) return Error{EINVAL};
-    // Longer than the clock can count is for ever.
-    if (t.seconds > INT64_MAX / ns_per_second - 1) return Instant::never().ns;
-    return t.seconds * ns_per_second + t.nanoseconds;
-}
-
-int64_t later(int64_t now, int64_t span) { return span > INT64_MAX - now ? INT64_MAX : now + span; }
 
 Result<long> sys_clock_gettime(int clock, VirtualAddress time) {
     const TimeSpec t = to_timespec(TRY(read_clock(clock)));
