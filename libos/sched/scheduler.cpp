@@ -11,6 +11,7 @@
 #include "libos/platform/clock.hpp"
 #include "libos/sched/kernel_stacks.hpp"
 #include "libos/sched/sleep.hpp"
+#include "libos/sched/timer.hpp"
 
 namespace eremite::sched {
 
@@ -71,6 +72,7 @@ struct Cpu {
     Tree<Thread, ByDeadline, ByTimer> sleepers;
     Instant armed = Instant::never();  // when the timer will interrupt
     Instant slice_end = Instant::never();
+    Instant timer_deadline = Instant::never();  // of the first timer (libos/sched/timer.hpp)
     bool due = false;        // another thread should run
     Counts counts{};
 };
@@ -104,6 +106,7 @@ void arm_timer() {
     Instant next = Instant::never();
     if (const Thread* sleeper = cpu.sleepers.first()) next = sleeper->deadline;
     if (cpu.ready.size() != 0) next = std::min(next, cpu.slice_end);
+    next = std::min(next, cpu.timer_deadline);
     if (next >= cpu.armed) return;  // it interrupts earlier, and then looks again
     cpu.armed = next;
     platform::arm_timer_at(next);
@@ -313,6 +316,11 @@ Result<void> sleep_until(Instant when) {
     return {};
 }
 
+void set_timer_deadline(Instant deadline) {
+    this_cpu().timer_deadline = std::min(this_cpu().timer_deadline, deadline);
+    arm_timer();
+}
+
 void timer_interrupt() {
     if (!boot_cpu) return;
     Cpu& cpu = this_cpu();
@@ -323,6 +331,11 @@ void timer_interrupt() {
         if (sleeper->deadline > now) break;
         cpu.sleepers.remove(*sleeper);
         wake(*sleeper, Wakeup::TimedOut);
+    }
+    if (cpu.timer_deadline <= now) {
+        cpu.timer_deadline = Instant::never();
+        const Instant next = run_timers(now);
+        cpu.timer_deadline = std::min(cpu.timer_deadline, next);
     }
     if (now >= cpu.slice_end && cpu.ready.size() != 0) cpu.due = true;
     else arm_timer();

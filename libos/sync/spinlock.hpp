@@ -11,6 +11,7 @@ enum class Rank : uint8_t {
     Directory,
     EpollGraph, // which epoll instance observes which file, where a file or an instance ends
     Epoll,      // the files of an epoll instance; of two instances, the observing one comes first
+    ClockSet,   // timers that hear of a new wall clock
     Input,      // of the console
     File,       // a file's contents: pipes, counters and terminals too
     Poll,       // who waits for a file to become ready; of two files, the observed one comes first
@@ -20,8 +21,9 @@ enum class Rank : uint8_t {
     MemoryObject,
     PageTable,
     Threads,    // the list of all threads
+    ProgramTimers, // POSIX timers and interval timers
     Signal,
-    Timer,      // timers of the program
+    Timer,      // timers that run
     RunQueue,
     Heap,
     PageAllocator,

@@ -10,13 +10,16 @@
 #include "libos/syscall/file_table_entries.hpp"
 #include "libos/syscall/futex.hpp"
 #include "libos/syscall/ipc.hpp"
+#include "libos/syscall/interval_timer.hpp"
 #include "libos/syscall/memory.hpp"
 #include "libos/syscall/names.hpp"
+#include "libos/syscall/posix_timer.hpp"
 #include "libos/syscall/process.hpp"
 #include "libos/syscall/scheduling.hpp"
 #include "libos/syscall/signal.hpp"
 #include "libos/syscall/thread.hpp"
 #include "libos/syscall/time.hpp"
+#include "libos/syscall/timer_file.hpp"
 
 // Stands for every number without a handler: calls eremite_unknown_syscall with that number and answers ENOSYS (entry.S).
 extern "C" long eremite_missing_syscall(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
@@ -97,6 +100,18 @@ constexpr Assignment assignments[] = {
     {__NR_nanosleep, adapt<sys_nanosleep>},
     {__NR_time, adapt<sys_time>},
     {__NR_gettimeofday, adapt<sys_gettimeofday>},
+
+    {__NR_timerfd_create, adapt<sys_timerfd_create>},
+    {__NR_timerfd_settime, adapt<sys_timerfd_settime>},
+    {__NR_timerfd_gettime, adapt<sys_timerfd_gettime>},
+    {__NR_timer_create, adapt<sys_timer_create>},
+    {__NR_timer_settime, adapt<sys_timer_settime>},
+    {__NR_timer_gettime, adapt<sys_timer_gettime>},
+    {__NR_timer_getoverrun, adapt<sys_timer_getoverrun>},
+    {__NR_timer_delete, adapt<sys_timer_delete>},
+    {__NR_getitimer, adapt<sys_getitimer>},
+    {__NR_setitimer, adapt<sys_setitimer>},
+    {__NR_alarm, adapt<sys_alarm>},
 
     {__NR_rt_sigaction, adapt<sys_rt_sigaction>},
     {__NR_rt_sigprocmask, adapt<sys_rt_sigprocmask>},

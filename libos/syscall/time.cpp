@@ -6,6 +6,7 @@
 #include "libos/platform/clock.hpp"
 #include "libos/sched/scheduler.hpp"
 #include "libos/sched/sleep.hpp"
+#include "libos/sched/timer_clock.hpp"
 #include "libos/syscall/process.hpp"
 
 namespace eremite::syscall {
@@ -53,6 +54,7 @@ Result<long> sys_clock_settime(int clock, VirtualAddress time) {
     if (clock != CLOCK_REALTIME) return Error{EINVAL};
     const int64_t ns = TRY(load_time(time));
     platform::set_realtime(ns);
+    sched::tell_clock_was_set();
     return 0L;
 }
 

@@ -12,6 +12,11 @@ struct TimeSpec {
     int64_t seconds, nanoseconds;
 };
 
+// struct itimerspec
+struct TimerSpec {
+    TimeSpec interval, value;
+};
+
 inline constexpr int64_t ns_per_second = 1'000'000'000;
 
 [[nodiscard]] constexpr TimeSpec to_timespec(int64_t ns) { return {ns / ns_per_second, ns % ns_per_second}; }
