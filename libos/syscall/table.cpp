@@ -17,6 +17,7 @@
 #include "libos/syscall/process.hpp"
 #include "libos/syscall/scheduling.hpp"
 #include "libos/syscall/signal.hpp"
+#include "libos/syscall/socket.hpp"
 #include "libos/syscall/thread.hpp"
 #include "libos/syscall/time.hpp"
 #include "libos/syscall/timer_file.hpp"
@@ -100,6 +101,17 @@ constexpr Assignment assignments[] = {
     {__NR_nanosleep, adapt<sys_nanosleep>},
     {__NR_time, adapt<sys_time>},
     {__NR_gettimeofday, adapt<sys_gettimeofday>},
+
+    {__NR_socketpair, adapt<sys_socketpair>},
+    {__NR_shutdown, adapt<sys_shutdown>},
+    {__NR_getsockname, adapt<sys_getsockname>},
+    {__NR_getpeername, adapt<sys_getpeername>},
+    {__NR_getsockopt, adapt<sys_getsockopt>},
+    {__NR_setsockopt, adapt<sys_setsockopt>},
+    {__NR_sendto, adapt<sys_sendto>},
+    {__NR_recvfrom, adapt<sys_recvfrom>},
+    {__NR_sendmsg, adapt<sys_sendmsg>},
+    {__NR_recvmsg, adapt<sys_recvmsg>},
 
     {__NR_timerfd_create, adapt<sys_timerfd_create>},
     {__NR_timerfd_settime, adapt<sys_timerfd_settime>},
