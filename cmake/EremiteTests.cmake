@@ -12,13 +12,13 @@ set(EREMITE_RUN_GUEST ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/e2e/run_
 #   LIBRARIES        libraries of the program
 #   ARGUMENTS, ENV   of the program; ENV as NAME=VALUE
 #   FILES            a folder that becomes the program's /
-#   MEMORY           of the machine, as `eremite run --memory` takes it
+#   MEMORY, CPUS     of the machine, as `eremite run --memory` and `--cpus` take them; one CPU by default
 #   COMPARE          runs the same file as a Linux process too: standard output and exit status must be equal
 #   EXPECT_EXIT      exit status, 0 by default
 #   EXPECT_OUTPUT    a regular expression that the standard output must match
 #   TIMEOUT          of one run in seconds, 120 by default
 function(eremite_guest_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 T "COMPARE;KERNEL_FLAVOUR" "PROGRAM;FILES;MEMORY;EXPECT_EXIT;EXPECT_OUTPUT;TIMEOUT"
+  cmake_parse_arguments(PARSE_ARGV 1 T "COMPARE;KERNEL_FLAVOUR" "PROGRAM;FILES;MEMORY;CPUS;EXPECT_EXIT;EXPECT_OUTPUT;TIMEOUT"
                         "SOURCES;LIBRARIES;ARGUMENTS;ENV")
   if(T_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "eremite_guest_test(${name}): unknown arguments: ${T_UNPARSED_ARGUMENTS}")
@@ -40,7 +40,7 @@ function(eremite_guest_test name)
     set(T_TIMEOUT 120)
   endif()
   set(command ${EREMITE_RUN_GUEST} --timeout ${T_TIMEOUT})
-  foreach(option IN ITEMS FILES MEMORY EXPECT_EXIT EXPECT_OUTPUT)
+  foreach(option IN ITEMS FILES MEMORY CPUS EXPECT_EXIT EXPECT_OUTPUT)
     if(DEFINED T_${option})
       string(TOLOWER ${option} flag)
       string(REPLACE _ - flag ${flag})
@@ -58,4 +58,7 @@ function(eremite_guest_test name)
   set_tests_properties(guest.${name} PROPERTIES LABELS guest TIMEOUT ${limit} SKIP_RETURN_CODE 77)
   add_test(NAME guest.${name}.kvm COMMAND ${command} --accel kvm ${T_PROGRAM} -- ${T_ARGUMENTS})
   set_tests_properties(guest.${name}.kvm PROPERTIES LABELS kvm TIMEOUT ${limit} SKIP_RETURN_CODE 77)
+  if(T_CPUS)
+    set_tests_properties(guest.${name} guest.${name}.kvm PROPERTIES PROCESSORS ${T_CPUS})
+  endif()
 endfunction()

@@ -24,6 +24,7 @@ def arguments():
     parser.add_argument("--files", help="folder that becomes the program's /")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--memory", default="128M")
+    parser.add_argument("--cpus", default="1")
     parser.add_argument("--compare", action="store_true", help="run as a Linux process too: output and status must be equal")
     parser.add_argument("--expect-exit", type=int)
     parser.add_argument("--expect-output", help="regular expression that standard output must match")
@@ -105,6 +106,7 @@ def main():
         if reason:
             skip(f"KVM cannot be used here: {reason}")
     command = [options.eremite, "run", "--accel", options.accel, "--timeout", str(options.timeout), "--memory", options.memory]
+    command += ["--cpus", options.cpus]
     if options.files:
         command += ["--files", options.files]
     for variable in options.env:
