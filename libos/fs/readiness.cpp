@@ -39,7 +39,11 @@ Observer* ReadinessSource::first_of(const File& file) {
 }
 
 void ReadinessSource::forget(const File& file) {
-    if (count_.load(std::memory_order_relaxed) == 0) return;
+    if (count_.load(std::memory_order_relaxed) == 0) {
+        // Whoever removed the last observer may still hold the lock, which must not vanish under it.
+        const sync::Guard guard{lock_};
+        return;
+    }
     const sync::Guard guard{graph_lock};
     while (Observer* const observer = first_of(file)) observer->file_gone();
 }
