@@ -20,8 +20,8 @@ enum class Rank : uint8_t {
     AddressSpace,
     MemoryObject,
     PageTable,
-    Threads,    // the list of all threads
     ProgramTimers, // POSIX timers and interval timers
+    Threads,    // the list of all threads
     Signal,
     Timer,      // timers that run
     RunQueue,
