@@ -23,7 +23,7 @@ class List {
     using Node = ListNode<Tag>;
 
 public:
-    List() { head_.previous = head_.next = &head_; }
+    constexpr List() { head_.previous = head_.next = &head_; }
     List(const List&) = delete;
     List& operator=(const List&) = delete;
 

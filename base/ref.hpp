@@ -9,7 +9,7 @@
 
 namespace eremite {
 
-// Base of every shared object. Destroyed by `delete` when the last Ref goes.
+// Base of every shared object. Destroyed when the last Ref goes.
 class RefCounted {
 public:
     RefCounted() = default;
@@ -22,6 +22,8 @@ public:
 
 protected:
     virtual ~RefCounted() = default;
+    // Called when the last reference went. Whoever knows the object by other means can be told here, while it is still whole.
+    virtual void dispose() const { delete this; }
     template <typename T>
     friend class Ref;
 
@@ -48,7 +50,7 @@ public:
     Ref(Ref<U>&& o) : object_{o.leak()} {}
     Ref& operator=(Ref o) noexcept { std::swap(object_, o.object_); return *this; }
     ~Ref() {
-        if (object_ && object_->release()) delete static_cast<const RefCounted*>(object_);
+        if (object_ && object_->release()) static_cast<const RefCounted*>(object_)->dispose();
     }
 
     [[nodiscard]] T* get() const { return object_; }

@@ -1,5 +1,7 @@
 #include "libos/drivers/console.hpp"
 
+#include <poll.h>
+
 #include "abi/host_channel.hpp"
 #include "libos/arch/cpu.hpp"
 #include "libos/arch/supervisor.hpp"
@@ -71,6 +73,9 @@ sched::WaitQueue& waiting() {
     return *queue;
 }
 
+// Who waits for input with other files (poll and the like).
+constinit fs::ReadinessSource source{};
+
 // The interrupt is only wanted by programs that read their input.
 void listen() {
     if (listening) return;
@@ -122,6 +127,8 @@ bool console_readable() {
     return !queue.empty() || ended || !serial.present();
 }
 
+fs::ReadinessSource& console_readiness_source() { return source; }
+
 bool console_is_terminal() { return terminal; }
 
 }  // namespace eremite::drivers
@@ -132,6 +139,7 @@ namespace eremite::arch {
 void device_interrupt(unsigned) {
     const sync::Guard guard{drivers::input_lock};
     drivers::waiting().wake_all();
+    drivers::source.notify(POLLIN | POLLRDNORM);
 }
 
 }  // namespace eremite::arch

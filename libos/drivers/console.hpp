@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/result.hpp"
+#include "libos/fs/readiness.hpp"
 
 namespace eremite::drivers {
 
@@ -16,6 +17,8 @@ void console_write_error(std::span<const char> text);
 [[nodiscard]] Result<size_t> console_read(std::span<char> buffer, bool nonblocking);
 // Whether a read would return without waiting.
 [[nodiscard]] bool console_readable();
+// Notified of interrupts of the input: console_readable() tells what they brought.
+[[nodiscard]] fs::ReadinessSource& console_readiness_source();
 // Whether the console is a terminal (kernel argument `tty=`).
 [[nodiscard]] bool console_is_terminal();
 

@@ -14,6 +14,13 @@ size_t File::describe(char* path, size_t size) {
     return text.copy(path, size);
 }
 
+// Observers let go of a file before any part of it is destroyed.
+void File::dispose() const {
+    auto& self = const_cast<File&>(*this);
+    if (ReadinessSource* const source = self.readiness_source()) source->forget(self);
+    RefCounted::dispose();
+}
+
 InodeFile::~InodeFile() { advisory_locks().release(*this); }
 
 size_t InodeFile::describe(char* path, size_t size) {

@@ -11,9 +11,13 @@
 #include "libos/fs/attributes.hpp"
 #include "libos/fs/inode.hpp"
 #include "libos/fs/io_buffer.hpp"
+#include "libos/fs/readiness.hpp"
 #include "libos/mm/memory_object.hpp"
 
 namespace eremite::fs {
+
+// For system calls that work on one class of files only.
+enum class FileKind : uint8_t { Other, Pipe, Epoll, Timer, Signals, Socket };
 
 class File : public RefCounted {
 public:
@@ -45,12 +49,18 @@ public:
     [[nodiscard]] virtual Result<void> list(DirectorySink&) { return Error{ENOTDIR}; }
     // POLLIN, POLLOUT, ... that hold now. The default is that of files: always ready.
     [[nodiscard]] virtual uint32_t readiness() { return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM; }
+    // Where to hear of changes of readiness(). Null: it never changes, so there is nothing to wait for.
+    [[nodiscard]] virtual ReadinessSource* readiness_source() { return nullptr; }
+    [[nodiscard]] virtual FileKind kind() const { return FileKind::Other; }
     // What mmap() maps. ENODEV: cannot be mapped.
     [[nodiscard]] virtual Result<Ref<mm::MemoryObject>> memory_object() { return Error{ENODEV}; }
     // Null for files outside any file system.
     [[nodiscard]] virtual Inode* inode() { return nullptr; }
     // The target of /proc/self/fd/N; returns the length written, at most `size`.
     virtual size_t describe(char* path, size_t size);
+
+protected:
+    void dispose() const override;
 
 private:
     std::atomic<uint32_t> flags_;

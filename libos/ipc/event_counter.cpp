@@ -22,6 +22,7 @@ public:
         if (buffer.put(&taken, sizeof taken) != sizeof taken) return Error{EFAULT};
         value_ -= taken;
         waiting_writers_.wake_all();
+        source_.notify(POLLOUT);
         return sizeof taken;
     }
     [[nodiscard]] Result<size_t> write(fs::IoBuffer& buffer) override {
@@ -36,12 +37,15 @@ public:
         }
         value_ += added;
         if (value_ != 0) waiting_readers_.wake_all();
+        source_.notify(POLLIN);
         return sizeof added;
     }
     [[nodiscard]] uint32_t readiness() override {
         const sync::Guard guard{lock_};
-        return (value_ != 0 ? POLLIN | POLLRDNORM : 0) | (value_ < most ? POLLOUT | POLLWRNORM : 0);
+        return (value_ != 0 ? POLLIN : 0) | (value_ < most ? POLLOUT : 0);
     }
+    [[nodiscard]] fs::ReadinessSource* readiness_source() override { return &source_; }
+    [[nodiscard]] Result<uint64_t> seek(int64_t, int) override { return uint64_t{0}; }
     [[nodiscard]] Result<fs::Attributes> attributes() override {
         fs::Attributes a;
         a.mode = 0600;
@@ -59,6 +63,7 @@ private:
     uint64_t value_;
     bool semaphore_;
     sched::WaitQueue waiting_readers_, waiting_writers_;
+    fs::ReadinessSource source_;
 };
 
 }  // namespace

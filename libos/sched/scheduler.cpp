@@ -9,13 +9,14 @@
 #include "libos/sched/cpu.hpp"
 #include "libos/sched/sleep.hpp"
 #include "libos/sched/threads.hpp"
+#include "libos/sched/timer.hpp"
 
 namespace eremite::sched {
 
 namespace {
 
-// Of the program's timers, which the first CPU looks after.
-constinit std::atomic<Instant> timer_deadline{Instant::never()};
+// Of the program's timers, which the first CPU looks after; its lock guards it.
+constinit Instant timer_deadline = Instant::never();
 
 bool sleeps(Thread& thread) { return static_cast<TreeNode<ByTimer>&>(thread).linked(); }
 bool queued(Thread& thread) { return static_cast<ListNode<ByQueue>&>(thread).linked(); }
@@ -29,6 +30,19 @@ void request_attention(Cpu& cpu, bool preempts) {
         if (preempts) arch::look_before_return();
         arm_timer(cpu);
     }
+}
+
+// A call may start timers, for which set_timer_deadline is called again.
+void run_due_timers(Cpu& first_cpu, Instant now) {
+    first_cpu.lock.lock();
+    const bool due = timer_deadline <= now;
+    if (due) timer_deadline = Instant::never();
+    first_cpu.lock.unlock();
+    if (!due) return;
+    const Instant next = run_timers(now);
+    first_cpu.lock.lock();
+    timer_deadline = std::min(timer_deadline, next);
+    first_cpu.lock.unlock();
 }
 
 // Requires home's lock, releases it. The thread is Blocked there.
@@ -85,7 +99,7 @@ Cpu& lock_home(const Thread& thread) {
 // The timer interrupts for the next sleeper, and at the end of the time slice if somebody else wants to run: a thread that
 // is alone is left alone.
 void arm_timer(Cpu& cpu) {
-    Instant next = cpu.index == 0 ? timer_deadline.load(std::memory_order_relaxed) : Instant::never();
+    Instant next = cpu.index == 0 ? timer_deadline : Instant::never();
     if (const Thread* sleeper = cpu.sleepers.first()) next = std::min(next, sleeper->deadline);
     if (cpu.ready.size() != 0) next = std::min(next, cpu.slice_end);
     if (next >= cpu.armed) return;  // it interrupts earlier, and then looks again
@@ -235,7 +249,7 @@ void reschedule_if_due() {
 void set_timer_deadline(Instant when) {
     Cpu& cpu = cpu_at(0);
     cpu.lock.lock();
-    timer_deadline.store(when, std::memory_order_relaxed);
+    timer_deadline = std::min(timer_deadline, when);
     if (when < cpu.armed) request_attention(cpu, false);
     cpu.lock.unlock();
 }
@@ -256,6 +270,7 @@ void timer_interrupt() {
     if (!threads_started()) return;
     Cpu& cpu = this_cpu();
     const Instant now = platform::monotonic_now();
+    if (cpu.index == 0) run_due_timers(cpu, now);
     cpu.lock.lock();
     ++cpu.counts.timer_interrupts;
     cpu.armed = Instant::never();

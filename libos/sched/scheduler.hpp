@@ -34,9 +34,6 @@ void set_affinity(Thread& thread, uint64_t cpus);
 // How long the thread may run when others wait.
 [[nodiscard]] Duration slice_of(const Thread& thread);
 
-// The program's timers are due at this time: a timer interrupt comes no later.
-void set_timer_deadline(Instant when);
-
 // The timer's interrupt, and that of another CPU.
 void timer_interrupt();
 void attention();

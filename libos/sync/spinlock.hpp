@@ -9,17 +9,22 @@ namespace eremite::sync {
 enum class Rank : uint8_t {
     FileTable,
     Directory,
-    Poll,       // who waits for a file to become ready
+    EpollGraph, // which epoll instance observes which file, where a file or an instance ends
+    Epoll,      // the files of an epoll instance; of two instances, the observing one comes first
+    ClockSet,   // timers that hear of a new wall clock
     Input,      // of the console
     File,       // a file's contents: pipes, counters and terminals too
+    Poll,       // who waits for a file to become ready; of two files, the observed one comes first
+    PollReady,  // what was found ready, and the threads that wait for that
     Futex,
     CodePatching,
     AddressSpace,
     MemoryObject,
     PageTable,
+    ProgramTimers, // POSIX timers and interval timers
     Threads,    // the list of all threads
     Signal,
-    Timer,      // timers of the program
+    Timer,      // timers that run
     RunQueue,
     KernelStacks,
     Heap,

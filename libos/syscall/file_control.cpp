@@ -6,6 +6,7 @@
 
 #include "libos/fs/advisory_lock.hpp"
 #include "libos/fs/ramfs/regular_file.hpp"
+#include "libos/ipc/pipe.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
 #include "libos/sched/sleep.hpp"
@@ -122,8 +123,8 @@ Result<long> sys_fcntl(int descriptor, int command, uint64_t argument) {
         }
         case F_ADD_SEALS: return add_seals(*file, argument);
         case F_GET_SEALS: return static_cast<long>(TRY(sealable(*file))->seals());
-        case F_GETPIPE_SZ:
-        case F_SETPIPE_SZ: return Error{EBADF};
+        case F_GETPIPE_SZ: return static_cast<long>(TRY(ipc::pipe_capacity(*file)));
+        case F_SETPIPE_SZ: return static_cast<long>(TRY(ipc::set_pipe_capacity(*file, static_cast<uint32_t>(argument))));
         case F_GETLEASE: return F_UNLCK;
         case F_NOTIFY:
         case F_SETLEASE:

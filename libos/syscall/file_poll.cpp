@@ -5,125 +5,110 @@
 #include <time.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <memory>
+#include <new>
+#include <span>
 
-#include "base/vector.hpp"
+#include "libos/fs/poll_set.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
-#include "libos/sched/sleep.hpp"
 #include "libos/syscall/file_support.hpp"
+#include "libos/syscall/timespec.hpp"
+#include "libos/syscall/wait_mask.hpp"
 
 namespace eremite::syscall {
 
 namespace {
 
-constexpr int64_t second = 1'000'000'000;
-constexpr uint32_t always_reported = POLLERR | POLLHUP;
-// What each of select's sets means in poll's terms (select(2), NOTES).
-constexpr uint32_t read_events = POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR;
-constexpr uint32_t write_events = POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR;
-constexpr uint32_t except_events = POLLPRI;
-
-// Files do not say when they become ready, so whoever waits looks again after this time.
-constexpr Duration look_again = Duration::milliseconds(1);
-
-uint32_t readiness_of(int descriptor) {
-    const auto file = get_file(descriptor);
-    return file.ok() ? file.value()->readiness() : uint32_t{POLLNVAL};
-}
-
-// Looks with `scan`, which returns the number of ready files, until there is one or the time is up.
-template <typename Scan>
-Result<long> wait(Instant deadline, Scan&& scan) {
-    for (;;) {
-        const long ready = TRY(scan());
-        const Instant now = platform::monotonic_now();
-        if (ready != 0 || now >= deadline) return ready;
-        TRY(sched::sleep_until(std::min(deadline, now + look_again)));
-    }
-}
-
-Result<Instant> deadline_after(int64_t seconds, int64_t nanoseconds) {
-    if (seconds < 0 || nanoseconds < 0 || nanoseconds >= second) return Error{EINVAL};
-    const int64_t now = platform::monotonic_now().ns;
-    int64_t end = 0;
-    if (__builtin_mul_overflow(seconds, second, &end) || __builtin_add_overflow(end, nanoseconds, &end) ||
-        __builtin_add_overflow(end, now, &end))
-        return Instant::never();
-    return Instant{end};
-}
-
-Result<Instant> deadline_of_timespec(VirtualAddress timeout) {
-    if (timeout.value == 0) return Instant::never();
-    const timespec t = TRY((mm::UserPtr<timespec>{timeout}.load()));
-    return deadline_after(t.tv_sec, t.tv_nsec);
-}
-
 // Tells the program how much of its timeout is left, as Linux does. A timeout in read-only memory is no error.
 void store_rest(VirtualAddress timeout, Instant deadline, bool microseconds) {
     if (timeout.value == 0) return;
     const int64_t rest = std::max<int64_t>((deadline - platform::monotonic_now()).ns, 0);
-    const int64_t fields[2] = {rest / second, rest % second / (microseconds ? 1000 : 1)};
-    (void)mm::copy_to_user(timeout, fields, sizeof fields);
-}
-
-// Signals are only delivered on the way back to the program, when the mask is its own again; so it is just checked.
-Result<void> check_mask(VirtualAddress mask, size_t size) {
-    if (mask.value == 0) return {};
-    if (size != sizeof(uint64_t)) return Error{EINVAL};
-    TRY((mm::UserPtr<uint64_t>{mask}.load()));
-    return {};
+    TimeSpec fields = to_timespec(rest);
+    if (microseconds) fields.nanoseconds /= 1000;
+    (void)mm::UserPtr<TimeSpec>{timeout}.store(fields);
 }
 
 Result<long> poll_until(VirtualAddress address, uint64_t count, Instant deadline) {
     if (count > process::current().files().limit()) return Error{EINVAL};
-    Vector<struct pollfd> descriptors;
-    TRY(descriptors.resize(count));
-    if (count > 0) TRY(mm::copy_from_user(descriptors.data(), address, count * sizeof(struct pollfd)));
-    const long ready = TRY(wait(deadline, [&]() -> Result<long> {
-        long found = 0;
-        for (struct pollfd& d : descriptors) {
-            d.revents = 0;
-            if (d.fd < 0) continue;
-            const uint32_t state = readiness_of(d.fd);
-            const uint32_t wanted = static_cast<uint16_t>(d.events) | always_reported | POLLNVAL;
-            d.revents = static_cast<short>(state & wanted);
-            if (d.revents != 0) ++found;
+    constexpr size_t few = 16;
+    std::array<struct pollfd, few> few_descriptors;
+    std::unique_ptr<struct pollfd[]> many_descriptors;
+    if (count > few) {
+        many_descriptors.reset(new (std::nothrow) struct pollfd[count]);
+        if (!many_descriptors) return Error{ENOMEM};
+    }
+    const std::span<struct pollfd> descriptors{count > few ? many_descriptors.get() : few_descriptors.data(), count};
+    if (count > 0) TRY(mm::copy_from_user(descriptors.data(), address, descriptors.size_bytes()));
+    fs::PollSet set;
+    TRY(set.reserve(count));
+    size_t invalid = 0;
+    for (struct pollfd& d : descriptors) {
+        // What is not in the set has its answer.
+        d.revents = 0;
+        if (d.fd < 0) continue;
+        auto file = get_file(d.fd);
+        if (file.ok()) {
+            set.add(std::move(*file), static_cast<uint16_t>(d.events));
+        } else {
+            d.revents = POLLNVAL;
+            ++invalid;
         }
-        return found;
-    }));
-    if (count > 0) TRY(mm::copy_to_user(address, descriptors.data(), count * sizeof(struct pollfd)));
-    return ready;
+    }
+    const size_t ready = TRY(set.wait(invalid == 0 ? deadline : Instant{}));
+    size_t index = 0;
+    for (struct pollfd& d : descriptors) {
+        if (d.fd < 0 || d.revents == POLLNVAL) continue;
+        d.revents = static_cast<short>(set.found(index++));
+    }
+    if (count > 0) TRY(mm::copy_to_user(address, descriptors.data(), descriptors.size_bytes()));
+    return static_cast<long>(ready + invalid);
 }
 
 // The three sets of select: what is asked for and what is found.
 class Sets {
 public:
     Result<void> load(int count, VirtualAddress read, VirtualAddress write, VirtualAddress except) {
-        count_ = count;
         words_ = static_cast<size_t>(count + 63) / 64;
+        last_mask_ = count % 64 == 0 ? ~uint64_t{0} : (uint64_t{1} << count % 64) - 1;
         addresses_ = {read, write, except};
-        TRY(bits_.resize(words_ * 6));
+        if (words_ * 6 > few_words_.size()) {
+            many_words_.reset(new (std::nothrow) uint64_t[words_ * 6]);
+            if (!many_words_) return Error{ENOMEM};
+            words_of_sets_ = many_words_.get();
+        }
+        std::fill(words_of_sets_, words_of_sets_ + words_ * 6, 0);
         for (size_t set = 0; set < 3; ++set) {
             if (addresses_[set].value != 0 && words_ != 0) TRY(mm::copy_from_user(asked(set), addresses_[set], words_ * 8));
         }
         return {};
     }
-    Result<long> scan() {
-        std::fill(found(0), found(0) + words_ * 3, 0);
+    // EBADF, EINTR.
+    Result<long> wait(Instant deadline) {
+        size_t files = 0;
+        for_each([&](size_t, uint64_t) { return ++files, Result<void>{}; }).value();
+        fs::PollSet set;
+        TRY(set.reserve(files));
+        TRY(for_each([&](size_t word, uint64_t bit) -> Result<void> {
+            uint32_t wanted = 0;
+            for (size_t s = 0; s < 3; ++s) wanted |= (asked(s)[word] & bit) != 0 ? events_of[s] : 0;
+            set.add(TRY(get_file(static_cast<int>(word * 64) + std::countr_zero(bit))), wanted);
+            return {};
+        }));
+        TRY(set.wait(deadline));
         long total = 0;
-        for (int d = 0; d < count_; ++d) {
-            const size_t word = static_cast<size_t>(d) / 64;
-            const uint64_t bit = uint64_t{1} << (d % 64);
-            if (((asked(0)[word] | asked(1)[word] | asked(2)[word]) & bit) == 0) continue;
-            const uint32_t state = readiness_of(d);
-            if (state == POLLNVAL) return Error{EBADF};
-            constexpr uint32_t events[3] = {read_events, write_events, except_events};
-            for (size_t set = 0; set < 3; ++set) {
-                if ((asked(set)[word] & bit) == 0 || (state & events[set]) == 0) continue;
-                found(set)[word] |= bit;
+        size_t index = 0;
+        TRY(for_each([&](size_t word, uint64_t bit) -> Result<void> {
+            const uint32_t state = set.found(index++);
+            for (size_t s = 0; s < 3; ++s) {
+                if ((asked(s)[word] & bit) == 0 || (state & events_of[s]) == 0) continue;
+                found(s)[word] |= bit;
                 ++total;
             }
-        }
+            return {};
+        }));
         return total;
     }
     Result<void> store() {
@@ -134,20 +119,35 @@ public:
     }
 
 private:
-    uint64_t* asked(size_t set) { return bits_.data() + set * words_; }
-    uint64_t* found(size_t set) { return bits_.data() + (3 + set) * words_; }
+    // What each of the sets means in poll's terms (select(2), NOTES).
+    static constexpr uint32_t events_of[3] = {POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR, POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR, POLLPRI};
 
-    int count_ = 0;
+    // Calls `visit` for each descriptor that is in a set.
+    template <typename Visit>
+    Result<void> for_each(Visit&& visit) {
+        for (size_t word = 0; word < words_; ++word) {
+            uint64_t bits = asked(0)[word] | asked(1)[word] | asked(2)[word];
+            if (word + 1 == words_) bits &= last_mask_;
+            for (; bits != 0; bits &= bits - 1) TRY(visit(word, bits & -bits));
+        }
+        return {};
+    }
+    uint64_t* asked(size_t set) { return words_of_sets_ + set * words_; }
+    uint64_t* found(size_t set) { return words_of_sets_ + (3 + set) * words_; }
+
     size_t words_ = 0;
+    uint64_t last_mask_ = 0;  // the valid bits of the last word
     std::array<VirtualAddress, 3> addresses_;
-    Vector<uint64_t> bits_;
+    std::array<uint64_t, 6 * 2> few_words_;
+    std::unique_ptr<uint64_t[]> many_words_;
+    uint64_t* words_of_sets_ = few_words_.data();
 };
 
 Result<long> select_until(int count, VirtualAddress read, VirtualAddress write, VirtualAddress except, Instant deadline) {
     if (count < 0) return Error{EINVAL};
     Sets sets;
     TRY(sets.load(std::min<int>(count, fs::FileTable::maximum_limit), read, write, except));
-    const long ready = TRY(wait(deadline, [&] { return sets.scan(); }));
+    const long ready = TRY(sets.wait(deadline));
     TRY(sets.store());
     return ready;
 }
@@ -161,8 +161,9 @@ Result<long> sys_poll(VirtualAddress descriptors, uint64_t count, int timeout) {
 }
 
 Result<long> sys_ppoll(VirtualAddress descriptors, uint64_t count, VirtualAddress timeout, VirtualAddress mask, size_t mask_size) {
-    const Instant deadline = TRY(deadline_of_timespec(timeout));
-    TRY(check_mask(mask, mask_size));
+    const Instant deadline = TRY(deadline_of(timeout));
+    WaitMask wait_mask;
+    TRY(wait_mask.set(mask, mask_size));
     const auto ready = poll_until(descriptors, count, deadline);
     store_rest(timeout, deadline, false);
     return ready.ok() ? Result<long>{ready.value()} : ready.error();
@@ -174,7 +175,8 @@ Result<long> sys_select(int count, VirtualAddress read, VirtualAddress write, Vi
         const timeval t = TRY((mm::UserPtr<timeval>{timeout}.load()));
         // Microseconds beyond a second are carried over, unlike nanoseconds elsewhere.
         if (t.tv_sec < 0 || t.tv_usec < 0) return Error{EINVAL};
-        deadline = TRY(deadline_after(t.tv_sec + t.tv_usec / 1'000'000, t.tv_usec % 1'000'000 * 1000));
+        const int64_t span = TRY(to_nanoseconds({later(t.tv_sec, t.tv_usec / 1'000'000), t.tv_usec % 1'000'000 * 1000}));
+        deadline = Instant{later(platform::monotonic_now().ns, span)};
     }
     const auto ready = select_until(count, read, write, except, deadline);
     store_rest(timeout, deadline, true);
@@ -183,11 +185,12 @@ Result<long> sys_select(int count, VirtualAddress read, VirtualAddress write, Vi
 
 Result<long> sys_pselect6(int count, VirtualAddress read, VirtualAddress write, VirtualAddress except, VirtualAddress timeout,
                           VirtualAddress mask) {
-    const Instant deadline = TRY(deadline_of_timespec(timeout));
+    const Instant deadline = TRY(deadline_of(timeout));
+    WaitMask wait_mask;
     if (mask.value != 0) {
         uint64_t pack[2];
         TRY(mm::copy_from_user(pack, mask, sizeof pack));
-        TRY(check_mask(VirtualAddress{pack[0]}, pack[1]));
+        TRY(wait_mask.set(VirtualAddress{pack[0]}, pack[1]));
     }
     const auto ready = select_until(count, read, write, except, deadline);
     store_rest(timeout, deadline, false);

@@ -12,6 +12,21 @@ Result<Ref<fs::File>> get_file(int descriptor) {
 
 Result<Ref<fs::File>> get_file_or_path(int descriptor) { return process::current().files().get(descriptor); }
 
+Result<long> add_two(fs::FileTable& table, Ref<fs::File> first, Ref<fs::File> second, bool close_on_exec, VirtualAddress descriptors) {
+    int numbers[2];
+    numbers[0] = TRY(table.add(std::move(first), close_on_exec));
+    const auto added = table.add(std::move(second), close_on_exec);
+    if (!added.ok()) {
+        TRY(table.close(numbers[0]));
+        return added.error();
+    }
+    numbers[1] = added.value();
+    const auto stored = mm::copy_to_user(descriptors, numbers, sizeof numbers);
+    if (stored.ok()) return 0L;
+    for (const int number : numbers) TRY(table.close(number));
+    return stored.error();
+}
+
 Result<Ref<fs::Inode>> inode_of(fs::File& file, Error otherwise) {
     fs::Inode* inode = file.inode();
     if (!inode) return otherwise;

@@ -18,6 +18,9 @@ inline constexpr size_t transfer_maximum = 0x7ffff000;
 [[nodiscard]] Result<Ref<fs::File>> get_file(int descriptor);
 // An open description of either kind; EBADF.
 [[nodiscard]] Result<Ref<fs::File>> get_file_or_path(int descriptor);
+// Gives two files the lowest descriptors and stores those at `descriptors`, an array of two in the program. EMFILE, ENOMEM,
+// EFAULT: none is open then.
+[[nodiscard]] Result<long> add_two(fs::FileTable& table, Ref<fs::File> first, Ref<fs::File> second, bool close_on_exec, VirtualAddress descriptors);
 // The inode behind a description; `otherwise` for those that have none.
 [[nodiscard]] Result<Ref<fs::Inode>> inode_of(fs::File& file, Error otherwise);
 

@@ -7,26 +7,14 @@
 #include "libos/ipc/pipe.hpp"
 #include "libos/mm/user_memory.hpp"
 #include "libos/process/process.hpp"
+#include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
 
 Result<long> sys_pipe2(VirtualAddress descriptors, uint32_t flags) {
     if ((flags & ~uint32_t{O_CLOEXEC | O_NONBLOCK}) != 0) return Error{EINVAL};
-    fs::FileTable& files = process::current().files();
     ipc::PipeEnds ends = TRY(ipc::create_pipe(flags & O_NONBLOCK));
-    const bool close_on_exec = (flags & O_CLOEXEC) != 0;
-    const int read_end = TRY(files.add(std::move(ends.read_end), close_on_exec));
-    const auto write_end = files.add(std::move(ends.write_end), close_on_exec);
-    if (!write_end.ok()) {
-        TRY(files.close(read_end));
-        return write_end.error();
-    }
-    const int numbers[2] = {read_end, write_end.value()};
-    const auto stored = mm::copy_to_user(descriptors, numbers, sizeof numbers);
-    if (stored.ok()) return 0L;
-    TRY(files.close(read_end));
-    TRY(files.close(write_end.value()));
-    return stored.error();
+    return add_two(process::current().files(), std::move(ends.read_end), std::move(ends.write_end), (flags & O_CLOEXEC) != 0, descriptors);
 }
 
 Result<long> sys_pipe(VirtualAddress descriptors) { return sys_pipe2(descriptors, 0); }

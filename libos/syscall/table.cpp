@@ -6,17 +6,22 @@
 
 #include "libos/log/log.hpp"
 #include "libos/syscall/adapter.hpp"
+#include "libos/syscall/epoll.hpp"
 #include "libos/syscall/file_table_entries.hpp"
 #include "libos/syscall/futex.hpp"
 #include "libos/syscall/ipc.hpp"
+#include "libos/syscall/interval_timer.hpp"
 #include "libos/syscall/memory.hpp"
 #include "libos/syscall/names.hpp"
+#include "libos/syscall/posix_timer.hpp"
 #include "libos/syscall/process.hpp"
 #include "libos/syscall/rseq.hpp"
 #include "libos/syscall/scheduling.hpp"
 #include "libos/syscall/signal.hpp"
+#include "libos/syscall/socket.hpp"
 #include "libos/syscall/thread.hpp"
 #include "libos/syscall/time.hpp"
+#include "libos/syscall/timer_file.hpp"
 
 // Stands for every number without a handler: calls eremite_unknown_syscall with that number and answers ENOSYS (entry.S).
 extern "C" long eremite_missing_syscall(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
@@ -98,6 +103,29 @@ constexpr Assignment assignments[] = {
     {__NR_time, adapt<sys_time>},
     {__NR_gettimeofday, adapt<sys_gettimeofday>},
 
+    {__NR_socketpair, adapt<sys_socketpair>},
+    {__NR_shutdown, adapt<sys_shutdown>},
+    {__NR_getsockname, adapt<sys_getsockname>},
+    {__NR_getpeername, adapt<sys_getpeername>},
+    {__NR_getsockopt, adapt<sys_getsockopt>},
+    {__NR_setsockopt, adapt<sys_setsockopt>},
+    {__NR_sendto, adapt<sys_sendto>},
+    {__NR_recvfrom, adapt<sys_recvfrom>},
+    {__NR_sendmsg, adapt<sys_sendmsg>},
+    {__NR_recvmsg, adapt<sys_recvmsg>},
+
+    {__NR_timerfd_create, adapt<sys_timerfd_create>},
+    {__NR_timerfd_settime, adapt<sys_timerfd_settime>},
+    {__NR_timerfd_gettime, adapt<sys_timerfd_gettime>},
+    {__NR_timer_create, adapt<sys_timer_create>},
+    {__NR_timer_settime, adapt<sys_timer_settime>},
+    {__NR_timer_gettime, adapt<sys_timer_gettime>},
+    {__NR_timer_getoverrun, adapt<sys_timer_getoverrun>},
+    {__NR_timer_delete, adapt<sys_timer_delete>},
+    {__NR_getitimer, adapt<sys_getitimer>},
+    {__NR_setitimer, adapt<sys_setitimer>},
+    {__NR_alarm, adapt<sys_alarm>},
+
     {__NR_rt_sigaction, adapt<sys_rt_sigaction>},
     {__NR_rt_sigprocmask, adapt<sys_rt_sigprocmask>},
     {__NR_rt_sigpending, adapt<sys_rt_sigpending>},
@@ -110,6 +138,12 @@ constexpr Assignment assignments[] = {
     {__NR_pipe2, adapt<sys_pipe2>},
     {__NR_eventfd, adapt<sys_eventfd>},
     {__NR_eventfd2, adapt<sys_eventfd2>},
+    {__NR_epoll_create, adapt<sys_epoll_create>},
+    {__NR_epoll_create1, adapt<sys_epoll_create1>},
+    {__NR_epoll_ctl, adapt<sys_epoll_ctl>},
+    {__NR_epoll_wait, adapt<sys_epoll_wait>},
+    {__NR_epoll_pwait, adapt<sys_epoll_pwait>},
+    {__NR_epoll_pwait2, adapt<sys_epoll_pwait2>},
 
     {__NR_mmap, adapt<sys_mmap>},
     {__NR_munmap, adapt<sys_munmap>},

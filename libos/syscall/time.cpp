@@ -6,19 +6,12 @@
 #include "libos/platform/clock.hpp"
 #include "libos/sched/sleep.hpp"
 #include "libos/sched/threads.hpp"
+#include "libos/sched/timer_clock.hpp"
 #include "libos/syscall/process.hpp"
 
 namespace eremite::syscall {
 
 namespace {
-
-struct TimeSpec {
-    int64_t seconds, nanoseconds;
-};
-
-constexpr int64_t ns_per_second = 1'000'000'000;
-
-TimeSpec to_timespec(int64_t ns) { return {ns / ns_per_second, ns % ns_per_second}; }
 
 // A clock id below 0 is that of a process or a thread (clock_getcpuclockid(3)): ~id << 3, thread bit 4, kind in the low bits.
 Result<int64_t> read_cpu_clock(int clock) {
@@ -51,17 +44,6 @@ Result<void> sleep_until_monotonic(int64_t until) { return sched::sleep_until(In
 
 }  // namespace
 
-Result<int64_t> load_time(VirtualAddress address) {
-    TimeSpec t;
-    TRY(mm::copy_from_user(&t, address, sizeof t));
-    if (t.seconds < 0 || t.nanoseconds < 0 || t.nanoseconds >= ns_per_second) return Error{EINVAL};
-    // Longer than the clock can count is for ever.
-    if (t.seconds > INT64_MAX / ns_per_second - 1) return Instant::never().ns;
-    return t.seconds * ns_per_second + t.nanoseconds;
-}
-
-int64_t later(int64_t now, int64_t span) { return span > INT64_MAX - now ? INT64_MAX : now + span; }
-
 Result<long> sys_clock_gettime(int clock, VirtualAddress time) {
     const TimeSpec t = to_timespec(TRY(read_clock(clock)));
     TRY(mm::copy_to_user(time, &t, sizeof t));
@@ -72,6 +54,7 @@ Result<long> sys_clock_settime(int clock, VirtualAddress time) {
     if (clock != CLOCK_REALTIME) return Error{EINVAL};
     const int64_t ns = TRY(load_time(time));
     platform::set_realtime(ns);
+    sched::tell_clock_was_set();
     return 0L;
 }
 

@@ -2,13 +2,9 @@
 // Clocks and sleeping. clock_gettime(2), clock_nanosleep(2), nanosleep(2), time(2), gettimeofday(2).
 #include "base/address.hpp"
 #include "base/result.hpp"
+#include "libos/syscall/timespec.hpp"
 
 namespace eremite::syscall {
-
-// A struct timespec in nanoseconds: EINVAL when it is none. What is longer than the clock can count is for ever.
-[[nodiscard]] Result<int64_t> load_time(VirtualAddress address);
-// now + span, at most the end of time.
-[[nodiscard]] int64_t later(int64_t now, int64_t span);
 
 Result<long> sys_clock_gettime(int clock, VirtualAddress time);
 Result<long> sys_clock_settime(int clock, VirtualAddress time);

@@ -1,5 +1,6 @@
 #pragma once
 // The console as an open file: a terminal with a line discipline, or a plain stream that looks like a pipe.
+#include "libos/drivers/console.hpp"
 #include "libos/fs/file.hpp"
 
 namespace eremite::fs::dev {
@@ -22,6 +23,7 @@ public:
     [[nodiscard]] Result<uint64_t> seek(int64_t, int) override { return Error{ESPIPE}; }
     [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override;
     [[nodiscard]] uint32_t readiness() override;
+    [[nodiscard]] ReadinessSource* readiness_source() override { return &drivers::console_readiness_source(); }
     [[nodiscard]] Result<Ref<mm::MemoryObject>> memory_object() override { return Error{ENODEV}; }
 
 private:

@@ -21,6 +21,7 @@
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/random/random.hpp"
+#include "libos/sched/scheduler.hpp"
 #include "libos/sched/sleep.hpp"
 
 namespace {
@@ -105,6 +106,10 @@ Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
     return size;
 }
 bool console_readable() { return !test::console.input.empty(); }
+fs::ReadinessSource& console_readiness_source() {
+    static fs::ReadinessSource source;
+    return source;
+}
 bool console_is_terminal() { return test::console.terminal; }
 
 }  // namespace drivers
@@ -131,6 +136,17 @@ Process& current() { return *running; }
 }  // namespace process
 
 namespace sched {
+// The only thread: what it waits for never happens, so that only time ends a wait.
+Thread& current_thread() {
+    static Thread thread{1};
+    return thread;
+}
+Wakeup block(sync::Spinlock&, Instant deadline) {
+    if (deadline == Instant::never()) std::abort();
+    test::now = std::max(test::now, deadline.ns);
+    return Wakeup::TimedOut;
+}
+void wake(Thread&, Wakeup) {}
 Result<void> sleep_until(Instant when) {
     test::now = std::max(test::now, when.ns);
     return {};

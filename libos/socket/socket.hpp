@@ -1,0 +1,66 @@
+#pragma once
+// What all sockets have in common, of whatever family (socket(7)).
+#include <sys/socket.h>
+
+#include <atomic>
+#include <span>
+
+#include "base/time.hpp"
+#include "base/vector.hpp"
+#include "libos/fs/file.hpp"
+
+namespace eremite::socket {
+
+// What goes along with a message: open files (SCM_RIGHTS).
+using Files = Vector<Ref<fs::File>>;
+
+// One send or receive.
+struct Message {
+    fs::IoBuffer& data;
+    int flags = 0;         // MSG_*, as the program gave them
+    Files files{};         // sent or received
+    int result_flags = 0;  // MSG_*, as receive() found them
+};
+
+class Socket : public fs::File {
+public:
+    Socket(int domain, int type, uint32_t flags) : File{O_RDWR | flags}, domain_{domain}, type_{type} {}
+    // Null when `file` is something else.
+    [[nodiscard]] static Socket* of(fs::File& file) { return file.kind() == fs::FileKind::Socket ? static_cast<Socket*>(&file) : nullptr; }
+
+    [[nodiscard]] virtual Result<size_t> send(Message& message) = 0;
+    [[nodiscard]] virtual Result<size_t> receive(Message& message) = 0;
+    // `how`: SHUT_*
+    [[nodiscard]] virtual Result<void> shutdown(int how) = 0;
+    // A pending error, which is forgotten (SO_ERROR).
+    [[nodiscard]] virtual int take_error() = 0;
+    // Writes the socket's own or its peer's address, as much as fits; returns its size.
+    [[nodiscard]] virtual Result<size_t> address(bool of_peer, std::span<uint8_t> buffer) = 0;
+
+    [[nodiscard]] int domain() const { return domain_; }
+    [[nodiscard]] int type() const { return type_; }
+    [[nodiscard]] fs::FileKind kind() const override { return fs::FileKind::Socket; }
+    [[nodiscard]] Result<size_t> read(fs::IoBuffer& buffer) override {
+        Message message{buffer};
+        return receive(message);
+    }
+    [[nodiscard]] Result<size_t> write(fs::IoBuffer& buffer) override {
+        Message message{buffer};
+        return send(message);
+    }
+
+    // Options that every socket has (socket(7)). Timeouts: 0 is none.
+    static constexpr uint32_t default_buffer = 212'992;
+    std::atomic<uint32_t> send_buffer{default_buffer}, receive_buffer{default_buffer};
+    std::atomic<int64_t> send_timeout{0}, receive_timeout{0};
+
+protected:
+    // When a wait that begins now ends.
+    [[nodiscard]] static Instant deadline(int64_t timeout);
+    [[nodiscard]] bool waits(const Message& message) const { return !nonblocking() && (message.flags & MSG_DONTWAIT) == 0; }
+
+private:
+    const int domain_, type_;
+};
+
+}  // namespace eremite::socket

@@ -1,0 +1,38 @@
+#pragma once
+// Sockets. Handlers follow section 2 of the Linux manual. Only pairs exist (socketpair(2)).
+#include <cstdint>
+
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "libos/socket/socket.hpp"
+
+namespace eremite::syscall {
+
+// A reference to an open file that is a socket. EBADF, ENOTSOCK.
+class SocketReference {
+public:
+    [[nodiscard]] static Result<SocketReference> get(int descriptor);
+    socket::Socket* operator->() const { return socket_; }
+
+private:
+    explicit SocketReference(Ref<fs::File> file) : file_{std::move(file)}, socket_{socket::Socket::of(*file_)} {}
+    Ref<fs::File> file_;
+    socket::Socket* socket_;
+};
+// Stores a socket address and its size, as getsockname(2) does: as much as fits, and how long it is. Null `address`: nothing.
+[[nodiscard]] Result<void> store_address(SocketReference& socket, bool of_peer, VirtualAddress address, VirtualAddress length);
+
+Result<long> sys_socketpair(int family, int type, int protocol, VirtualAddress descriptors);
+Result<long> sys_shutdown(int descriptor, int how);
+Result<long> sys_getsockname(int descriptor, VirtualAddress address, VirtualAddress length);
+Result<long> sys_getpeername(int descriptor, VirtualAddress address, VirtualAddress length);
+// In socket_option.cpp.
+Result<long> sys_getsockopt(int descriptor, int level, int option, VirtualAddress value, VirtualAddress length);
+Result<long> sys_setsockopt(int descriptor, int level, int option, VirtualAddress value, int length);
+// In socket_message.cpp.
+Result<long> sys_sendto(int descriptor, VirtualAddress data, size_t size, int flags, VirtualAddress address, int length);
+Result<long> sys_recvfrom(int descriptor, VirtualAddress data, size_t size, int flags, VirtualAddress address, VirtualAddress length);
+Result<long> sys_sendmsg(int descriptor, VirtualAddress message, int flags);
+Result<long> sys_recvmsg(int descriptor, VirtualAddress message, int flags);
+
+}  // namespace eremite::syscall

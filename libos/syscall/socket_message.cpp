@@ -1,0 +1,157 @@
+// Sending and receiving: data, and what goes along with it (send(2), recv(2), cmsg(3)).
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "libos/process/process.hpp"
+#include "libos/syscall/file_support.hpp"
+#include "libos/syscall/file_vectors.hpp"
+#include "libos/syscall/process.hpp"
+#include "libos/syscall/socket.hpp"
+
+namespace eremite::syscall {
+
+namespace {
+
+constexpr size_t most_files = 253;  // SCM_MAX_FD of unix(7)
+constexpr size_t most_control = 20'480;
+
+// The kernel's struct msghdr; its unused bytes are the program's.
+struct Header {
+    uint64_t name;
+    uint32_t name_length, unused;
+    uint64_t vectors, vector_count;
+    uint64_t control, control_length;
+    uint32_t flags, unused_too;
+};
+static_assert(sizeof(Header) == sizeof(msghdr));
+
+struct ControlHeader {
+    uint64_t length;
+    int level, type;
+};
+static_assert(sizeof(ControlHeader) == sizeof(cmsghdr));
+
+Result<void> take_files(VirtualAddress list, size_t bytes, socket::Files& files) {
+    const size_t count = bytes / sizeof(int);
+    if (count > most_files - files.size()) return Error{EINVAL};
+    TRY(files.reserve(files.size() + count));
+    for (size_t i = 0; i < count; ++i) {
+        const int descriptor = TRY((mm::UserPtr<int>{list} + i).load());
+        TRY(files.push_back(TRY(get_file_or_path(descriptor))));
+    }
+    return {};
+}
+
+// Who sends is always the one process that there is.
+Result<void> check_credentials(VirtualAddress address, size_t bytes) {
+    struct Credentials {
+        int process, user, group;
+    };
+    if (bytes != sizeof(Credentials)) return Error{EINVAL};
+    const auto c = TRY(mm::UserPtr<Credentials>{address}.load());
+    if (c.process != process_id) return Error{EPERM};
+    return {};
+}
+
+Result<void> read_control(const Header& header, socket::Files& files) {
+    if (header.control_length > most_control) return Error{ENOBUFS};
+    for (uint64_t at = 0; at + sizeof(ControlHeader) <= header.control_length;) {
+        const VirtualAddress address{header.control + at};
+        const auto control = TRY(mm::UserPtr<ControlHeader>{address}.load());
+        if (control.length < sizeof control || control.length > header.control_length - at) return Error{EINVAL};
+        if (control.level == SOL_SOCKET) {
+            const size_t bytes = control.length - sizeof control;
+            if (control.type == SCM_RIGHTS) TRY(take_files(address + sizeof control, bytes, files));
+            else if (control.type == SCM_CREDENTIALS) TRY(check_credentials(address + sizeof control, bytes));
+            else return Error{EINVAL};
+        }
+        at += align_up(control.length, sizeof(uint64_t));
+    }
+    return {};
+}
+
+// Gives the received files descriptors, as many as there is room for, and notes them in the control buffer.
+Result<void> write_control(Header& header, socket::Message& message) {
+    const uint64_t room = std::exchange(header.control_length, 0);
+    if (message.files.empty()) return {};
+    const size_t fit = room < sizeof(ControlHeader) ? 0 : std::min(message.files.size(), (room - sizeof(ControlHeader)) / sizeof(int));
+    const VirtualAddress list{header.control + sizeof(ControlHeader)};
+    fs::FileTable& table = process::current().files();
+    size_t stored = 0;
+    while (stored < fit) {
+        const auto descriptor = table.add(message.files[stored], (message.flags & MSG_CMSG_CLOEXEC) != 0);
+        if (!descriptor.ok()) break;
+        if (!(mm::UserPtr<int>{list} + stored).store(descriptor.value()).ok()) {
+            TRY(table.close(descriptor.value()));
+            break;
+        }
+        ++stored;
+    }
+    if (stored < message.files.size()) message.result_flags |= MSG_CTRUNC;
+    if (stored == 0) return {};
+    const ControlHeader control{sizeof(ControlHeader) + stored * sizeof(int), SOL_SOCKET, SCM_RIGHTS};
+    TRY(mm::UserPtr<ControlHeader>{VirtualAddress{header.control}}.store(control));
+    header.control_length = std::min<uint64_t>(align_up(control.length, sizeof(uint64_t)), room);
+    return {};
+}
+
+// Linux names a peer only where it sends to it by name.
+Result<void> check_destination(const SocketReference& socket, bool named) {
+    if (!named || socket->type() == SOCK_SEQPACKET) return {};
+    return Error{socket->type() == SOCK_STREAM ? EISCONN : ECONNREFUSED};
+}
+
+Result<long> send(const SocketReference& socket, socket::Message& message) { return static_cast<long>(TRY(socket->send(message))); }
+
+}  // namespace
+
+Result<long> sys_sendto(int descriptor, VirtualAddress data, size_t size, int flags, VirtualAddress address, int length) {
+    if (!in_user_space(data, size)) return Error{EFAULT};
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    TRY(check_destination(socket, address.value != 0 && length > 0));
+    fs::IoBuffer io = fs::IoBuffer::user(data, std::min(size, transfer_maximum));
+    socket::Message message{io, flags};
+    return send(socket, message);
+}
+
+Result<long> sys_recvfrom(int descriptor, VirtualAddress data, size_t size, int flags, VirtualAddress address, VirtualAddress length) {
+    if (!in_user_space(data, size)) return Error{EFAULT};
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    fs::IoBuffer io = fs::IoBuffer::user(data, std::min(size, transfer_maximum));
+    socket::Message message{io, flags};
+    const size_t received = TRY(socket->receive(message));
+    // The sender has no name.
+    if (address.value != 0) TRY(mm::UserPtr<int>{length}.store(0));
+    return static_cast<long>(received);
+}
+
+Result<long> sys_sendmsg(int descriptor, VirtualAddress address, int flags) {
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    const Header header = TRY(mm::UserPtr<Header>{address}.load());
+    if (header.vector_count > UIO_MAXIOV) return Error{EMSGSIZE};
+    TRY(check_destination(socket, header.name != 0 && header.name_length != 0));
+    Vectors vectors;
+    fs::IoBuffer io = TRY(vectors.load(VirtualAddress{header.vectors}, static_cast<long>(header.vector_count)));
+    socket::Message message{io, flags};
+    TRY(read_control(header, message.files));
+    return send(socket, message);
+}
+
+Result<long> sys_recvmsg(int descriptor, VirtualAddress address, int flags) {
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    Header header = TRY(mm::UserPtr<Header>{address}.load());
+    if (header.vector_count > UIO_MAXIOV) return Error{EMSGSIZE};
+    Vectors vectors;
+    fs::IoBuffer io = TRY(vectors.load(VirtualAddress{header.vectors}, static_cast<long>(header.vector_count)));
+    socket::Message message{io, flags};
+    const size_t received = TRY(socket->receive(message));
+    TRY(write_control(header, message));
+    if (header.name != 0) header.name_length = 0;
+    header.flags = static_cast<uint32_t>(message.result_flags | (flags & MSG_CMSG_CLOEXEC));
+    TRY(mm::UserPtr<Header>{address}.store(header));
+    return static_cast<long>(received);
+}
+
+}  // namespace eremite::syscall

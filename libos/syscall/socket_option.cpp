@@ -1,0 +1,120 @@
+// Options of sockets (socket(7)).
+#include <linux/sockios.h>
+#include <sys/time.h>
+
+#include <algorithm>
+
+#include "libos/mm/user_memory.hpp"
+#include "libos/syscall/process.hpp"
+#include "libos/syscall/socket.hpp"
+
+namespace eremite::syscall {
+
+namespace {
+
+constexpr int64_t ns_per_microsecond = 1000, microseconds_per_second = 1'000'000;
+// A program asks for bytes of data; as many again are reckoned for what it takes to keep them.
+constexpr uint32_t least_buffer = 2304, most_buffer = 212'992;
+
+// Stores as much of a value as fits, and how much that was.
+Result<long> store(VirtualAddress value, VirtualAddress length, const void* source, size_t size) {
+    const mm::UserPtr<int> length_pointer{length};
+    const int room = TRY(length_pointer.load());
+    if (room < 0) return Error{EINVAL};
+    const size_t stored = std::min(size, static_cast<size_t>(room));
+    TRY(mm::copy_to_user(value, source, stored));
+    TRY(length_pointer.store(static_cast<int>(stored)));
+    return 0L;
+}
+
+Result<long> store_timeout(VirtualAddress value, VirtualAddress length, int64_t ns) {
+    const int64_t microseconds = ns / ns_per_microsecond;
+    const timeval time{microseconds / microseconds_per_second, microseconds % microseconds_per_second};
+    return store(value, length, &time, sizeof time);
+}
+
+Result<int> number_of(const SocketReference& socket, int option) {
+    switch (option) {
+        case SO_TYPE: return socket->type();
+        case SO_DOMAIN: return socket->domain();
+        case SO_PROTOCOL: return 0;
+        case SO_ACCEPTCONN: return 0;
+        case SO_ERROR: return socket->take_error();
+        case SO_SNDBUF: return static_cast<int>(socket->send_buffer.load());
+        case SO_RCVBUF: return static_cast<int>(socket->receive_buffer.load());
+        case SO_RCVLOWAT: return 1;
+        // What has no meaning inside one machine is off.
+        case SO_REUSEADDR:
+        case SO_REUSEPORT:
+        case SO_KEEPALIVE:
+        case SO_BROADCAST:
+        case SO_DONTROUTE:
+        case SO_OOBINLINE:
+        case SO_PASSCRED:
+        case SO_PRIORITY:
+        case SO_TIMESTAMP: return 0;
+        default: return Error{ENOPROTOOPT};
+    }
+}
+
+Result<long> set_timeout(std::atomic<int64_t>& timeout, VirtualAddress value, int length) {
+    if (length < static_cast<int>(sizeof(timeval))) return Error{EINVAL};
+    const timeval time = TRY(mm::UserPtr<timeval>{value}.load());
+    if (time.tv_usec < 0 || time.tv_usec >= microseconds_per_second) return Error{EDOM};
+    constexpr int64_t most = INT64_MAX / ns_per_microsecond / microseconds_per_second / 4;
+    // Longer than the clock can count is for ever, and a negative time does not wait.
+    if (time.tv_sec > most) timeout = 0;
+    else if (time.tv_sec < 0) timeout = 1;
+    else timeout = (time.tv_sec * microseconds_per_second + time.tv_usec) * ns_per_microsecond;
+    return 0L;
+}
+
+}  // namespace
+
+Result<long> sys_getsockopt(int descriptor, int level, int option, VirtualAddress value, VirtualAddress length) {
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    if (level != SOL_SOCKET) return Error{EOPNOTSUPP};
+    switch (option) {
+        case SO_LINGER: {
+            const linger none{0, 0};
+            return store(value, length, &none, sizeof none);
+        }
+        case SO_RCVTIMEO: return store_timeout(value, length, socket->receive_timeout);
+        case SO_SNDTIMEO: return store_timeout(value, length, socket->send_timeout);
+        case SO_PEERCRED: {
+            const struct {
+                int process, user, group;
+            } credentials{process_id, 0, 0};
+            return store(value, length, &credentials, sizeof credentials);
+        }
+        default: {
+            const int number = TRY(number_of(socket, option));
+            return store(value, length, &number, sizeof number);
+        }
+    }
+}
+
+Result<long> sys_setsockopt(int descriptor, int level, int option, VirtualAddress value, int length) {
+    if (length < 0) return Error{EINVAL};
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    if (level != SOL_SOCKET) return Error{EOPNOTSUPP};
+    if (option == SO_RCVTIMEO) return set_timeout(socket->receive_timeout, value, length);
+    if (option == SO_SNDTIMEO) return set_timeout(socket->send_timeout, value, length);
+    if (length < static_cast<int>(sizeof(int))) return Error{EINVAL};
+    const auto number = static_cast<uint32_t>(TRY(mm::UserPtr<int>{value}.load()));
+    switch (option) {
+        case SO_SNDBUF: socket->send_buffer = 2 * std::clamp(number, least_buffer, most_buffer); return 0L;
+        case SO_RCVBUF: socket->receive_buffer = 2 * std::clamp(number, least_buffer / 2, most_buffer); return 0L;
+        case SO_REUSEADDR:
+        case SO_REUSEPORT:
+        case SO_KEEPALIVE:
+        case SO_BROADCAST:
+        case SO_DONTROUTE:
+        case SO_OOBINLINE:
+        case SO_PRIORITY:
+        case SO_LINGER: return 0L;
+        default: return Error{ENOPROTOOPT};
+    }
+}
+
+}  // namespace eremite::syscall
