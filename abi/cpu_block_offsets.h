@@ -49,6 +49,8 @@
 
 /* Pseudo vector of an upcall that only says "interrupts are pending". */
 #define VECTOR_INTERRUPT 256
+/* The same of registers that are no trap's: a system call that ended. */
+#define VECTOR_SYSCALL 257
 #define FIRST_INTERRUPT_VECTOR 32
 /* Another CPU wants translations dropped: done by the supervisor at once. */
 #define FLUSH_VECTOR 33

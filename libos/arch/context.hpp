@@ -21,6 +21,13 @@ void start_extended_state(uint64_t xcr0);
 // Bytes of an extended state, which must be aligned to 64.
 [[nodiscard]] size_t extended_state_size();
 
+// Which components there are (XCR0); 0: only the legacy ones, without a header.
+[[nodiscard]] uint32_t extended_state_components();
+// The running thread's state, from the registers to its area, or back. Of what came from the program `size` bytes are valid
+// (at least 512, or 0: none, which stands for the initial state), and nothing that the CPU would refuse is loaded.
+void save_extended_state(ThreadContext& context);
+void load_extended_state(ThreadContext& context, size_t size);
+
 // The thread will begin with function(argument), which must not return.
 void prepare_kernel_thread(ThreadContext& context, const KernelStack& stack, void (*function)(void*), void* argument);
 // The thread will begin in the program as a copy of the thread in a system call with these registers, whose extended state

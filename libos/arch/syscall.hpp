@@ -9,6 +9,9 @@ namespace eremite::arch {
 // Leaves the kernel and starts the program, whose system calls come from `text` for the most part. Does not return.
 [[noreturn]] void start_program(VirtualAddress entry, VirtualAddress stack_pointer, VirtualRange text);
 
+// The program's stack pointer in the system call that runs.
+[[nodiscard]] VirtualAddress program_stack_pointer();
+
 // Makes the system call that runs end by handling interrupts and rescheduling.
 void look_before_return();
 

@@ -1,5 +1,7 @@
 #pragma once
 // Traps as generic code sees them. The CPU folder turns them into calls of the functions below.
+#include <signal.h>
+
 #include <cstdint>
 
 #include "base/address.hpp"
@@ -33,7 +35,14 @@ void timer_interrupt();
 // Implemented by the drivers: any other vector.
 void device_interrupt(unsigned vector);
 
-// The program's death by a signal that it sent itself in the system call with these registers.
-[[nodiscard]] ProgramFault death_by_signal(int signal, const TrapFrame& frame);
+// The program's death by a signal that was sent to it, while it has these registers.
+[[noreturn]] void die_by_signal(int signal, const TrapFrame& frame);
+
+// Implemented by libos/signal: a thread is about to go on in the program with these registers. May change them. Requires:
+// nothing of the kernel is under way.
+void look_before_program(TrapFrame& frame);
+// Implemented by libos/signal: calls the program's handler for a fault. False: it has none, or the signal is blocked.
+struct FaultDetails;
+[[nodiscard]] bool deliver_fault(TrapFrame& frame, const siginfo_t& information, const FaultDetails& details);
 
 }  // namespace eremite::arch

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include "abi/host_channel.hpp"
+#include "base/restart.hpp"
 #include "libos/arch/cpu.hpp"
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/trap.hpp"
@@ -112,7 +113,7 @@ Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
     receive_available();
     while (queue.empty() && !ended && serial.present()) {
         if (nonblocking) return Error{EAGAIN};
-        if (waiting().wait(input_lock) == sched::Wakeup::Interrupted) return Error{EINTR};
+        if (waiting().wait(input_lock) == sched::Wakeup::Interrupted) return Error{restart_if_asked};
         receive_available();
     }
     size_t count = 0;

@@ -3,6 +3,7 @@
 #include <elf.h>
 
 #include "libos/arch/cpu.hpp"
+#include "libos/arch/signal_frame.hpp"
 #include "libos/mm/user_memory.hpp"
 #include "libos/random/random.hpp"
 #include "libos/vdso/map.hpp"
@@ -67,13 +68,13 @@ Result<VirtualAddress> make_initial_stack(mm::AddressSpace& space, const Program
     const auto argument_addresses = TRY(push_strings(writer, arguments.argv()));
     const auto environment_addresses = TRY(push_strings(writer, arguments.environment.span()));
 
-    constexpr uint64_t clock_ticks = 100, smallest_signal_stack = 2048;
+    constexpr uint64_t clock_ticks = 100;
     const uint64_t vdso = TRY(vdso::map(space)).value;
     const uint64_t auxiliary[] = {
         AT_PHDR, program.headers.value, AT_PHENT, sizeof(Elf64_Phdr), AT_PHNUM, program.header_count, AT_PAGESZ, page_size, AT_BASE, 0,
         AT_FLAGS, 0, AT_ENTRY, program.entry.value, AT_UID, 0, AT_EUID, 0, AT_GID, 0, AT_EGID, 0, AT_SECURE, 0, AT_RANDOM, random_at,
         AT_HWCAP, arch::describe_cpu().hardware_capabilities, AT_HWCAP2, 2 /* FSGSBASE */, AT_CLKTCK, clock_ticks, AT_PLATFORM, platform,
-        AT_EXECFN, name, AT_MINSIGSTKSZ, smallest_signal_stack, AT_SYSINFO_EHDR, vdso, AT_NULL, 0};
+        AT_EXECFN, name, AT_MINSIGSTKSZ, arch::signal_frame_size(), AT_SYSINFO_EHDR, vdso, AT_NULL, 0};
 
     Vector<uint64_t> words;
     TRY(words.push_back(arguments.argv().size()));

@@ -17,7 +17,6 @@
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
 #include "libos/sched/threads.hpp"
-#include "libos/syscall/signal.hpp"
 
 namespace eremite::init {
 
@@ -121,7 +120,6 @@ void program_died(const ProgramFault& fault) {
     else
         log::error("the program died: {} ({}) at address {}, instruction {}", init::signal_name(fault.signal), fault.reason, fault.address,
                    fault.instruction);
-    if (syscall::handler_installed(fault.signal)) log::error("the program has a handler for this signal, and handlers are not called yet");
     init::end(128 + fault.signal);
 }
 

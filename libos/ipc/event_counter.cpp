@@ -1,6 +1,7 @@
 #include "libos/ipc/event_counter.hpp"
 
 #include "base/format.hpp"
+#include "base/restart.hpp"
 #include "libos/sched/wait_queue.hpp"
 
 namespace eremite::ipc {
@@ -16,7 +17,7 @@ public:
         const sync::Guard guard{lock_};
         while (value_ == 0) {
             if (nonblocking()) return Error{EAGAIN};
-            if (waiting_readers_.wait(lock_) == sched::Wakeup::Interrupted) return Error{EINTR};
+            if (waiting_readers_.wait(lock_) == sched::Wakeup::Interrupted) return Error{restart_if_asked};
         }
         const uint64_t taken = semaphore_ ? 1 : value_;
         if (buffer.put(&taken, sizeof taken) != sizeof taken) return Error{EFAULT};
@@ -33,7 +34,7 @@ public:
         const sync::Guard guard{lock_};
         while (added > most - value_) {
             if (nonblocking()) return Error{EAGAIN};
-            if (waiting_writers_.wait(lock_) == sched::Wakeup::Interrupted) return Error{EINTR};
+            if (waiting_writers_.wait(lock_) == sched::Wakeup::Interrupted) return Error{restart_if_asked};
         }
         value_ += added;
         if (value_ != 0) waiting_readers_.wake_all();

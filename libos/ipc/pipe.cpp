@@ -11,7 +11,9 @@
 #include <new>
 
 #include "base/format.hpp"
+#include "base/restart.hpp"
 #include "libos/sched/wait_queue.hpp"
+#include "libos/signal/signals.hpp"
 
 namespace eremite::ipc {
 
@@ -117,7 +119,7 @@ public:
         while (pipe().used == 0) {
             if (pipe().writers == 0) return size_t{0};
             if (nonblocking()) return Error{EAGAIN};
-            if (pipe().waiting_readers.wait(pipe().lock) == sched::Wakeup::Interrupted) return Error{EINTR};
+            if (pipe().waiting_readers.wait(pipe().lock) == sched::Wakeup::Interrupted) return Error{restart_if_asked};
         }
         const bool was_full = !pipe().writable();
         const size_t done = pipe().get(buffer, std::min(buffer.remaining(), pipe().used));
@@ -149,11 +151,12 @@ public:
         const sync::Guard guard{pipe().lock};
         const size_t whole = buffer.remaining() <= PIPE_BUF ? buffer.remaining() : 1;
         while (buffer.remaining() != 0) {
+            if (pipe().readers == 0) signal::raise_in_thread(SIGPIPE);
             if (pipe().readers == 0) return done != 0 ? Result<size_t>{done} : Error{EPIPE};
             const size_t room = pipe().capacity - pipe().used;
             if (room < whole) {
                 if (nonblocking()) return done != 0 ? Result<size_t>{done} : Error{EAGAIN};
-                if (pipe().waiting_writers.wait(pipe().lock) == sched::Wakeup::Interrupted) return done != 0 ? Result<size_t>{done} : Error{EINTR};
+                if (pipe().waiting_writers.wait(pipe().lock) == sched::Wakeup::Interrupted) return done != 0 ? Result<size_t>{done} : Error{restart_if_asked};
                 continue;
             }
             done += pipe().put(buffer, std::min(buffer.remaining(), room));

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/format.hpp"
+#include "base/restart.hpp"
 #include "libos/sched/timer.hpp"
 #include "libos/sched/timer_clock.hpp"
 #include "libos/sched/wait_queue.hpp"
@@ -27,7 +28,7 @@ public:
         const sync::Guard guard{lock_};
         while (expirations_ == 0) {
             if (nonblocking()) return Error{EAGAIN};
-            if (waiting_.wait(lock_) == sched::Wakeup::Interrupted) return Error{EINTR};
+            if (waiting_.wait(lock_) == sched::Wakeup::Interrupted) return Error{restart_if_asked};
         }
         if (take_clock_change()) {
             expirations_ = 0;

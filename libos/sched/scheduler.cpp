@@ -73,6 +73,7 @@ Wakeup block(sync::Spinlock* lock, Instant deadline) {
     if (thread.signal_due.load()) {
         thread.state = State::Running;
         thread.wakeup = Wakeup::Interrupted;
+        arch::look_before_return();
         cpu.lock.unlock();
     } else {
         if (deadline != Instant::never()) {
@@ -154,8 +155,9 @@ void finish_switch() {
     Thread* const moving = std::exchange(cpu.moving, nullptr);
     if (moving) moving->cpu.store(place(*moving), std::memory_order_relaxed);
     cpu.lock.unlock();
-    // The program is told the number of its new CPU.
-    if (cpu.current->rseq_area.value != 0 && cpu.current->rseq_cpu != cpu.index) arch::look_before_return();
+    // On its way back the thread looks for its signals, and tells the program the number of its new CPU.
+    const Thread& thread = *cpu.current;
+    if (thread.signal_due.load() || (thread.rseq_area.value != 0 && thread.rseq_cpu != cpu.index)) arch::look_before_return();
     if (moving) send(*moving);
     if (dead) reap(*dead);
 }
@@ -262,7 +264,8 @@ void attention() {
 }
 
 Result<void> sleep_until(Instant when) {
-    while (platform::monotonic_now() < when) block(when);
+    while (platform::monotonic_now() < when)
+        if (block(when) == Wakeup::Interrupted) return Error{EINTR};
     return {};
 }
 

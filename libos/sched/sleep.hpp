@@ -5,7 +5,7 @@
 
 namespace eremite::sched {
 
-// Lets the CPU rest until `when`. Instant::never() waits for good.
+// Lets the thread rest until `when`. Instant::never() waits for good. EINTR: a signal is due.
 [[nodiscard]] Result<void> sleep_until(Instant when);
 
 }  // namespace eremite::sched

@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 #include "base/tree.hpp"
 #include "libos/arch/context.hpp"
+#include "libos/sched/pending_signals.hpp"
 
 namespace eremite::sched {
 
@@ -57,6 +58,14 @@ public:
     uint64_t blocked_signals = 0;  // bit n - 1 for signal n
     // A signal may have to be delivered: waits end, and the thread looks before it goes on in the program.
     std::atomic<bool> signal_due{false};
+    PendingSignals pending_signals;  // sent to this thread
+    uint64_t awaited_signals = 0;    // by sigtimedwait(2), though they are blocked
+    // The mask to go back to after a wait with another one (sigsuspend(2), ppoll(2)), once a handler's frame is made.
+    uint64_t mask_after_wait = 0;
+    bool mask_replaced = false;
+    stack_t alternate_stack{nullptr, SS_DISABLE, 0};  // sigaltstack(2)
+    // The system call that was interrupted and may have to be repeated.
+    uint64_t interrupted_syscall = 0;
     char name[16] = "program";
 };
 

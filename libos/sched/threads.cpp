@@ -61,11 +61,7 @@ Thread* find_thread(int id) {
     return nullptr;
 }
 
-void for_each_thread(bool (*visit)(Thread& thread, void* context), void* context) {
-    const sync::Guard guard{threads->lock};
-    for (Thread& thread : threads->all)
-        if (visit(thread, context)) return;
-}
+List<Thread, ByExist>& all_threads() { return threads->all; }
 
 Result<Thread*> create_idle_thread() {
     Thread* const thread = new (std::nothrow) Thread{0};

@@ -26,8 +26,12 @@ auto with_thread(int id, Use&& use) -> decltype(use(current_thread())) {
     if (!thread) return Error{ESRCH};
     return use(*thread);
 }
-// Calls visit(thread) for all threads until it returns true.
-void for_each_thread(bool (*visit)(Thread& thread, void* context), void* context);
+// Calls visit(thread) for all threads, the main thread first if it is among them. Requires: threads_lock().
+[[nodiscard]] List<Thread, ByExist>& all_threads();
+template <typename Visit>
+void visit_threads(Visit&& visit) {
+    for (Thread& thread : all_threads()) visit(thread);
+}
 
 // A thread that begins as `registers` say, see arch::prepare_program_thread. It does not run before start_thread.
 // EAGAIN: there are too many; ENOMEM.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/address.hpp"
+#include "base/restart.hpp"
 #include "base/result.hpp"
 #include "libos/mm/user_memory.hpp"
 
@@ -42,13 +43,16 @@ struct FromRegister<mm::UserPtr<T>> {
 // What a system call returns: the value, or -errno.
 inline long to_register(const Result<long>& result) { return result.ok() ? result.value() : -result.code(); }
 
+// Remembers which call a signal interrupted, by its entry in the table (table.cpp).
+EREMITE_KEEPS_REGISTERS void note_interrupted(Entry entry);
+
 template <auto handler, typename... Parameters, size_t... I>
-inline long call_with(Result<long> (*)(Parameters...), std::index_sequence<I...>, const uint64_t (&r)[6]) {
-    return to_register(handler(FromRegister<std::remove_cvref_t<Parameters>>::convert(r[I])...));
+inline Result<long> call_with(Result<long> (*)(Parameters...), std::index_sequence<I...>, const uint64_t (&r)[6]) {
+    return handler(FromRegister<std::remove_cvref_t<Parameters>>::convert(r[I])...);
 }
 
 template <auto handler, typename... Parameters>
-inline long call(Result<long> (*signature)(Parameters...), const uint64_t (&r)[6]) {
+inline Result<long> call(Result<long> (*signature)(Parameters...), const uint64_t (&r)[6]) {
     static_assert(sizeof...(Parameters) <= 6);
     return call_with<handler>(signature, std::make_index_sequence<sizeof...(Parameters)>{}, r);
 }
@@ -57,7 +61,10 @@ inline long call(Result<long> (*signature)(Parameters...), const uint64_t (&r)[6
 template <auto handler>
 EREMITE_KEEPS_REGISTERS long adapt(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
     const uint64_t registers[6] = {a, b, c, d, e, f};
-    return call<handler>(handler, registers);
+    const Result<long> result = call<handler>(handler, registers);
+    if (result.ok()) return result.value();
+    if (is_restart(result.code())) [[unlikely]] note_interrupted(adapt<handler>);
+    return -result.code();
 }
 
 }  // namespace eremite::syscall

@@ -6,6 +6,7 @@
 #include <new>
 #include <optional>
 
+#include "base/restart.hpp"
 #include "libos/mm/address_space.hpp"
 #include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"
@@ -98,9 +99,10 @@ bool leave_queue(Thread& thread) {
     }
 }
 
-Result<long> outcome(sched::Wakeup why) {
+// A wait with a time to end at is not made again after a handler (signal(7)).
+Result<long> outcome(sched::Wakeup why, bool timed) {
     if (why == sched::Wakeup::TimedOut) return Error{ETIMEDOUT};
-    if (why == sched::Wakeup::Interrupted) return Error{EINTR};
+    if (why == sched::Wakeup::Interrupted) return Error{timed ? restart_no_handler : restart_if_asked};
     return 0L;
 }
 
@@ -121,7 +123,7 @@ Result<long> wait(VirtualAddress word, int operation, uint32_t value, Instant de
     bucket->queue.push_back(thread);
     const sched::Wakeup why = sched::block(bucket->lock, deadline);
     bucket->lock.unlock();
-    return why != sched::Wakeup::Woken && leave_queue(thread) ? outcome(why) : 0L;
+    return why != sched::Wakeup::Woken && leave_queue(thread) ? outcome(why, deadline != Instant::never()) : 0L;
 }
 
 Result<Instant> deadline_of(VirtualAddress timeout, int operation) {

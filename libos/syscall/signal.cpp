@@ -2,103 +2,59 @@
 
 #include <signal.h>
 
-#include <utility>
-
+#include "base/restart.hpp"
+#include "libos/arch/signal_frame.hpp"
 #include "libos/arch/syscall.hpp"
-#include "libos/arch/trap.hpp"
-#include "libos/log/log.hpp"
 #include "libos/mm/user_memory.hpp"
-#include "libos/process/process.hpp"
-#include "libos/sched/threads.hpp"
-#include "libos/syscall/adapter.hpp"
+#include "libos/platform/clock.hpp"
+#include "libos/signal/signals.hpp"
 #include "libos/syscall/process.hpp"
+#include "libos/syscall/time.hpp"
 
 namespace eremite::syscall {
 
 namespace {
 
-constexpr int signal_count = 64;
 constexpr size_t set_bytes = 8;
 
-// The kernel's struct sigaction.
-struct Action {
-    uint64_t handler, flags, restorer, mask;
-};
-constinit Action actions[signal_count + 1]{};
-constinit uint64_t pending = 0;
-constinit stack_t alternate_stack{nullptr, SS_DISABLE, 0};
-
-constexpr uint64_t bit(int signal) { return uint64_t{1} << (signal - 1); }
-const auto default_action = reinterpret_cast<uint64_t>(SIG_DFL);
-const auto ignore_action = reinterpret_cast<uint64_t>(SIG_IGN);
-
-bool valid(int signal) { return signal >= 1 && signal <= signal_count; }
-
-bool ignored_by_default(int signal) {
-    return signal == SIGCHLD || signal == SIGURG || signal == SIGWINCH || signal == SIGCONT || signal == SIGSTOP || signal == SIGTSTP ||
-           signal == SIGTTIN || signal == SIGTTOU;
+bool on_alternate_stack(const sched::Thread& thread, VirtualAddress pointer) {
+    const stack_t& stack = thread.alternate_stack;
+    return !(stack.ss_flags & SS_DISABLE) && pointer.value - VirtualAddress{stack.ss_sp}.value < stack.ss_size;
 }
 
-// Those whose default action is a core dump: worth a backtrace (signal(7)).
-bool dumps_core(int signal) {
-    constexpr uint64_t set = bit(SIGQUIT) | bit(SIGILL) | bit(SIGTRAP) | bit(SIGABRT) | bit(SIGBUS) | bit(SIGFPE) | bit(SIGSEGV) | bit(SIGXCPU) |
-                             bit(SIGXFSZ) | bit(SIGSYS);
-    return set & bit(signal);
+// Signal 0 only asks whether the target is there.
+Result<long> send_to_thread(int id, const siginfo_t& information) {
+    return sched::with_thread(id, [&information](sched::Thread& thread) -> Result<long> {
+        if (information.si_signo != 0) TRY(signal::send_to_thread(thread, information));
+        return 0L;
+    });
 }
 
-// Acts on a signal that is not blocked. `frame`: the program's registers, where they are known.
-void deliver(int signal, const arch::TrapFrame* frame) {
-    const uint64_t handler = actions[signal].handler;
-    if (signal != SIGKILL && (handler == ignore_action || (handler == default_action && ignored_by_default(signal)))) return;
-    if (signal != SIGKILL && handler != default_action) {
-        log::error("signal {} was sent to a handler of the program, and handlers are not called: the default action is taken", signal);
-    }
-    if (frame && dumps_core(signal)) arch::program_died(arch::death_by_signal(signal, *frame));
-    log::info("the program is ended by signal {}", signal);
-    process::end(128 + signal);
-}
-
-void deliver_pending(const arch::TrapFrame* frame) {
-    for (int signal = 1; signal <= signal_count; ++signal) {
-        if (!(pending & bit(signal)) || (sched::current_thread().blocked_signals & bit(signal))) continue;
-        pending &= ~bit(signal);
-        deliver(signal, frame);
-    }
-}
-
-Result<long> send(int signal, const arch::TrapFrame& frame) {
-    if (signal < 0 || signal > signal_count) return Error{EINVAL};
-    if (signal == 0) return 0L;
-    pending |= bit(signal);
-    deliver_pending(&frame);
+Result<long> send_to_process(const siginfo_t& information) {
+    if (information.si_signo != 0) TRY(signal::send_to_process(information));
     return 0L;
 }
 
-Result<void> check_thread(int id) {
-    return sched::with_thread(id, [](sched::Thread&) { return Result<void>{}; });
-}
+bool sendable(int signal) { return signal == 0 || signal::valid(signal); }
 
-int argument(const arch::TrapFrame& frame, unsigned index) { return static_cast<int>(arch::syscall_argument(frame, index)); }
+// What the program tells with a signal. EPERM is for information that only the kernel gives, except to oneself.
+Result<siginfo_t> load_information(int signal, VirtualAddress address) {
+    if (!sendable(signal)) return Error{EINVAL};
+    siginfo_t information = TRY(mm::UserPtr<siginfo_t>{address}.load());
+    information.si_signo = signal;
+    return information;
+}
 
 }  // namespace
 
-bool handler_installed(int signal) {
-    return valid(signal) && actions[signal].handler != default_action && actions[signal].handler != ignore_action;
-}
-
 Result<long> sys_rt_sigaction(int signal, VirtualAddress action, VirtualAddress old_action, size_t set_size) {
-    if (set_size != set_bytes || !valid(signal)) return Error{EINVAL};
-    if (action.value != 0 && (signal == SIGKILL || signal == SIGSTOP)) return Error{EINVAL};
-    const Action before = actions[signal];
+    if (set_size != set_bytes || !signal::valid(signal)) return Error{EINVAL};
+    if (action.value != 0 && (signal::unblockable & signal::signal_bit(signal))) return Error{EINVAL};
+    signal::Action before = signal::action_of(signal);
     if (action.value != 0) {
-        Action wanted;
-        TRY(mm::copy_from_user(&wanted, action, sizeof wanted));
-        actions[signal] = wanted;
-        // A pending signal that is ignored from now on is discarded (sigaction(2)).
-        if (wanted.handler == ignore_action || (wanted.handler == default_action && ignored_by_default(signal))) pending &= ~bit(signal);
-        static constinit bool said = false;
-        if (wanted.handler != default_action && wanted.handler != ignore_action && !std::exchange(said, true))
-            log::info("the program installed a handler for signal {}; handlers are not called", signal);
+        signal::Action wanted = TRY(mm::UserPtr<signal::Action>{action}.load());
+        wanted.mask &= ~signal::unblockable;
+        before = signal::set_action(signal, wanted);
     }
     if (old_action.value != 0) TRY(mm::copy_to_user(old_action, &before, sizeof before));
     return 0L;
@@ -106,67 +62,109 @@ Result<long> sys_rt_sigaction(int signal, VirtualAddress action, VirtualAddress 
 
 Result<long> sys_rt_sigprocmask(int how, VirtualAddress set, VirtualAddress old_set, size_t set_size) {
     if (set_size != set_bytes) return Error{EINVAL};
-    uint64_t& blocked = sched::current_thread().blocked_signals;
-    const uint64_t before = blocked;
+    sched::Thread& thread = sched::current_thread();
+    const uint64_t before = thread.blocked_signals;
     if (set.value != 0) {
         const uint64_t change = TRY(mm::UserPtr<uint64_t>{set}.load());
-        if (how == SIG_BLOCK) blocked |= change;
-        else if (how == SIG_UNBLOCK) blocked &= ~change;
-        else if (how == SIG_SETMASK) blocked = change;
+        if (how == SIG_BLOCK) signal::set_mask(thread, before | change);
+        else if (how == SIG_UNBLOCK) signal::set_mask(thread, before & ~change);
+        else if (how == SIG_SETMASK) signal::set_mask(thread, change);
         else return Error{EINVAL};
-        blocked &= ~(bit(SIGKILL) | bit(SIGSTOP));
     }
     if (old_set.value != 0) TRY(mm::UserPtr<uint64_t>{old_set}.store(before));
-    deliver_pending(nullptr);
     return 0L;
 }
 
 Result<long> sys_rt_sigpending(VirtualAddress set, size_t set_size) {
     if (set_size > set_bytes) return Error{EINVAL};
-    TRY(mm::copy_to_user(set, &pending, set_size));
+    const uint64_t blocked = signal::pending() & sched::current_thread().blocked_signals;
+    TRY(mm::copy_to_user(set, &blocked, set_size));
     return 0L;
+}
+
+Result<long> sys_pause() {
+    while (sched::block(Instant::never()) != sched::Wakeup::Interrupted) {
+    }
+    return Error{restart_no_handler};
+}
+
+Result<long> sys_rt_sigsuspend(VirtualAddress mask, size_t set_size) {
+    if (set_size != set_bytes) return Error{EINVAL};
+    const uint64_t wanted = TRY(mm::UserPtr<uint64_t>{mask}.load());
+    sched::Thread& thread = sched::current_thread();
+    thread.mask_after_wait = thread.blocked_signals;
+    thread.mask_replaced = true;
+    signal::set_mask(thread, wanted);
+    return sys_pause();
+}
+
+Result<long> sys_rt_sigtimedwait(VirtualAddress set, VirtualAddress information, VirtualAddress timeout, size_t set_size) {
+    if (set_size != set_bytes) return Error{EINVAL};
+    const uint64_t signals = TRY(mm::UserPtr<uint64_t>{set}.load()) & ~signal::unblockable;
+    Instant deadline = Instant::never();
+    if (timeout.value != 0) deadline = Instant{later(platform::monotonic_now().ns, TRY(load_time(timeout)))};
+    const siginfo_t taken = TRY(signal::wait_for(signals, deadline));
+    if (information.value != 0) TRY(mm::copy_to_user(information, &taken, sizeof taken));
+    return static_cast<long>(taken.si_signo);
+}
+
+Result<long> sys_rt_sigqueueinfo(int pid, int signal, VirtualAddress address) {
+    const siginfo_t information = TRY(load_information(signal, address));
+    if (pid != process_id) return Error{ESRCH};
+    return send_to_process(information);
+}
+
+Result<long> sys_rt_tgsigqueueinfo(int pid, int tid, int signal, VirtualAddress address) {
+    if (pid <= 0 || tid <= 0) return Error{EINVAL};
+    const siginfo_t information = TRY(load_information(signal, address));
+    if (pid != process_id) return Error{ESRCH};
+    return send_to_thread(tid, information);
 }
 
 Result<long> sys_sigaltstack(VirtualAddress stack, VirtualAddress old_stack) {
     constexpr size_t smallest = 2048;
-    const stack_t before = alternate_stack;
+    constexpr int auto_disarm = static_cast<int>(1U << 31);
+    sched::Thread& thread = sched::current_thread();
+    stack_t before = thread.alternate_stack;
+    const bool in_use = on_alternate_stack(thread, arch::program_stack_pointer());
+    if (in_use) before.ss_flags |= SS_ONSTACK;
     if (stack.value != 0) {
         const stack_t wanted = TRY(mm::UserPtr<stack_t>{stack}.load());
-        if (wanted.ss_flags != 0 && wanted.ss_flags != SS_DISABLE && wanted.ss_flags != SS_ONSTACK) return Error{EINVAL};
-        if (wanted.ss_flags != SS_DISABLE && wanted.ss_size < smallest) return Error{ENOMEM};
-        alternate_stack = wanted.ss_flags == SS_DISABLE ? stack_t{nullptr, SS_DISABLE, 0} : wanted;
+        if (in_use) return Error{EPERM};
+        const int mode = wanted.ss_flags & ~auto_disarm;
+        if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK) return Error{EINVAL};
+        if (mode != SS_DISABLE && wanted.ss_size < smallest) return Error{ENOMEM};
+        thread.alternate_stack = mode == SS_DISABLE ? stack_t{nullptr, SS_DISABLE, 0} : wanted;
+        thread.alternate_stack.ss_flags &= ~SS_ONSTACK;
     }
     if (old_stack.value != 0) TRY(mm::UserPtr<stack_t>{old_stack}.store(before));
     return 0L;
 }
 
-Result<long> sys_kill(const arch::TrapFrame& frame) {
-    const int pid = argument(frame, 0);
+Result<long> sys_kill(int pid, int signal) {
+    if (!sendable(signal)) return Error{EINVAL};
     if (pid != process_id && pid != 0 && pid != -1 && pid != -process_id) return Error{ESRCH};
-    return send(argument(frame, 1), frame);
+    return send_to_process(signal::from_program(signal, SI_USER));
 }
 
-Result<long> sys_tkill(const arch::TrapFrame& frame) {
-    const int tid = argument(frame, 0);
-    if (tid <= 0) return Error{EINVAL};
-    TRY(check_thread(tid));
-    return send(argument(frame, 1), frame);
+Result<long> sys_tkill(int tid, int signal) {
+    if (tid <= 0 || !sendable(signal)) return Error{EINVAL};
+    return send_to_thread(tid, signal::from_program(signal, SI_TKILL));
 }
 
-Result<long> sys_tgkill(const arch::TrapFrame& frame) {
-    const int process = argument(frame, 0), thread = argument(frame, 1);
-    if (process <= 0 || thread <= 0) return Error{EINVAL};
-    if (process != process_id) return Error{ESRCH};
-    TRY(check_thread(thread));
-    return send(argument(frame, 2), frame);
+Result<long> sys_tgkill(int pid, int tid, int signal) {
+    if (pid <= 0 || tid <= 0 || !sendable(signal)) return Error{EINVAL};
+    if (pid != process_id) return Error{ESRCH};
+    return send_to_thread(tid, signal::from_program(signal, SI_TKILL));
 }
 
 }  // namespace eremite::syscall
 
-extern "C" {
-
-long eremite_do_kill(const eremite::arch::TrapFrame* frame) { return eremite::syscall::to_register(eremite::syscall::sys_kill(*frame)); }
-long eremite_do_tkill(const eremite::arch::TrapFrame* frame) { return eremite::syscall::to_register(eremite::syscall::sys_tkill(*frame)); }
-long eremite_do_tgkill(const eremite::arch::TrapFrame* frame) { return eremite::syscall::to_register(eremite::syscall::sys_tgkill(*frame)); }
-
+// rt_sigreturn(2), with all of the program's registers.
+extern "C" void eremite_do_sigreturn(eremite::arch::TrapFrame* frame) {
+    using namespace eremite;
+    sched::Thread& thread = sched::current_thread();
+    const auto back = arch::leave_signal_handler(*frame, thread.context);
+    if (!back.ok()) arch::die_by_signal(SIGSEGV, *frame);
+    signal::set_mask(thread, back.value().mask);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "libos/log/log.hpp"
+#include "libos/sched/scheduler.hpp"
 #include "libos/syscall/adapter.hpp"
 #include "libos/syscall/epoll.hpp"
 #include "libos/syscall/file_table_entries.hpp"
@@ -26,11 +27,9 @@
 // Stands for every number without a handler: calls eremite_unknown_syscall with that number and answers ENOSYS (entry.S).
 extern "C" long eremite_missing_syscall(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 // Handlers that see all of the program's registers (entry.S).
-extern "C" long eremite_kill(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
-extern "C" long eremite_tkill(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 extern "C" long eremite_clone(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 extern "C" long eremite_clone3(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
-extern "C" long eremite_tgkill(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+extern "C" long eremite_sigreturn(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
 namespace eremite::syscall {
 
@@ -130,9 +129,15 @@ constexpr Assignment assignments[] = {
     {__NR_rt_sigprocmask, adapt<sys_rt_sigprocmask>},
     {__NR_rt_sigpending, adapt<sys_rt_sigpending>},
     {__NR_sigaltstack, adapt<sys_sigaltstack>},
-    {__NR_kill, eremite_kill},
-    {__NR_tkill, eremite_tkill},
-    {__NR_tgkill, eremite_tgkill},
+    {__NR_rt_sigsuspend, adapt<sys_rt_sigsuspend>},
+    {__NR_rt_sigtimedwait, adapt<sys_rt_sigtimedwait>},
+    {__NR_rt_sigqueueinfo, adapt<sys_rt_sigqueueinfo>},
+    {__NR_rt_tgsigqueueinfo, adapt<sys_rt_tgsigqueueinfo>},
+    {__NR_rt_sigreturn, eremite_sigreturn},
+    {__NR_pause, adapt<sys_pause>},
+    {__NR_kill, adapt<sys_kill>},
+    {__NR_tkill, adapt<sys_tkill>},
+    {__NR_tgkill, adapt<sys_tgkill>},
 
     {__NR_pipe, adapt<sys_pipe>},
     {__NR_pipe2, adapt<sys_pipe2>},
@@ -195,6 +200,12 @@ constinit const std::array<Entry, table_size> eremite_syscall_table = make_table
 
 void eremite_unknown_syscall(uint64_t number) { name_missing(number); }
 
+}
+
+// Each call that can be interrupted has a handler of its own.
+void note_interrupted(Entry entry) {
+    for (size_t number = 0; number < table_size; ++number)
+        if (eremite_syscall_table[number] == entry) sched::current_thread().interrupted_syscall = number;
 }
 
 }  // namespace eremite::syscall

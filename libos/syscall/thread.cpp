@@ -8,6 +8,7 @@
 #include "libos/mm/user_memory.hpp"
 #include "libos/process/process.hpp"
 #include "libos/sched/threads.hpp"
+#include "libos/signal/signals.hpp"
 #include "libos/syscall/adapter.hpp"
 #include "libos/syscall/futex.hpp"
 #include "libos/syscall/process.hpp"
@@ -70,6 +71,7 @@ Result<long> sys_set_tid_address(VirtualAddress address) {
 
 Result<long> sys_exit(int status) {
     release_futexes(sched::current_thread());
+    signal::thread_ends(sched::current_thread());
     (void)sched::exit_thread();
     // It was the last one.
     process::end(status & 0xff);

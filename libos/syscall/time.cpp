@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include <algorithm>
+
 #include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/sched/sleep.hpp"
@@ -68,7 +70,7 @@ Result<long> sys_clock_getres(int clock, VirtualAddress resolution) {
     return 0L;
 }
 
-Result<long> sys_clock_nanosleep(int clock, int flags, VirtualAddress request, VirtualAddress) {
+Result<long> sys_clock_nanosleep(int clock, int flags, VirtualAddress request, VirtualAddress remaining) {
     if (clock == CLOCK_THREAD_CPUTIME_ID || clock == CLOCK_MONOTONIC_RAW || clock == CLOCK_MONOTONIC_COARSE || clock == CLOCK_REALTIME_COARSE)
         return Error{EOPNOTSUPP};
     if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && clock != CLOCK_TAI && clock != CLOCK_PROCESS_CPUTIME_ID)
@@ -76,7 +78,12 @@ Result<long> sys_clock_nanosleep(int clock, int flags, VirtualAddress request, V
     const int64_t ns = TRY(load_time(request));
     const int64_t monotonic = platform::monotonic_now().ns;
     if (!(flags & TIMER_ABSTIME)) {
-        TRY(sleep_until_monotonic(later(monotonic, ns)));
+        const int64_t until = later(monotonic, ns);
+        const auto slept = sleep_until_monotonic(until);
+        if (slept.ok()) return 0L;
+        const TimeSpec rest = to_timespec(std::max<int64_t>(until - platform::monotonic_now().ns, 0));
+        if (remaining.value != 0) TRY(mm::copy_to_user(remaining, &rest, sizeof rest));
+        return slept.error();
     } else {
         const int64_t until = clock == CLOCK_REALTIME || clock == CLOCK_TAI ? ns - (platform::realtime_now() - monotonic) : ns;
         TRY(sleep_until_monotonic(until));

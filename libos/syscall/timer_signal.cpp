@@ -1,15 +1,17 @@
 #include "libos/syscall/timer_signal.hpp"
 
-#include <atomic>
-
-#include "libos/log/log.hpp"
+#include "libos/signal/signals.hpp"
 
 namespace eremite::syscall {
 
-bool send_timer_signal(const siginfo_t& information, int) {
-    static constinit std::atomic<bool> said{false};
-    if (!said.exchange(true)) log::warn("signal {} of a timer is not sent", information.si_signo);
-    return true;
+bool send_timer_signal(const siginfo_t& information, int thread) {
+    const int number = information.si_signo;
+    if (thread == 0) return !signal::is_pending(nullptr, number) && signal::send_to_process(information).ok();
+    const auto sent = sched::with_thread(thread, [&](sched::Thread& target) -> Result<void> {
+        if (signal::is_pending(&target, number)) return Error{EAGAIN};
+        return signal::send_to_thread(target, information);
+    });
+    return sent.ok();
 }
 
 }  // namespace eremite::syscall

@@ -21,7 +21,7 @@ VECTOR_INSTRUCTION = re.compile(r"^(f(?!xsave|xrstor)\w+|v?(ld|st)mxcsr|emms|wai
 
 # Instructions of ring 3 that stand in one place only, with the function (libos/arch/x86_64/entry.S and cpu.cpp).
 LIBOS_PLACES = {
-    "iretq": {"return_from_trap"},  # the end of an upcall: from ring 3 to ring 3
+    "iretq": {"return_from_trap", "eremite_trap_exit_check"},  # the end of an upcall: from ring 3 to ring 3
     "syscall": {"probe_syscall_ring"},  # the probe that finds out where `syscall` lands
     "wrgsbase": {"eremite_libos_start", "eremite_libos_cpu_start"},  # GS is the CPU block, set once
     "wrfsbase": {"eremite::arch::set_thread_pointer(unsigned long)"},  # the program's TLS

@@ -65,6 +65,36 @@ void start_extended_state(uint64_t xcr0) {
 
 size_t extended_state_size() { return state_size; }
 
+uint32_t extended_state_components() { return components; }
+
+void save_extended_state(ThreadContext& context) { save(context.extended_state, method == Method::Fxsave ? method : Method::Xsave); }
+
+// Intel SDM vol. 1, 13.4.2: the header; 10.5.1.2: MXCSR; 8.1.5: the x87 control word.
+void load_extended_state(ThreadContext& context, size_t size) {
+    constexpr size_t legacy_size = 512, header_size = 64, mxcsr_at = 24;
+    constexpr uint32_t initial_mxcsr = 0x1f80, mxcsr_mask = 0xffff;
+    constexpr uint16_t initial_control = 0x37f;
+    constexpr uint64_t legacy_components = 3;
+    uint8_t* const area = context.extended_state;
+    if (size == 0) {
+        std::memset(area, 0, state_size);
+        std::memcpy(area, &initial_control, sizeof initial_control);
+        std::memcpy(area + mxcsr_at, &initial_mxcsr, sizeof initial_mxcsr);
+    }
+    uint32_t mxcsr;
+    std::memcpy(&mxcsr, area + mxcsr_at, sizeof mxcsr);
+    mxcsr &= mxcsr_mask;
+    std::memcpy(area + mxcsr_at, &mxcsr, sizeof mxcsr);
+    if (method != Method::Fxsave) {
+        uint64_t present = legacy_components;
+        if (size > legacy_size) std::memcpy(&present, area + legacy_size, sizeof present);
+        present &= components;
+        std::memset(area + legacy_size, 0, header_size);
+        std::memcpy(area + legacy_size, &present, sizeof present);
+    }
+    restore(area);
+}
+
 void prepare_kernel_thread(ThreadContext& context, const KernelStack& stack, void (*function)(void*), void* argument) {
     auto* const frame = VirtualAddress{stack.memory.end.value - 16}.as<SwitchFrame>() - 1;
     *frame = {};

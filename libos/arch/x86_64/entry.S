@@ -95,8 +95,42 @@ probe_syscall_ring:
     pop %rax
 .endm
 
+// The general registers of struct TrapFrame, rax highest.
+.macro push_registers
+    push %rax
+    push %rbx
+    push %rcx
+    push %rdx
+    push %rsi
+    push %rdi
+    push %rbp
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+.endm
+
+// Makes the program's registers a struct TrapFrame. On the kernel stack lie `above` bytes, then rcx (its rip) and its rsp.
+.macro push_program_frame above, vector
+    pushq $SELECTOR_USER_DATA
+    pushq 16 + \above(%rsp)    // rsp
+    pushfq
+    pushq $SELECTOR_USER_CODE
+    pushq 32 + \above(%rsp)    // rip: what rcx was
+    pushq $0                    // error, vector, interrupts, address
+    pushq $\vector
+    pushq $1
+    pushq $0
+    push_registers
+.endm
+
     .align 16
     .globl eremite_syscall_entry_slot, eremite_syscall_entry_direct, eremite_syscall_entry_slot_end
+    .globl eremite_syscall_exit_check, eremite_syscall_exit_stack, eremite_syscall_exit_jump
 eremite_syscall_entry_slot:     // a `syscall` that went through the supervisor's stub
     mov %gs:CPU_SYSCALL_RETURN, %rcx
 eremite_syscall_entry_slot_end:
@@ -119,16 +153,22 @@ dispatch:
     jae 2f
     call *eremite_syscall_table(, %rax, 8)
 1:  movb $1, %gs:CPU_INTERRUPTS_ENABLED
+eremite_syscall_exit_check:     // from here on an upcall may come: it finishes the exit itself (trap.cpp)
     cmpb $0, %gs:CPU_ANY_PENDING
     jne 3f
     pop %rcx
+eremite_syscall_exit_stack:
     pop %rsp
+eremite_syscall_exit_jump:
     jmp *%rcx
 2:  call eremite_missing_syscall
     jmp 1b
 3:  movb $0, %gs:CPU_INTERRUPTS_ENABLED
-    call_keeping_registers eremite_leave_kernel
-    jmp 1b
+    push_program_frame 0, VECTOR_SYSCALL
+look_before_program:            // rsp = struct TrapFrame of the program
+    mov %rsp, %rdi
+    call eremite_leave_kernel
+    jmp return_to_program
 
     .globl eremite_missing_syscall
 eremite_missing_syscall:        // a number without a handler: rax still holds it
@@ -138,25 +178,6 @@ eremite_missing_syscall:        // a number without a handler: rax still holds i
     add $8, %rsp
     mov $-ENOSYS, %rax
     ret
-
-// The general registers of struct TrapFrame, rax highest.
-.macro push_registers
-    push %rax
-    push %rbx
-    push %rcx
-    push %rdx
-    push %rsi
-    push %rdi
-    push %rbp
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-.endm
 
 // All of them but rax, on which the stack pointer stands then.
 .macro pop_registers_but_rax
@@ -181,16 +202,7 @@ eremite_missing_syscall:        // a number without a handler: rax still holds i
 .macro handler_with_registers name, function
     .globl \name
 \name:
-    pushq $SELECTOR_USER_DATA
-    pushq 24(%rsp)              // rsp
-    pushfq
-    pushq $SELECTOR_USER_CODE
-    pushq 40(%rsp)              // rip: what rcx was
-    pushq $0                    // error, vector, interrupts, address
-    pushq $0
-    pushq $1
-    pushq $0
-    push_registers
+    push_program_frame 8, 0
     mov %rsp, %rdi
     sub $8, %rsp
     call \function
@@ -200,11 +212,17 @@ eremite_missing_syscall:        // a number without a handler: rax still holds i
     ret
 .endm
 
-    handler_with_registers eremite_kill, eremite_do_kill
-    handler_with_registers eremite_tkill, eremite_do_tkill
-    handler_with_registers eremite_tgkill, eremite_do_tgkill
     handler_with_registers eremite_clone, eremite_do_clone
     handler_with_registers eremite_clone3, eremite_do_clone3
+
+    .globl eremite_sigreturn
+eremite_sigreturn:              // all registers change: leaves by the way that sets them all
+    push_program_frame 8, 0
+    mov %rsp, %rdi
+    sub $8, %rsp
+    call eremite_do_sigreturn
+    add $8, %rsp
+    jmp look_before_program
 
 // ---- upcalls -------------------------------------------------------------------------------------------------------------
 // The supervisor left the trap in the CPU block, cleared the virtual interrupt flag and changed nothing but rip. Copies
@@ -234,12 +252,32 @@ eremite_upcall_entry:
 eremite_upcall_entry_end:
     cld
     mov %rsp, %rdi
-    call eremite_upcall
+    call eremite_upcall         // true: back to the program, with the virtual interrupt flag set
+    test %al, %al
+    jnz return_to_program
 return_from_trap:
     pop_registers_but_rax
     pop %rax
     add $32, %rsp               // address, interrupts, vector, error
     iretq                       // in ring 3, to ring 3
+return_to_program:
+    pop_registers_but_rax
+    pop %rax
+    add $32, %rsp
+    movb $1, %gs:CPU_INTERRUPTS_ENABLED
+    .globl eremite_trap_exit_check, eremite_trap_exit_end
+eremite_trap_exit_check:        // from here on an upcall may come: it takes over what is left on this stack (trap.cpp)
+    cmpb $0, %gs:CPU_ANY_PENDING
+    jne 1f
+    iretq
+eremite_trap_exit_end:
+1:  movb $0, %gs:CPU_INTERRUPTS_ENABLED
+    pushq $0                    // error, vector, interrupts, address
+    pushq $0
+    pushq $1
+    pushq $0
+    push_registers
+    jmp look_before_program
 
 // ---- threads ------------------------------------------------------------------------------------------------------------
 // void switch_stack(uint64_t* save /*rdi*/, uint64_t stack_pointer /*rsi*/): struct SwitchFrame (context.cpp) on both stacks.
@@ -269,7 +307,7 @@ kernel_thread_start:            // r12 = function, r13 = argument
 program_thread_start:           // rsp = struct TrapFrame
     mov %rsp, %rdi
     call eremite_thread_started
-    jmp return_from_trap
+    jmp look_before_program
 
 // ---- to the program -----------------------------------------------------------------------------------------------------
 // [[noreturn]] void enter_program(uint64_t entry /*rdi*/, uint64_t stack_pointer /*rsi*/)

@@ -113,6 +113,9 @@ Result<void> patch_site(VirtualAddress site) {
 
 }  // namespace
 
+// What entry.S pushes first.
+VirtualAddress program_stack_pointer() { return VirtualAddress{VirtualAddress{this_cpu().kernel_stack_top - 8}.as<const uint64_t>()[0]}; }
+
 void look_before_return() { this_cpu().any_pending = 1; }
 
 void start_program(VirtualAddress entry, VirtualAddress stack_pointer, VirtualRange text) {

@@ -1,0 +1,160 @@
+#include "libos/signal/signals.hpp"
+
+#include "libos/sync/spinlock.hpp"
+
+namespace eremite::signal {
+
+namespace {
+
+// Guards the actions, what is pending for the process, and what is pending for each thread.
+constinit sync::Spinlock lock{sync::Rank::Signal};
+constinit Action actions[sched::signal_count + 1]{};
+constinit sched::PendingSignals process_signals;
+
+bool is_ignored(int signal) {
+    const Action& action = actions[signal];
+    return action.is_ignore() || (action.is_default() && ignored_by_default(signal));
+}
+
+// Requires the lock.
+void update_due(sched::Thread& thread) {
+    thread.signal_due.store(((thread.pending_signals.set() | process_signals.set()) & (~thread.blocked_signals | thread.awaited_signals)) != 0);
+}
+
+}  // namespace
+
+bool ignored_by_default(int signal) {
+    constexpr uint64_t set = signal_bit(SIGCHLD) | signal_bit(SIGURG) | signal_bit(SIGWINCH) | signal_bit(SIGCONT) | signal_bit(SIGSTOP) |
+                             signal_bit(SIGTSTP) | signal_bit(SIGTTIN) | signal_bit(SIGTTOU);
+    return set & signal_bit(signal);
+}
+
+bool dumps_core(int signal) {
+    constexpr uint64_t set = signal_bit(SIGQUIT) | signal_bit(SIGILL) | signal_bit(SIGTRAP) | signal_bit(SIGABRT) | signal_bit(SIGBUS) |
+                             signal_bit(SIGFPE) | signal_bit(SIGSEGV) | signal_bit(SIGXCPU) | signal_bit(SIGXFSZ) | signal_bit(SIGSYS);
+    return set & signal_bit(signal);
+}
+
+Action action_of(int signal) {
+    const sync::Guard guard{lock};
+    return actions[signal];
+}
+
+Action set_action(int signal, const Action& action) {
+    const sync::Guard threads{sched::threads_lock()};
+    const sync::Guard guard{lock};
+    const Action before = actions[signal];
+    actions[signal] = action;
+    if (is_ignored(signal)) {
+        process_signals.discard(signal_bit(signal));
+        sched::visit_threads([signal](sched::Thread& thread) { thread.pending_signals.discard(signal_bit(signal)); });
+    }
+    return before;
+}
+
+Result<void> send_to_thread(sched::Thread& thread, const siginfo_t& information) {
+    const int signal = information.si_signo;
+    {
+        const sync::Guard guard{lock};
+        // One that is blocked may get a handler before it is unblocked.
+        if (is_ignored(signal) && !(thread.blocked_signals & signal_bit(signal))) return {};
+        if (!thread.pending_signals.add(information) && signal >= sched::first_real_time_signal) return Error{EAGAIN};
+        update_due(thread);
+        if (!thread.signal_due.load()) return {};
+    }
+    sched::interrupt(thread);
+    return {};
+}
+
+Result<void> send_to_process(const siginfo_t& information) {
+    const int signal = information.si_signo;
+    const uint64_t bit = signal_bit(signal);
+    const sync::Guard threads{sched::threads_lock()};
+    sched::Thread* chosen = nullptr;
+    // The main thread first, as in Linux; of others any that does not block it, or waits for it.
+    sched::visit_threads([&chosen, bit](sched::Thread& thread) {
+        if (!chosen && (!(thread.blocked_signals & bit) || (thread.awaited_signals & bit))) chosen = &thread;
+    });
+    {
+        const sync::Guard guard{lock};
+        const bool blocked = !chosen || (chosen->blocked_signals & bit);
+        if (is_ignored(signal) && !blocked) return {};
+        if (!process_signals.add(information) && signal >= sched::first_real_time_signal) return Error{EAGAIN};
+        if (!chosen) return {};
+        update_due(*chosen);
+    }
+    sched::interrupt(*chosen);
+    return {};
+}
+
+siginfo_t from_program(int signal, int code) {
+    siginfo_t information{};
+    information.si_signo = signal;
+    information.si_code = code;
+    information.si_pid = 1;
+    return information;
+}
+
+void raise_in_thread(int signal) {
+    // A standard signal is never refused.
+    (void)send_to_thread(sched::current_thread(), from_program(signal, SI_USER));
+}
+
+void set_mask(sched::Thread& thread, uint64_t blocked) {
+    const sync::Guard guard{lock};
+    thread.blocked_signals = blocked & ~unblockable;
+    update_due(thread);
+    if (thread.signal_due.load()) sched::interrupt(thread);
+}
+
+uint64_t pending() {
+    const sync::Guard guard{lock};
+    return sched::current_thread().pending_signals.set() | process_signals.set();
+}
+
+bool is_pending(const sched::Thread* thread, int signal) {
+    const sync::Guard guard{lock};
+    return ((thread ? thread->pending_signals : process_signals).set() & signal_bit(signal)) != 0;
+}
+
+std::optional<siginfo_t> take(uint64_t signals) {
+    sched::Thread& thread = sched::current_thread();
+    const sync::Guard guard{lock};
+    auto taken = thread.pending_signals.take(signals);
+    if (!taken) taken = process_signals.take(signals);
+    update_due(thread);
+    return taken;
+}
+
+Result<siginfo_t> wait_for(uint64_t signals, Instant deadline) {
+    sched::Thread& thread = sched::current_thread();
+    const auto await = [&thread](uint64_t awaited) {
+        const sync::Guard guard{lock};
+        thread.awaited_signals = awaited;
+        update_due(thread);
+    };
+    await(signals);
+    for (;;) {
+        auto taken = take(signals);
+        const sched::Wakeup why = taken ? sched::Wakeup::Woken : sched::block(deadline);
+        if (!taken && why == sched::Wakeup::Interrupted) taken = take(signals);
+        if (!taken && why == sched::Wakeup::Woken) continue;
+        await(0);
+        if (taken) return *taken;
+        return Error{why == sched::Wakeup::TimedOut ? EAGAIN : EINTR};
+    }
+}
+
+void thread_ends(sched::Thread& thread) {
+    const sync::Guard threads{sched::threads_lock()};
+    const sync::Guard guard{lock};
+    const uint64_t left = process_signals.set() & ~thread.blocked_signals;
+    if (left == 0) return;
+    sched::visit_threads([&](sched::Thread& other) {
+        if (&other == &thread || !(left & ~other.blocked_signals)) return;
+        update_due(other);
+        sched::interrupt(other);
+    });
+}
+
+}  // namespace eremite::signal
