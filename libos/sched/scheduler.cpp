@@ -102,7 +102,8 @@ Cpu& lock_home(const Thread& thread) {
 void arm_timer(Cpu& cpu) {
     Instant next = cpu.index == 0 ? timer_deadline : Instant::never();
     if (const Thread* sleeper = cpu.sleepers.first()) next = std::min(next, sleeper->deadline);
-    if (cpu.ready.size() != 0) next = std::min(next, cpu.slice_end);
+    // A switch that is due needs no timer; where interrupts are slow, one in the past would never let it come.
+    if (cpu.ready.size() != 0 && !cpu.due.load(std::memory_order_relaxed)) next = std::min(next, cpu.slice_end);
     if (next >= cpu.armed) return;  // it interrupts earlier, and then looks again
     cpu.armed = next;
     platform::arm_timer_at(next);

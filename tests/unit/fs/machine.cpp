@@ -18,6 +18,8 @@
 #include "libos/arch/user_copy.hpp"
 #include "libos/drivers/console.hpp"
 #include "libos/fs/path.hpp"
+#include "libos/signal/signals.hpp"
+#include "libos/syscall/adapter.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/random/random.hpp"
@@ -223,5 +225,14 @@ void* user_memory(size_t size) {
 void release_user_memory(void* memory, size_t size) { munmap(memory, size); }
 
 }  // namespace test
+
+// No signal comes to these tests.
+namespace signal {
+void set_mask(sched::Thread& thread, uint64_t blocked) { thread.blocked_signals = blocked; }
+void raise_in_thread(int) {}
+}  // namespace signal
+namespace syscall {
+void note_interrupted(Entry) {}
+}  // namespace syscall
 
 }  // namespace eremite
