@@ -52,10 +52,11 @@
 /* The same of registers that are no trap's: a system call that ended. */
 #define VECTOR_SYSCALL 257
 #define FIRST_INTERRUPT_VECTOR 32
-/* Another CPU wants translations dropped: done by the supervisor at once. */
-#define FLUSH_VECTOR 33
+/* Vectors from 33 up are those of devices; the last one is the spurious one of the local APIC.
+   Another CPU wants translations dropped: done by the supervisor at once. */
+#define FLUSH_VECTOR 61
 /* Another CPU has something for this one to look at. */
-#define ATTENTION_VECTOR 34
+#define ATTENTION_VECTOR 62
 #define VECTOR_COUNT 64
 
 /* The local APIC stands here in every address space, for the supervisor only. */

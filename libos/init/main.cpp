@@ -8,6 +8,7 @@
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/syscall.hpp"
 #include "libos/drivers/console_setup.hpp"
+#include "libos/fs/dev/console_terminal.hpp"
 #include "libos/init/boot_memory.hpp"
 #include "libos/init/cpus.hpp"
 #include "libos/init/files.hpp"
@@ -26,6 +27,7 @@
 #include "libos/random/random.hpp"
 #include "libos/random/seed.hpp"
 #include "libos/sched/threads.hpp"
+#include "libos/signal/signals.hpp"
 #include "libos/syscall/futex.hpp"
 
 namespace eremite::init {
@@ -108,7 +110,16 @@ Result<void> start_cpus(Boot& boot) {
     return {};
 }
 
-Result<void> mount_files(Boot& boot) { return start_files(*process, {machine.modules, machine.module_count}, boot.arguments); }
+// Ctrl-C and its like on the console.
+void send_terminal_signal(int number) {
+    // One of the terminal's is never refused: it is not queued.
+    (void)signal::send_to_process(signal::from_program(number, SI_KERNEL));
+}
+
+Result<void> mount_files(Boot& boot) {
+    fs::dev::set_terminal_signal_sender(send_terminal_signal);
+    return start_files(*process, {machine.modules, machine.module_count}, boot.arguments);
+}
 
 Result<void> load_program_step(Boot& boot) {
     boot.program = has_linked_program() ? linked_program() : TRY(load_program(*process, {machine.modules, machine.module_count}, boot.arguments));

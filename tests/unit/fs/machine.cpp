@@ -18,13 +18,13 @@
 #include "libos/arch/user_copy.hpp"
 #include "libos/drivers/console.hpp"
 #include "libos/fs/path.hpp"
-#include "libos/signal/signals.hpp"
-#include "libos/syscall/adapter.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/random/random.hpp"
 #include "libos/sched/scheduler.hpp"
 #include "libos/sched/sleep.hpp"
+#include "libos/signal/signals.hpp"
+#include "libos/syscall/adapter.hpp"
 
 namespace {
 
