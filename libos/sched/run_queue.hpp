@@ -14,8 +14,9 @@ inline constexpr int policy_fifo = 1, policy_round_robin = 2, policy_batch = 3, 
 
 [[nodiscard]] inline unsigned level_of(const Thread& thread) {
     const Scheduling& s = thread.scheduling;
-    if (s.policy == policy_fifo || s.policy == policy_round_robin) return 1 + static_cast<unsigned>(s.priority);
-    return s.policy == policy_batch || s.policy == policy_idle ? 0 : 1;
+    unsigned level = s.policy == policy_batch || s.policy == policy_idle ? 0 : 1;
+    if (s.policy == policy_fifo || s.policy == policy_round_robin) level = 1 + static_cast<unsigned>(s.priority);
+    return level > thread.inherited_level ? level : thread.inherited_level;
 }
 
 class RunQueue {

@@ -211,14 +211,31 @@ void interrupt(Thread& thread) {
     else arch::interrupt_cpu(home.index);
 }
 
-void set_scheduling(Thread& thread, Scheduling scheduling) {
+namespace {
+
+// Changes what a thread's level follows from, with the thread out of its queue.
+template <typename Change>
+void change_level(Thread& thread, Change&& change) {
     Cpu& home = lock_home(thread);
     const bool was_queued = queued(thread);
     if (was_queued) home.ready.remove(thread);
-    thread.scheduling = scheduling;
+    change();
     if (was_queued) home.ready.push_back(thread);
     if (const Thread* next = home.ready.first(); next && level_of(*next) > level_of(*home.current)) request_attention(home, true);
     home.lock.unlock();
+}
+
+}  // namespace
+
+void set_scheduling(Thread& thread, Scheduling scheduling) {
+    change_level(thread, [&] { thread.scheduling = scheduling; });
+}
+
+unsigned importance(const Thread& thread) { return level_of(thread); }
+
+void set_inherited_importance(Thread& thread, unsigned level) {
+    if (thread.inherited_level == level) return;
+    change_level(thread, [&] { thread.inherited_level = level; });
 }
 
 void set_affinity(Thread& thread, uint64_t cpus) {

@@ -29,6 +29,9 @@ void wake(Thread& thread, Wakeup why = Wakeup::Woken);
 void interrupt(Thread& thread);
 
 void set_scheduling(Thread& thread, Scheduling scheduling);
+// How important a thread is, what it inherits included; and that of the threads for which it holds a lock.
+[[nodiscard]] unsigned importance(const Thread& thread);
+void set_inherited_importance(Thread& thread, unsigned level);
 // A mask of CPUs, at least one of them online.
 void set_affinity(Thread& thread, uint64_t cpus);
 // How long the thread may run when others wait.

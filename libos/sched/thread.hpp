@@ -39,6 +39,7 @@ public:
     State state = State::Ready;
     Wakeup wakeup = Wakeup::Woken;
     Scheduling scheduling{};
+    unsigned inherited_level = 0;  // from threads that wait for a lock of this one
     arch::ThreadContext context{};
     arch::KernelStack stack{};
     Instant deadline = Instant::never();  // of the present wait

@@ -11,6 +11,7 @@
 #include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/sched/threads.hpp"
+#include "libos/syscall/futex_pi.hpp"
 #include "libos/syscall/time.hpp"
 
 namespace eremite::syscall {
@@ -208,12 +209,13 @@ void wake_word(VirtualAddress word) {
 }
 
 // A lock that its owner did not release: marked, so that the next one learns of it.
-void release_robust(VirtualAddress word, int owner) {
+void release_robust(VirtualAddress word, int owner, bool inheriting) {
     const auto value = mm::load_user_word(word);
     if (!value.ok()) return;
     // Only its owner gives a lock away, but others may mark at any time that they wait.
     for (uint32_t seen = value.value(), before = ~seen; before != seen;) {
         if ((seen & FUTEX_TID_MASK) != static_cast<uint32_t>(owner)) return;
+        if (inheriting && (seen & FUTEX_WAITERS)) return abandon_pi(word, word.value);
         before = seen;
         const auto exchanged = mm::compare_exchange_user_word(word, before, (before & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
         if (!exchanged.ok()) return;
@@ -234,11 +236,11 @@ void release_robust_list(const Thread& thread) {
     for (unsigned i = 0; i < longest && (entry & ~priority_inheriting) != thread.robust_list.value; ++i) {
         uint64_t next;
         const bool readable = mm::copy_from_user(&next, VirtualAddress{entry & ~priority_inheriting}, sizeof next).ok();
-        if (entry != pending) release_robust(futex_of(entry), thread.id);
+        if (entry != pending) release_robust(futex_of(entry), thread.id, entry & priority_inheriting);
         if (!readable) break;
         entry = next;
     }
-    if (pending != 0) release_robust(futex_of(pending), thread.id);
+    if (pending != 0) release_robust(futex_of(pending), thread.id, pending & priority_inheriting);
 }
 
 }  // namespace
@@ -260,6 +262,12 @@ Result<long> sys_futex(VirtualAddress word, int operation, uint32_t value, uint6
         return wake_waiters(TRY(key_of(word, operation)), value, third_value);
     case FUTEX_REQUEUE: return requeue(word, operation, value, second_value, second_word, std::nullopt);
     case FUTEX_CMP_REQUEUE: return requeue(word, operation, value, second_value, second_word, third_value);
+    case FUTEX_LOCK_PI:
+        // Its timeout is of the real-time clock, though the flag does not say so.
+        return lock_pi(word, TRY(key_of(word, operation)), TRY(deadline_of(VirtualAddress{timeout_or_value}, operation | FUTEX_CLOCK_REALTIME)), false);
+    case FUTEX_LOCK_PI2: return lock_pi(word, TRY(key_of(word, operation)), TRY(deadline()), false);
+    case FUTEX_TRYLOCK_PI: return lock_pi(word, TRY(key_of(word, operation)), Instant::never(), true);
+    case FUTEX_UNLOCK_PI: return unlock_pi(word, TRY(key_of(word, operation)));
     case FUTEX_WAKE_OP: return wake_and_change(word, operation, value, second_value, second_word, third_value);
     default: return Error{ENOSYS};
     }
