@@ -54,7 +54,8 @@ void load_page_table(uint64_t root) {
 // Here, and on the CPUs of `others`, who then answer in their blocks.
 void flush_pages(uint64_t address, uint64_t count, uint64_t others) {
     constexpr uint64_t reload_is_cheaper = 64;
-    for (; others != 0; others &= others - 1) interrupt_cpu(static_cast<unsigned>(__builtin_ctzll(others)), FLUSH_VECTOR);
+    for (unsigned cpu = 0; others >> cpu != 0; ++cpu)
+        if (others >> cpu & 1) interrupt_cpu(cpu, FLUSH_VECTOR);
     if (count == 0 || count > reload_is_cheaper) {
         write_cr3(read_cr3());
         return;

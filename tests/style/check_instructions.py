@@ -9,16 +9,16 @@ import instruction_rules
 from disassembly import Instruction, disassemble
 from options import environment, finish, parser
 
-# boot.S begins in 32-bit mode: from the entry point to this label.
-ENTRY_32_BIT = "eremite_entry"
+# The parts of boot.S in 32-bit mode: from these labels to the next.
+PARTS_32_BIT = {"eremite_entry", "to_long_mode", "other_cpu"}
 
 
 def supervisor_instructions(objdump: str, objects: list[str]) -> Iterator[Instruction]:
     for i in disassemble(objdump, objects):
-        if i.function != ENTRY_32_BIT:
+        if i.function not in PARTS_32_BIT:
             yield i
     for i in disassemble(objdump, objects, "i386"):
-        if i.function == ENTRY_32_BIT:
+        if i.function in PARTS_32_BIT:
             yield i
 
 

@@ -87,7 +87,7 @@ class SupervisorInstructions(Objects):
     def test_what_it_has_is_not(self) -> None:
         text = (
             "mov %cr2, %rax\nmov %rax, %cr3\nrdmsr\nwrmsr\nlidt (%rax)\nltr %ax\ninvlpg (%rax)\nin %dx, %al\nrep outsb\niretq\ncpuid\nmovzbl (%rax), %eax\n"
-            "jne 1f\ncmovne %rax, %rbx\nsetb %al\n1: pushq $1\nnopw (%rax)\nsyscall_stub: sysretq"
+            "jne 1f\ncmovne %rax, %rbx\nsetb %al\n1: pushq $1\nnopw (%rax)\nsyscall_stubs: sysretq"
         )
         self.assertEqual(self.reasons(instruction_rules.supervisor, text), [])
 
