@@ -170,11 +170,12 @@ bool AddressSpace::map_large(Vma& vma, VirtualAddress page) {
     if (!table_.clear_empty_block(block)) return false;
     const auto frame = page_allocator().allocate(9, use_of(vma));
     if (!frame.ok()) return false;
+    // Before it is mapped: another CPU may write to it from then on.
+    zero_pages(frame.value(), pages_per_large_page);
     if (!table_.map(block, frame.value(), large_page_size, page_flags(vma)).ok()) {
         page_allocator().free(frame.value(), 9);
         return false;
     }
-    zero_pages(frame.value(), pages_per_large_page);
     record_run(vma, block, pages_per_large_page);
     count_resident(vma, pages_per_large_page, pages_per_large_page);
     return true;
