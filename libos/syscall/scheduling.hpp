@@ -19,6 +19,8 @@ Result<long> sys_sched_setparam(int thread, VirtualAddress parameters);
 Result<long> sys_sched_get_priority_max(int policy);
 Result<long> sys_sched_get_priority_min(int policy);
 Result<long> sys_sched_rr_get_interval(int thread, VirtualAddress interval);
+// EPERM: a private barrier for which the program did not register.
+Result<long> sys_membarrier(int command, unsigned flags);
 Result<long> sys_getcpu(mm::UserPtr<uint32_t> cpu, mm::UserPtr<uint32_t> node);
 // Nice values make the time slices of SCHED_OTHER shorter or longer.
 Result<long> sys_getpriority(int which, int who);

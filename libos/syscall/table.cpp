@@ -82,6 +82,7 @@ constexpr Assignment assignments[] = {
     {__NR_sched_get_priority_max, adapt<sys_sched_get_priority_max>},
     {__NR_sched_get_priority_min, adapt<sys_sched_get_priority_min>},
     {__NR_sched_rr_get_interval, adapt<sys_sched_rr_get_interval>},
+    {__NR_membarrier, adapt<sys_membarrier>},
     {__NR_getcpu, adapt<sys_getcpu>},
     {__NR_fork, adapt<sys_no_processes>},
     {__NR_vfork, adapt<sys_no_processes>},
