@@ -31,8 +31,8 @@ struct alignas(64) Cpu {
     Instant armed = Instant::never();  // when the timer will interrupt
     Instant slice_end = Instant::never();
     std::atomic<bool> due{false};  // another thread should run
-    // The idle thread looks at `ready` all the time: no need to interrupt it.
-    std::atomic<bool> polling{false};
+    // The idle thread looks at `ready` all the time, and at the rest before it sleeps: no need to interrupt it.
+    bool polling = false;
     Counts counts{};
 };
 

@@ -25,14 +25,15 @@ bool take_idle(unsigned cpu) { return idle_cpus.fetch_and(~bit(cpu)) & bit(cpu);
 // How long an idle CPU looks for work before it sleeps: waking it up again takes several microseconds.
 constexpr Duration polling_time = Duration::microseconds(20);
 
-// Returns when there is something to do, or after some time.
-void poll(Cpu& cpu) {
-    cpu.polling.store(true);
+// Looks for some time whether something came. With the lock held at the end: whoever queued a thread, or wants the timer
+// earlier, without interrupting this CPU is noticed here, and whoever comes later interrupts.
+bool poll(Cpu& cpu) {
     const Instant end = platform::monotonic_now() + polling_time;
     while (cpu.ready.size() == 0 && platform::monotonic_now() < end) arch::relax();
-    // Who queues a thread looks at `polling` after that: one of the two sees the other.
-    cpu.polling.store(false);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    const sync::Guard guard{cpu.lock};
+    cpu.polling = false;
+    arm_timer(cpu);
+    return cpu.ready.size() != 0;
 }
 
 // Takes a thread over from a CPU that has more than one. Requires: no lock of a CPU is held.
@@ -140,20 +141,24 @@ void idle_loop() {
     Cpu& cpu = this_cpu();
     for (;;) {
         cpu.lock.lock();
+        cpu.polling = false;
         if (cpu.ready.size() != 0) {
             schedule(cpu);
             continue;
         }
+        const bool many = arch::many_cpus();
+        cpu.polling = many;
         cpu.lock.unlock();
-        if (arch::many_cpus()) {
+        if (many) {
             if (steal(cpu.index)) continue;
             idle_cpus.fetch_or(bit(cpu.index));
-            poll(cpu);
             // Who did not see that this CPU is idle has queued its thread elsewhere by now.
-            if (cpu.ready.size() == 0 && steal(cpu.index)) continue;
+            const bool found = poll(cpu) || steal(cpu.index);
+            if (!found) arch::wait_for_interrupt();
+            take_idle(cpu.index);
+        } else {
+            arch::wait_for_interrupt();
         }
-        if (cpu.ready.size() == 0) arch::wait_for_interrupt();
-        if (arch::many_cpus()) take_idle(cpu.index);
     }
 }
 

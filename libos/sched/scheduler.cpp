@@ -25,9 +25,7 @@ bool queued(Thread& thread) { return static_cast<ListNode<ByQueue>&>(thread).lin
 void request_attention(Cpu& cpu, bool preempts) {
     if (preempts) cpu.due.store(true, std::memory_order_relaxed);
     if (cpu.index != arch::cpu_index()) {
-        // The queue's new size is visible before `polling` is read: else an idle CPU could stop polling and miss it.
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-        if (!cpu.polling.load()) arch::interrupt_cpu(cpu.index);
+        if (!cpu.polling) arch::interrupt_cpu(cpu.index);
     } else {
         if (preempts) arch::look_before_return();
         arm_timer(cpu);
