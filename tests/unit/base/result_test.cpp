@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <type_traits>
 
 namespace eremite {
 namespace {
@@ -27,6 +28,10 @@ TEST(Result, CarriesAValueOrAnError) {
     EXPECT_FALSE(half(7));
     EXPECT_EQ(half(7).error(), Error{EINVAL});
 }
+
+static_assert(std::is_trivially_move_constructible_v<Result<long>> && std::is_trivially_destructible_v<Result<long>>,
+              "it is returned in registers");
+static_assert(!std::is_trivially_destructible_v<Result<std::unique_ptr<int>>>);
 
 TEST(Result, TryReturnsTheError) {
     EXPECT_EQ(quarter(8).value(), 2);
