@@ -36,7 +36,8 @@ struct alignas(64) Cpu {
     Counts counts{};
 };
 
-[[nodiscard]] Cpu& cpu_at(unsigned index);
+extern constinit Cpu* cpus[arch::max_cpus];
+[[nodiscard]] inline Cpu& cpu_at(unsigned index) { return *cpus[index]; }
 // ENOMEM
 [[nodiscard]] Result<void> add_cpu(unsigned index, Thread& current, Thread& idle);
 // Good until threads are switched.
@@ -45,6 +46,8 @@ struct alignas(64) Cpu {
 // The CPU to which the thread belongs, locked.
 [[nodiscard]] Cpu& lock_home(const Thread& thread);
 
+// After a change of what the thread's level and slice follow from. Requires: it is in no run queue.
+void weigh(Thread& thread);
 // Requires the lock. Queues the thread, which is Ready and whose `cpu` this is, and makes the CPU look.
 void enqueue(Cpu& cpu, Thread& thread);
 // Requires the lock of this CPU. Gives the CPU to another thread and releases the lock. The current one is in its new state.

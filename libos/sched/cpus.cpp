@@ -13,9 +13,10 @@
 
 namespace eremite::sched {
 
+constinit Cpu* cpus[arch::max_cpus]{};
+
 namespace {
 
-constinit Cpu* cpus[arch::max_cpus]{};
 // CPUs that have nothing to do. Whoever gives one something takes its bit, so that nobody else wakes it for the same.
 constinit std::atomic<uint64_t> idle_cpus{0};
 
@@ -59,8 +60,6 @@ bool steal(unsigned thief) {
 
 }  // namespace
 
-Cpu& cpu_at(unsigned index) { return *cpus[index]; }
-
 Result<void> add_cpu(unsigned index, Thread& current, Thread& idle) {
     auto* const cpu = new (std::nothrow) Cpu{index};
     if (!cpu) return Error{ENOMEM};
@@ -100,6 +99,7 @@ unsigned start_cpus(std::span<const uint32_t> hardware_ids) {
 // Another CPU that is idle is better than to wait for one's own.
 unsigned place(const Thread& thread) {
     const unsigned last = thread.cpu.load(std::memory_order_relaxed);
+    if (!arch::many_cpus()) return last;
     const uint64_t allowed = thread.affinity & arch::online_cpus();
     const bool may_stay = allowed & bit(last);
     if (may_stay && take_idle(last)) return last;

@@ -12,27 +12,19 @@ namespace eremite::sched {
 inline constexpr unsigned level_count = 101;
 inline constexpr int policy_fifo = 1, policy_round_robin = 2, policy_batch = 3, policy_idle = 5;
 
-[[nodiscard]] inline unsigned level_of(const Thread& thread) {
-    const Scheduling& s = thread.scheduling;
-    unsigned level = s.policy == policy_batch || s.policy == policy_idle ? 0 : 1;
-    if (s.policy == policy_fifo || s.policy == policy_round_robin) level = 1 + static_cast<unsigned>(s.priority);
-    return level > thread.inherited_level ? level : thread.inherited_level;
-}
-
 class RunQueue {
 public:
     void push_back(Thread& thread) { list_for(thread).push_back(thread); }
     void push_front(Thread& thread) { list_for(thread).push_front(thread); }
     void remove(Thread& thread) {
-        const unsigned level = level_of(thread);
-        levels_[level].remove(thread);
-        if (levels_[level].empty()) occupied_[level / 64] &= ~(uint64_t{1} << level % 64);
+        List<Thread, ByQueue>::remove(thread);
+        if (levels_[thread.level].empty()) occupied_[thread.level / 64] &= ~(uint64_t{1} << thread.level % 64);
         set_size(size() - 1);
     }
     [[nodiscard]] Thread* first() const {
-        for (unsigned word = 2; word-- > 0;)
-            if (occupied_[word] != 0) return levels_[word * 64 + 63 - static_cast<unsigned>(std::countl_zero(occupied_[word]))].front();
-        return nullptr;
+        if (size() == 0) return nullptr;
+        const unsigned word = occupied_[1] != 0;
+        return levels_[word * 64 + 63 - static_cast<unsigned>(std::countl_zero(occupied_[word]))].front();
     }
     // The most important one that may run on `cpu`.
     [[nodiscard]] Thread* first_for(unsigned cpu) const {
@@ -46,10 +38,9 @@ public:
 
 private:
     List<Thread, ByQueue>& list_for(const Thread& thread) {
-        const unsigned level = level_of(thread);
-        occupied_[level / 64] |= uint64_t{1} << level % 64;
+        occupied_[thread.level / 64] |= uint64_t{1} << thread.level % 64;
         set_size(size() + 1);
-        return levels_[level];
+        return levels_[thread.level];
     }
     void set_size(uint32_t size) { size_.store(size, std::memory_order_relaxed); }
 

@@ -110,20 +110,22 @@ void arm_timer(Cpu& cpu) {
 }
 
 void enqueue(Cpu& cpu, Thread& thread) {
-    const bool preempts = cpu.current == cpu.idle || level_of(thread) > level_of(*cpu.current);
+    const bool preempts = cpu.current == cpu.idle || thread.level > cpu.current->level;
     cpu.ready.push_back(thread);
     if (preempts || cpu.ready.size() == 1) request_attention(cpu, preempts);
 }
 
-// Nanoseconds of a slice grow by a quarter for each step of nice, as Linux's weights do, within reason.
-Duration slice_of(const Thread& thread) {
-    if (thread.scheduling.policy == policy_fifo) return {INT64_MAX};
+void weigh(Thread& thread) {
+    const auto& [policy, priority, nice] = thread.scheduling;
+    const bool real_time = policy == policy_fifo || policy == policy_round_robin;
+    const unsigned level = real_time ? 1 + static_cast<unsigned>(priority) : policy == policy_batch || policy == policy_idle ? 0 : 1;
+    thread.level = std::max(level, thread.inherited_level);
+    // Nanoseconds of a slice grow by a quarter for each step of nice, as Linux's weights do, within reason.
     constexpr int64_t shortest = 250'000, longest = 40'000'000;
     int64_t ns = time_slice.ns;
-    if (thread.scheduling.policy == policy_round_robin) return {ns};
-    for (int nice = thread.scheduling.nice; nice < 0; ++nice) ns += ns / 4;
-    for (int nice = thread.scheduling.nice; nice > 0; --nice) ns -= ns / 5;
-    return {std::clamp(ns, shortest, longest)};
+    for (int step = nice; step < 0; ++step) ns += ns / 4;
+    for (int step = nice; step > 0; --step) ns -= ns / 5;
+    thread.slice = policy == policy_fifo ? Duration{INT64_MAX} : real_time ? time_slice : Duration{std::clamp(ns, shortest, longest)};
 }
 
 void schedule(Cpu& cpu) {
@@ -133,8 +135,7 @@ void schedule(Cpu& cpu) {
     else next = cpu.idle;
     cpu.due.store(false, std::memory_order_relaxed);
     const Instant now = platform::monotonic_now();
-    const Duration slice = slice_of(*next);
-    cpu.slice_end = slice.ns == INT64_MAX ? Instant::never() : now + slice;
+    cpu.slice_end = next->slice.ns == INT64_MAX ? Instant::never() : now + next->slice;
     arm_timer(cpu);
     next->state = State::Running;
     if (next == &previous) {
@@ -183,7 +184,7 @@ void yield() {
     if (cpu.ready.size() == 0) return;
     cpu.lock.lock();
     const Thread* const next = cpu.ready.first();
-    if (!next || level_of(*next) < level_of(*cpu.current)) {
+    if (!next || next->level < cpu.current->level) {
         cpu.lock.unlock();
         return;
     }
@@ -220,8 +221,9 @@ void change_level(Thread& thread, Change&& change) {
     const bool was_queued = queued(thread);
     if (was_queued) home.ready.remove(thread);
     change();
+    weigh(thread);
     if (was_queued) home.ready.push_back(thread);
-    if (const Thread* next = home.ready.first(); next && level_of(*next) > level_of(*home.current)) request_attention(home, true);
+    if (const Thread* next = home.ready.first(); next && next->level > home.current->level) request_attention(home, true);
     home.lock.unlock();
 }
 
@@ -231,7 +233,7 @@ void set_scheduling(Thread& thread, Scheduling scheduling) {
     change_level(thread, [&] { thread.scheduling = scheduling; });
 }
 
-unsigned importance(const Thread& thread) { return level_of(thread); }
+unsigned importance(const Thread& thread) { return thread.level; }
 
 void set_inherited_importance(Thread& thread, unsigned level) {
     if (thread.inherited_level == level) return;

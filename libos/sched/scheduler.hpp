@@ -34,8 +34,6 @@ void set_scheduling(Thread& thread, Scheduling scheduling);
 void set_inherited_importance(Thread& thread, unsigned level);
 // A mask of CPUs, at least one of them online.
 void set_affinity(Thread& thread, uint64_t cpus);
-// How long the thread may run when others wait.
-[[nodiscard]] Duration slice_of(const Thread& thread);
 
 // The timer's interrupt, and that of another CPU.
 void timer_interrupt();

@@ -40,6 +40,9 @@ public:
     Wakeup wakeup = Wakeup::Woken;
     Scheduling scheduling{};
     unsigned inherited_level = 0;  // from threads that wait for a lock of this one
+    // What follows from these (weigh() in cpu.hpp): how important it is, and how long it runs when others wait.
+    unsigned level = 1;
+    Duration slice = Duration::milliseconds(4);
     arch::ThreadContext context{};
     arch::KernelStack stack{};
     Instant deadline = Instant::never();  // of the present wait

@@ -92,6 +92,7 @@ Result<Thread*> create_thread(const arch::TrapFrame& registers, uint64_t stack_p
     thread->context.extended_state = state;
     thread->context.thread_pointer = arch::thread_pointer();
     thread->scheduling = parent.scheduling;
+    weigh(*thread);
     thread->affinity = parent.affinity;
     thread->cpu.store(parent.cpu.load(std::memory_order_relaxed), std::memory_order_relaxed);
     thread->blocked_signals = parent.blocked_signals;

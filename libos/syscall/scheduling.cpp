@@ -89,7 +89,7 @@ Result<long> sys_sched_get_priority_min(int policy) {
 }
 
 Result<long> sys_sched_rr_get_interval(int id, VirtualAddress interval) {
-    const Duration slice = TRY(of_thread(id, [](const sched::Thread& t) -> Result<Duration> { return sched::slice_of(t); }));
+    const Duration slice = TRY(of_thread(id, [](const sched::Thread& t) -> Result<Duration> { return t.slice; }));
     const int64_t time[2] = {0, slice.ns == INT64_MAX ? 0 : slice.ns};
     TRY(mm::copy_to_user(interval, time, sizeof time));
     return 0L;
