@@ -6,6 +6,8 @@
 // instructions, with --count).
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <atomic>
@@ -29,6 +31,7 @@ using eremite::bench::ticks;
 // What one thread saw, in ticks. All memory is there before the measurement, so that it causes no page faults.
 struct Record {
     uint64_t window = 0, lost = 0;
+    uint64_t interrupts_before = 0, interrupts_after = 0;
     std::vector<uint64_t> excesses;  // of each detour, or of each quantum
 
     void reserve(size_t size) {
@@ -104,6 +107,18 @@ void fixed_work_quantum(Record& record, uint64_t window, uint64_t quantum_ticks)
     for (uint64_t& excess : record.excesses) record.lost += excess -= undisturbed;
 }
 
+// Of all CPUs since boot, as the kernel counts them (proc(5), /proc/stat).
+uint64_t interrupts_so_far() {
+    FILE* file = std::fopen("/proc/stat", "r");
+    if (!file) fail("/proc/stat");
+    char line[16384];
+    unsigned long long count = 0;
+    while (std::fgets(line, sizeof line, file) && std::sscanf(line, "intr %llu", &count) != 1) {
+    }
+    std::fclose(file);
+    return count;
+}
+
 struct Worker {
     int cpu;
     pthread_t thread;
@@ -161,12 +176,19 @@ public:
         for (const Worker& worker : workers) {
             window_ += static_cast<double>(worker.record.window);
             lost_ += static_cast<double>(worker.record.lost);
+            // While all of them computed.
+            interrupts_before_ = std::max(interrupts_before_, worker.record.interrupts_before);
+            interrupts_after_ = std::min(interrupts_after_, worker.record.interrupts_after);
             sorted_.insert(sorted_.end(), worker.record.excesses.begin(), worker.record.excesses.end());
         }
         std::sort(sorted_.begin(), sorted_.end());
         cpus_ = workers.size();
     }
 
+    void interrupts() const {
+        const uint64_t count = interrupts_after_ > interrupts_before_ ? interrupts_after_ - interrupts_before_ : 0;
+        std::printf("%s_interrupts count %llu\n", method_, static_cast<unsigned long long>(count));
+    }
     void share_lost() const { std::printf("%s_lost ppm %.2f\n", method_, lost_ / window_ * 1e6); }
     void longest() const { quantity("longest", sorted_.empty() ? 0 : sorted_.back()); }
     void percentile_99() const { quantity("p99", sorted_.empty() ? 0 : sorted_[sorted_.size() * 99 / 100]); }
@@ -194,6 +216,7 @@ private:
     const Options& options_;
     const char* method_;
     double window_ = 0, lost_ = 0;
+    uint64_t interrupts_before_ = 0, interrupts_after_ = ~uint64_t{0};
     size_t cpus_ = 0;
     std::vector<uint64_t> sorted_;
 };
@@ -209,9 +232,18 @@ int main(int argc, char** argv) {
     // Three times what is expected of a busy kernel; the time lost counts whether there is room for the detour or not.
     constexpr size_t most_detours = 1 << 17;
 
+    // A Linux guest's first process finds nothing mounted.
+    if (options.first_process && (mkdir("/proc", 0555), mount("proc", "/proc", "proc", 0, nullptr)) != 0) fail("mount /proc");
+
     if (options.only.empty() || options.only == "hourglass") {
         const uint64_t pause = options.count ? 0 : 100;
-        const Report report{options, "hourglass", on_all_cpus(most_detours, [&](Record& record) { hourglass(record, window, pause); })};
+        const auto body = [&](Record& record) {
+            record.interrupts_before = interrupts_so_far();
+            hourglass(record, window, pause);
+            record.interrupts_after = interrupts_so_far();
+        };
+        const Report report{options, "hourglass", on_all_cpus(most_detours, body)};
+        report.interrupts();
         report.share_lost();
         report.per_second();
         report.percentile_99();

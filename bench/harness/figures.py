@@ -10,6 +10,7 @@ WORLDS = (EREMITE, GUEST, PROCESS)
 
 INSTRUCTIONS, NANOSECONDS, BYTES = "instructions", "ns", "bytes"
 RATIO, PARTS_PER_MILLION, PER_SECOND = "ratio", "ppm", "per_second"
+COUNT = "count"
 
 MIB = 1 << 20
 KIB = 1 << 10

@@ -1,12 +1,13 @@
 """The figures of noise."""
 
-from .figures import GUEST, INSTRUCTIONS, NANOSECONDS, PARTS_PER_MILLION, PER_SECOND, Figure, Target, at_most, fraction_of
+from .figures import COUNT, GUEST, INSTRUCTIONS, NANOSECONDS, PARTS_PER_MILLION, PER_SECOND, Figure, Target, at_most, fraction_of
 
 COUNTED, ONE_CPU, TWO_CPUS = "Counted", "One CPU", "Two CPUs"
 
 
 def _section(section: str, unit: str, none: Target | None) -> list[Figure]:
     return [
+        Figure("hourglass_interrupts", "hourglass: interrupts of all CPUs in the window", COUNT, section, at_most(0, "none")),
         Figure("hourglass_lost", "hourglass: time lost", PARTS_PER_MILLION, section),
         Figure("hourglass_detours", "hourglass: detours a second and CPU", PER_SECOND, section, none),
         Figure("hourglass_p99", "hourglass: detours, 99th percentile", unit, section),

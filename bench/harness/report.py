@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .figures import BYTES, EREMITE, GUEST, INSTRUCTIONS, PARTS_PER_MILLION, PER_SECOND, PROCESS, RATIO, Figure, Results, Values
+from .figures import BYTES, COUNT, EREMITE, GUEST, INSTRUCTIONS, PARTS_PER_MILLION, PER_SECOND, PROCESS, RATIO, Figure, Results, Values
 from .pages import Page
 
 MISSING = "–"
@@ -19,7 +19,7 @@ def _scaled(value: float, steps: list[tuple[float, str]]) -> str:
 
 def quantity(value: float, unit: str) -> str:
     """A value as people read it: `1,358 million`, `325`, `6.31 µs`, `7.25 MiB`."""
-    if unit == INSTRUCTIONS:
+    if unit in (INSTRUCTIONS, COUNT):
         return _scaled(value, [(1e6, "million")]) if value >= 1e6 else f"{value:,.0f}"
     if unit == BYTES:
         return _scaled(value, [(1 << 20, "MiB"), (1 << 10, "KiB")])

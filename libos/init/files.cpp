@@ -71,6 +71,20 @@ void name_main_thread(std::string_view path) {
     std::copy(base.begin(), base.end(), name);
 }
 
+uint64_t sum_over_cpus(uint64_t (*of_one)(unsigned cpu)) {
+    uint64_t sum = 0;
+    for (unsigned cpu = 0; cpu < arch::cpu_count(); ++cpu) sum += of_one(cpu);
+    return sum;
+}
+
+uint64_t interrupts() {
+    return sum_over_cpus([](unsigned cpu) { return arch::cpu_counts(cpu).interrupts; });
+}
+
+uint64_t context_switches() {
+    return sum_over_cpus([](unsigned cpu) { return sched::counts(cpu).context_switches; });
+}
+
 Result<void> describe_machine(const KernelArguments& arguments) {
     static arch::CpuDescription cpu;
     static char features[512];
@@ -79,6 +93,8 @@ Result<void> describe_machine(const KernelArguments& arguments) {
     source.host_name = syscall::current_host_name;
     source.threads = sched::thread_count;
     source.running_threads = sched::runnable_count;
+    source.interrupts = interrupts;
+    source.context_switches = context_switches;
     source.cpu_count = arch::cpu_count();
     source.command_name = main_thread_name;
     source.cpu_vendor = cpu.vendor;

@@ -35,6 +35,9 @@ struct Source {
     // Runnable threads and all threads; null: one.
     uint32_t (*running_threads)() = nullptr;
     uint32_t (*threads)() = nullptr;
+    // Since boot, of all CPUs; null: none.
+    uint64_t (*interrupts)() = nullptr;
+    uint64_t (*context_switches)() = nullptr;
 };
 
 [[nodiscard]] Source& source();

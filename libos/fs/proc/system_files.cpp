@@ -16,6 +16,8 @@ constexpr uint64_t second = 1'000'000'000;
 uint64_t uptime() { return static_cast<uint64_t>(platform::monotonic_now().ns); }
 uint64_t idle_time() { return source().idle_time ? source().idle_time() : 0; }
 uint32_t threads() { return source().threads ? source().threads() : 1; }
+uint64_t interrupts() { return source().interrupts ? source().interrupts() : 0; }
+uint64_t context_switches() { return source().context_switches ? source().context_switches() : 0; }
 uint32_t running() { return source().running_threads ? source().running_threads() : 1; }
 
 void write_kib(TextSink& out, std::string_view name, uint64_t pages) {
@@ -94,7 +96,8 @@ Result<void> write_stat(TextSink& out) {
     for (uint32_t cpu = 0; cpu < source().cpu_count; ++cpu)
         format(out, "cpu{} {} 0 0 {} 0 0 0 0 0 0\n", cpu, user / source().cpu_count, idle / source().cpu_count);
     const auto boot_time = static_cast<uint64_t>(platform::realtime_now()) / second - uptime() / second;
-    format(out, "intr 0\nctxt 0\nbtime {}\nprocesses 1\nprocs_running {}\nprocs_blocked 0\n", boot_time, running());
+    format(out, "intr {}\nctxt {}\nbtime {}\nprocesses 1\nprocs_running {}\nprocs_blocked 0\n", interrupts(), context_switches(), boot_time,
+           running());
     return {};
 }
 
