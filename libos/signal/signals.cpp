@@ -1,24 +1,46 @@
 #include "libos/signal/signals.hpp"
 
+#include <poll.h>
+
+#include "base/restart.hpp"
+#include "libos/sched/wait_queue.hpp"
 #include "libos/sync/spinlock.hpp"
 
 namespace eremite::signal {
 
 namespace {
 
-// Guards the actions, what is pending for the process, and what is pending for each thread.
+// Guards the actions, what is pending for the process, what is pending for each thread, and who reads.
 constinit sync::Spinlock lock{sync::Rank::Signal};
 constinit Action actions[sched::signal_count + 1]{};
 constinit sched::PendingSignals process_signals;
+constinit sched::WaitQueue readers;
+constinit fs::ReadinessSource source;
 
 bool is_ignored(int signal) {
     const Action& action = actions[signal];
     return action.is_ignore() || (action.is_default() && ignored_by_default(signal));
 }
 
-// Requires the lock.
+// The rest requires the lock.
+
+// Of whomever: threads that read are woken to look for themselves.
+Result<void> add(sched::PendingSignals& pending, const siginfo_t& information) {
+    if (!pending.add(information) && information.si_signo >= sched::first_real_time_signal) return Error{EAGAIN};
+    readers.wake_all();
+    source.notify(POLLIN);
+    return {};
+}
+
 void update_due(sched::Thread& thread) {
     thread.signal_due.store(((thread.pending_signals.set() | process_signals.set()) & (~thread.blocked_signals | thread.awaited_signals)) != 0);
+}
+
+std::optional<siginfo_t> take(sched::Thread& thread, uint64_t signals) {
+    auto taken = thread.pending_signals.take(signals);
+    if (!taken) taken = process_signals.take(signals);
+    update_due(thread);
+    return taken;
 }
 
 }  // namespace
@@ -58,7 +80,7 @@ Result<void> send_to_thread(sched::Thread& thread, const siginfo_t& information)
         const sync::Guard guard{lock};
         // One that is blocked may get a handler before it is unblocked.
         if (is_ignored(signal) && !(thread.blocked_signals & signal_bit(signal))) return {};
-        if (!thread.pending_signals.add(information) && signal >= sched::first_real_time_signal) return Error{EAGAIN};
+        TRY(add(thread.pending_signals, information));
         update_due(thread);
         if (!thread.signal_due.load()) return {};
     }
@@ -79,7 +101,7 @@ Result<void> send_to_process(const siginfo_t& information) {
         const sync::Guard guard{lock};
         const bool blocked = !chosen || (chosen->blocked_signals & bit);
         if (is_ignored(signal) && !blocked) return {};
-        if (!process_signals.add(information) && signal >= sched::first_real_time_signal) return Error{EAGAIN};
+        TRY(add(process_signals, information));
         if (!chosen) return {};
         update_due(*chosen);
     }
@@ -118,13 +140,27 @@ bool is_pending(const sched::Thread* thread, int signal) {
 }
 
 std::optional<siginfo_t> take(uint64_t signals) {
+    const sync::Guard guard{lock};
+    return take(sched::current_thread(), signals);
+}
+
+Result<siginfo_t> receive(const std::atomic<uint64_t>& signals, bool waits) {
     sched::Thread& thread = sched::current_thread();
     const sync::Guard guard{lock};
-    auto taken = thread.pending_signals.take(signals);
-    if (!taken) taken = process_signals.take(signals);
-    update_due(thread);
-    return taken;
+    for (;;) {
+        if (const auto taken = take(thread, signals.load())) return *taken;
+        if (!waits) return Error{EAGAIN};
+        if (readers.wait(lock) == sched::Wakeup::Interrupted) return Error{restart_if_asked};
+    }
 }
+
+void look_again() {
+    const sync::Guard guard{lock};
+    readers.wake_all();
+    source.notify(POLLIN);
+}
+
+fs::ReadinessSource& readiness_source() { return source; }
 
 Result<siginfo_t> wait_for(uint64_t signals, Instant deadline) {
     sched::Thread& thread = sched::current_thread();

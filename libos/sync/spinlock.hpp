@@ -14,8 +14,6 @@ enum class Rank : uint8_t {
     ClockSet,   // timers that hear of a new wall clock
     Input,      // of the console
     File,       // a file's contents: pipes, counters and terminals too
-    Poll,       // who waits for a file to become ready; of two files, the observed one comes first
-    PollReady,  // what was found ready, and the threads that wait for that
     Futex,
     CodePatching,
     AddressSpace,
@@ -24,6 +22,8 @@ enum class Rank : uint8_t {
     ProgramTimers, // POSIX timers and interval timers
     Threads,    // the list of all threads
     Signal,
+    Poll,       // who waits for a file to become ready; of two files, the observed one comes first
+    PollReady,  // what was found ready, and the threads that wait for that
     Timer,      // timers that run
     RunQueue,
     KernelStacks,

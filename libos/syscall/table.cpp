@@ -19,6 +19,7 @@
 #include "libos/syscall/rseq.hpp"
 #include "libos/syscall/scheduling.hpp"
 #include "libos/syscall/signal.hpp"
+#include "libos/syscall/signal_file.hpp"
 #include "libos/syscall/socket.hpp"
 #include "libos/syscall/thread.hpp"
 #include "libos/syscall/time.hpp"
@@ -113,6 +114,8 @@ constexpr Assignment assignments[] = {
     {__NR_recvfrom, adapt<sys_recvfrom>},
     {__NR_sendmsg, adapt<sys_sendmsg>},
     {__NR_recvmsg, adapt<sys_recvmsg>},
+    {__NR_sendmmsg, adapt<sys_sendmmsg>},
+    {__NR_recvmmsg, adapt<sys_recvmmsg>},
 
     {__NR_timerfd_create, adapt<sys_timerfd_create>},
     {__NR_timerfd_settime, adapt<sys_timerfd_settime>},
@@ -135,6 +138,8 @@ constexpr Assignment assignments[] = {
     {__NR_rt_sigqueueinfo, adapt<sys_rt_sigqueueinfo>},
     {__NR_rt_tgsigqueueinfo, adapt<sys_rt_tgsigqueueinfo>},
     {__NR_rt_sigreturn, eremite_sigreturn},
+    {__NR_signalfd, adapt<sys_signalfd>},
+    {__NR_signalfd4, adapt<sys_signalfd4>},
     {__NR_pause, adapt<sys_pause>},
     {__NR_kill, adapt<sys_kill>},
     {__NR_tkill, adapt<sys_tkill>},
