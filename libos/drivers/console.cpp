@@ -121,11 +121,11 @@ Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
     return count;
 }
 
-bool console_readable() {
+ConsoleInput console_input() {
     const sync::Guard guard{input_lock};
     listen();
     receive_available();
-    return !queue.empty() || ended || !serial.present();
+    return {!queue.empty(), ended || !serial.present()};
 }
 
 fs::ReadinessSource& console_readiness_source() { return source; }
@@ -140,7 +140,7 @@ namespace eremite::arch {
 void device_interrupt(unsigned) {
     const sync::Guard guard{drivers::input_lock};
     drivers::waiting().wake_all();
-    drivers::source.notify(POLLIN | POLLRDNORM);
+    drivers::source.notify(POLLIN | POLLRDNORM | POLLHUP);
 }
 
 }  // namespace eremite::arch

@@ -41,7 +41,7 @@ void receive(std::span<const char> bytes) {
 // Moves what the device has to the terminal, without waiting.
 void receive_available() {
     std::array<char, 64> bytes;
-    while (drivers::console_readable()) {
+    while (drivers::console_input().data) {
         const auto count = drivers::console_read(bytes, true);
         if (!count.ok() || count.value() == 0) return;
         receive(std::span{bytes}.first(count.value()));
@@ -107,19 +107,20 @@ Result<size_t> ConsoleFile::write(IoBuffer& buffer) {
 uint32_t ConsoleFile::readiness() {
     uint32_t ready = writable() ? POLLOUT | POLLWRNORM : 0;
     if (!readable()) return ready;
-    bool input = drivers::console_readable();
+    drivers::ConsoleInput input = drivers::console_input();
     if (drivers::console_is_terminal()) {
         receive_available();
         const sync::Guard guard{terminal_lock};
-        input = terminal.readable();
+        // The end of a terminal's input is something to be read.
+        input.data = input.ended || terminal.readable();
     }
-    return ready | (input ? POLLIN | POLLRDNORM : 0);
+    return ready | (input.data ? POLLIN | POLLRDNORM : 0) | (input.ended ? POLLHUP : 0);
 }
 
 Result<long> ConsoleFile::ioctl(uint32_t request, uint64_t argument) {
     const bool is_terminal = drivers::console_is_terminal();
     if (request == FIONREAD) {
-        int count = drivers::console_readable() ? 1 : 0;
+        int count = drivers::console_input().data ? 1 : 0;
         if (is_terminal) {
             receive_available();
             const sync::Guard guard{terminal_lock};

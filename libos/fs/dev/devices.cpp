@@ -58,7 +58,7 @@ Result<Ref<File>> open_device(Ref<Inode> node, uint32_t flags) {
         case null_device: return make_file<NullFile>(std::move(node), flags);
         case zero_device: return make_file<ZeroFile>(std::move(node), flags);
         case full_device: return make_file<FullFile>(std::move(node), flags);
-        case random_device:
+        case random_device: return make_file<WaitedRandomFile>(std::move(node), flags);
         case urandom_device: return make_file<RandomFile>(std::move(node), flags);
         case tty_device:
         case console_device: return make_file<ConsoleFile>(std::move(node), flags);

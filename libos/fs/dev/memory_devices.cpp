@@ -18,6 +18,9 @@ Result<size_t> read_zeros(IoBuffer& buffer) {
     return done;
 }
 
+// Nothing ever changes.
+constinit ReadinessSource random_source{};
+
 }  // namespace
 
 Result<size_t> ZeroFile::read(IoBuffer& buffer) { return read_zeros(buffer); }
@@ -43,6 +46,8 @@ Result<size_t> RandomFile::read(IoBuffer& buffer) {
     if (done == 0 && buffer.faulted()) return Error{EFAULT};
     return done;
 }
+
+ReadinessSource* WaitedRandomFile::readiness_source() { return &random_source; }
 
 Result<long> RandomFile::ioctl(uint32_t request, uint64_t argument) {
     if (request != RNDGETENTCNT) return Error{EINVAL};

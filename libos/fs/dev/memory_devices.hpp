@@ -34,13 +34,22 @@ public:
     [[nodiscard]] Result<size_t> write_at(uint64_t, IoBuffer&) override { return Error{ENOSPC}; }
 };
 
-class RandomFile final : public NullFile {
+// /dev/urandom
+class RandomFile : public NullFile {
 public:
     using NullFile::NullFile;
     [[nodiscard]] Result<size_t> read(IoBuffer& buffer) override;
     [[nodiscard]] Result<size_t> read_at(uint64_t, IoBuffer& buffer) override { return read(buffer); }
     // Bytes written would be mixed in; they count for nothing, and the generator has better sources.
     [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override;
+};
+
+// /dev/random. Unlike the others it can be waited for, though the generator was seeded before the program began.
+class WaitedRandomFile final : public RandomFile {
+public:
+    using RandomFile::RandomFile;
+    [[nodiscard]] uint32_t readiness() override { return POLLIN | POLLRDNORM; }
+    [[nodiscard]] ReadinessSource* readiness_source() override;
 };
 
 }  // namespace eremite::fs::dev
