@@ -75,7 +75,7 @@ unsigned start_cpus(std::span<const uint32_t> hardware_ids) {
     unsigned index = 1;
     for (const uint32_t id : hardware_ids) {
         if (index == arch::max_cpus) {
-            log::warn("only {} CPUs are used: EREMITE_MAX_CPUS of abi/cpu_block_offsets.h", index);
+            log::warn("only {} CPUs are used: the kernel was built for no more (EREMITE_MAX_CPUS)", index);
             break;
         }
         auto idle = create_idle_thread();
