@@ -102,9 +102,9 @@ private:
     Result<void> unpack_directory(Inode& directory, std::string_view name, const CpioEntry& entry) {
         auto present = directory.lookup(name);
         if (present.ok() && present.value()->is_directory()) {
-            Ref<Inode> inode = std::move(present.value());
-            while (inode->mounted()) inode = inode->mounted();
-            return set_metadata(*inode, entry);
+            // The root of what is mounted there, as on /proc, is not the archive's to change.
+            if (present.value()->mounted()) return {};
+            return set_metadata(*present.value(), entry);
         }
         TRY(make_room(directory, name));
         const Ref<Inode> created = TRY(directory.create_directory(name, entry.mode & 07777));
