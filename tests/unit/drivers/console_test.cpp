@@ -63,7 +63,12 @@ struct Scene {
         const auto count = drivers::console_read(buffer, nonblocking);
         notes += count.ok() ? "[" + buffer.substr(0, count.value()) + "]" : "{" + std::to_string(count.code()) + "}";
     }
-    void readable() { notes += drivers::console_readable() ? "+" : "-"; }
+    // Notes whether there is something to read, and the end.
+    void look() {
+        const drivers::ConsoleInput input = drivers::console_input();
+        notes += input.data ? "+" : "-";
+        if (input.ended) notes += ".";
+    }
 
     Ports ports;
     std::optional<Uart> uart;
@@ -140,13 +145,13 @@ TEST(ConsoleInput, SmallBuffersLeaveTheRest) {
         scene.uart->receive("abcdefg\x10" "E");
         scene.read(3);
         scene.read(0);
-        scene.readable();
+        scene.look();
         scene.read(3);
         scene.read(3);
-        scene.readable();
+        scene.look();
         scene.read(3);
         return scene.notes;
-    }), "[abc][]+[def][g]+[]");
+    }), "[abc][]+.[def][g]-.[]");
 }
 
 // More than the kernel keeps stays with the UART, and none is lost.
@@ -227,32 +232,32 @@ TEST(ConsoleInput, WhatIsThereIsNotWaitedFor) {
     }), "[ab]");
 }
 
-TEST(ConsoleInput, Readable) {
+TEST(ConsoleInput, DataAndEnd) {
     EXPECT_EQ(play([] {
         Scene scene{true};
-        scene.readable();
+        scene.look();
         scene.uart->receive("\x10");
-        scene.readable();
+        scene.look();
         scene.uart->receive("\x10");
-        scene.readable();
+        scene.look();
         scene.read();
-        scene.readable();
+        scene.look();
         scene.uart->receive("\x10" "E");
-        scene.readable();
+        scene.look();
         scene.read();
-        scene.readable();
+        scene.look();
         return scene.notes;
-    }), "--+[\x10]-+[]+");
+    }), "--+[\x10]--.[]-.");
 }
 
 TEST(ConsoleInput, WithoutASerialPortItHasEnded) {
     EXPECT_EQ(play([] {
         Scene scene{true, Scene::Log | Scene::Report};
-        scene.readable();
+        scene.look();
         scene.read(10, true);
         scene.read(10, false);
         return scene.notes;
-    }), "+[][]");
+    }), "-.[][]");
 }
 
 // A program that does not read its input is not interrupted by it.
@@ -265,13 +270,13 @@ TEST(ConsoleInput, TheInterruptIsEnabledByTheFirstRead) {
         scene.notes += std::to_string(scene.uart->interrupt_enable) + routed;
         scene.read();
         scene.read();
-        scene.readable();
+        scene.look();
         scene.notes += std::to_string(scene.uart->interrupt_enable) + routed;
         return scene.notes;
     }), "0[]0" + again + again + "-14>33 ");
     EXPECT_EQ(play([] {
         Scene scene{true};
-        scene.readable();
+        scene.look();
         return std::to_string(scene.uart->interrupt_enable) + routed;
     }), "14>33 ");
 }

@@ -107,7 +107,7 @@ Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
     input.erase(0, size);
     return size;
 }
-bool console_readable() { return !test::console.input.empty(); }
+ConsoleInput console_input() { return {!test::console.input.empty(), false}; }
 fs::ReadinessSource& console_readiness_source() {
     static fs::ReadinessSource source;
     return source;
