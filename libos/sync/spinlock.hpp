@@ -24,6 +24,7 @@ enum class Rank : uint8_t {
     ProgramTimers, // POSIX timers and interval timers
     Threads,    // the list of all threads
     Signal,
+    Trace,      // lines of the system-call trace
     Timer,      // timers that run
     RunQueue,
     KernelStacks,
