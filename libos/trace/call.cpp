@@ -25,11 +25,16 @@ bool is_shown(const Call& call, const Description& description, unsigned index) 
     return kind != Kind::Skip && (kind != Kind::Special || has_special_argument(call, index));
 }
 
+// Each but the last is followed by a comma, so that one that stands at the end of an unfinished line says that there is more.
 void write_arguments(TextSink& out, const Call& call, const Description& description, unsigned from, unsigned to) {
-    for (unsigned i = from; i < to && description.arguments[i].kind() != Kind::None; ++i) {
-        if (!is_shown(call, description, i)) continue;
-        if (i != 0) out.write(", ");
+    const auto next_shown = [&](unsigned i) {
+        while (i < most_arguments && description.arguments[i].kind() != Kind::None && !is_shown(call, description, i)) ++i;
+        return i < most_arguments && description.arguments[i].kind() != Kind::None ? i : most_arguments;
+    };
+    for (unsigned i = next_shown(from); i < to;) {
         write_argument(out, call, i, description.arguments[i]);
+        i = next_shown(i + 1);
+        if (i < most_arguments) out.write(", ");
     }
 }
 

@@ -126,7 +126,7 @@ constexpr Description descriptions[] = {
     {__NR_signalfd4, with_signal | with_fd, Int, {Fd, SignalSet, Size, TimerFileFlags}},
 
     {__NR_pipe, with_fd, Int, {out(IntPair)}},
-    {__NR_pipe2, with_fd, Int, {out(IntPair), OpenFlags}},
+    {__NR_pipe2, with_fd, Int, {out(IntPair), CreationFlags}},
     {__NR_eventfd, with_fd, Int, {Unsigned}},
     {__NR_eventfd2, with_fd, Int, {Unsigned, EventFlags}},
     {__NR_epoll_create, with_fd, Int, {Int}},
@@ -163,7 +163,7 @@ constexpr Description descriptions[] = {
     {__NR_utime, with_file, Int, {Path, Pointer}},
     {__NR_dup, with_fd, Int, {Fd}},
     {__NR_dup2, with_fd, Int, {Fd, Fd}},
-    {__NR_dup3, with_fd, Int, {Fd, Fd, OpenFlags}},
+    {__NR_dup3, with_fd, Int, {Fd, Fd, CreationFlags}},
     {__NR_fcntl, with_fd, Special, {Fd, FcntlCommand, Special}},
     {__NR_flock, with_fd, Int, {Fd, FlockOperation}},
     {__NR_ioctl, with_fd, Int, {Fd, IoctlRequest, Pointer}},

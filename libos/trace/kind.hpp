@@ -65,6 +65,7 @@ enum class Kind : uint8_t {
 
     // Names (name_sets.cpp).
     OpenFlags,
+    CreationFlags,  // of what is not opened: pipe2(2), dup3(2)
     Protection,
     MapFlags,
     RemapFlags,
