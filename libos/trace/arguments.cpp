@@ -117,7 +117,7 @@ void write_argument(TextSink& out, const Call& call, unsigned index, Argument ar
     const auto argument_at = [&call](unsigned at) { return at < 6 ? call.arguments[at] : 0; };
     const auto result = static_cast<uint64_t>(call.result);
     if (kind == Kind::Remaining) {
-        const bool interrupted = call.result == -EINTR || is_restart(-call.result);
+        const bool interrupted = call.failed() && (call.result == -EINTR || is_restart(-call.result));
         return interrupted ? write_structure(out, Kind::Timespec, address, 1) : write_pointer(out, value);
     }
     if (argument.written() && call.failed()) return write_pointer(out, value);

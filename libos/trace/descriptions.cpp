@@ -12,7 +12,7 @@ namespace {
 
 using enum Kind;
 
-constexpr Description unknown{0, 0, Long, {Hex, Hex, Hex, Hex, Hex, Hex}};
+constexpr Description unknown{0xffff, 0, Long, {Hex, Hex, Hex, Hex, Hex, Hex}};
 
 constexpr Description descriptions[] = {
     {__NR_getpid, 0, Int, {}},

@@ -27,7 +27,7 @@ struct Description {
     Argument arguments[6];
 };
 
-// A description of numbers where nothing is known of the call.
+// Of a number that is not in the table: six numbers, and a `number` that no call has.
 [[nodiscard]] const Description& description_of(uint64_t number);
 
 // The group that a pattern calls "file"; 0: there is none of that name.

@@ -94,7 +94,7 @@ void write_value(TextSink& out, Kind kind, uint64_t value) {
 
 void write_quoted(TextSink& out, std::span<const char> bytes, bool more) {
     constexpr std::string_view escaped = "\n\t\r\v\f\"\\", letters = "ntrvf\"\\";
-    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    const auto is_octal_digit = [](char c) { return c >= '0' && c <= '7'; };
     out.write("\"");
     for (size_t i = 0; i < bytes.size(); ++i) {
         const char c = bytes[i];
@@ -107,7 +107,7 @@ void write_quoted(TextSink& out, std::span<const char> bytes, bool more) {
             out.write({&c, 1});
         } else {
             // As short as the next character allows.
-            const bool all_digits = i + 1 < bytes.size() && is_digit(bytes[i + 1]);
+            const bool all_digits = i + 1 < bytes.size() && is_octal_digit(bytes[i + 1]);
             const char digits[4] = {'\\', static_cast<char>('0' + byte / 64), static_cast<char>('0' + byte / 8 % 8), static_cast<char>('0' + byte % 8)};
             const size_t skipped = all_digits || byte >= 64 ? 0 : byte >= 8 ? 1 : 2;
             out.write("\\");

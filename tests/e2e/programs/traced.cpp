@@ -3,15 +3,16 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -56,8 +57,11 @@ void calls() {
 uint32_t word = 0;
 int ends[2];
 
+std::atomic<bool> running{false};
+
 void* wait_for_it(void*) {
     char byte;
+    running = true;
     require(read(ends[0], &byte, 1) == 1);
     require(syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, nullptr) == 0);
     return nullptr;
@@ -67,12 +71,15 @@ void threads() {
     require(pipe(ends) == 0);
     pthread_t thread;
     require(pthread_create(&thread, nullptr, wait_for_it, nullptr) == 0);
+    while (!running) sched_yield();
     print("the thread runs\n");
     // Longer than a call is held back.
     const timespec long_time{0, 300'000'000};
     require(nanosleep(&long_time, nullptr) == 0);
     require(write(ends[1], "x", 1) == 1);
-    while (syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1) != 1) require(nanosleep(&long_time, nullptr) == 0);
+    do {
+        require(nanosleep(&long_time, nullptr) == 0);
+    } while (syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1) != 1);
     require(pthread_join(thread, nullptr) == 0);
     std::exit(3);
 }
