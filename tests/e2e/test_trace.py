@@ -2,13 +2,18 @@
 
 import re
 
-from support import HELLO, CommandTest, program
+from support import HELLO, CommandTest, from_environment, program
 
 LINE = re.compile(r"\[1/(?P<thread>\d+)\] (?P<time>\d+\.\d{6}) (?P<text>.*)")
 POINTER = "0x[0-9a-f]+"
 
 
 class TraceTest(CommandTest):
+    def setUp(self):
+        super().setUp()
+        if from_environment("EREMITE_TRACE") == "0":
+            self.skipTest("the kernel was built without EREMITE_TRACE")
+
     def trace(self, *arguments, pattern=None, status=0, output=None, image=program("traced"), options=()):
         option = "--trace" if pattern is None else f"--trace={pattern}"
         result = self.run_program(image, *arguments, options=[option, *options])

@@ -31,7 +31,7 @@ void calls() {
     const int null = open("/dev/null", O_RDWR | O_CREAT | O_NONBLOCK, 0640);
     require(null >= 0);
     require(write(null, "quotes \" and \t\x01" "0\xff, more than is ever shown", 43) == 43);
-    require(write(null, reinterpret_cast<void*>(8), 1) != 2);
+    require(syscall(SYS_write, null, 8L, 1L) <= 1);
     iovec pieces[] = {{const_cast<char*>("one"), 3}, {const_cast<char*>("two"), 3}};
     require(writev(null, pieces, 2) == 6);
     require((fcntl(null, F_GETFL) & O_NONBLOCK) && fcntl(null, F_SETFD, FD_CLOEXEC) == 0);
