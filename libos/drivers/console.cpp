@@ -64,6 +64,8 @@ void receive_available() {
     }
 }
 
+// Keeps together what is written at once.
+constinit sync::Spinlock output_lock{sync::Rank::Console};
 // Guards all that belongs to the input.
 constinit sync::Spinlock input_lock{sync::Rank::Input};
 // Threads that wait for input.
@@ -99,9 +101,13 @@ void start_serial() {
     report("stat boot.console_tsc {}", arch::cycle_counter());
 }
 
-void console_write(std::span<const char> text) { serial.write(text); }
+void console_write(std::span<const char> text) {
+    const sync::Guard guard{output_lock};
+    serial.write(text);
+}
 
 void console_write_error(std::span<const char> text) {
+    const sync::Guard guard{output_lock};
     if (has_log_port()) write_log_port(text);
     else serial.write(text);
 }

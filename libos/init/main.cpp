@@ -29,6 +29,7 @@
 #include "libos/sched/threads.hpp"
 #include "libos/signal/signals.hpp"
 #include "libos/syscall/futex.hpp"
+#include "libos/trace/trace.hpp"
 
 namespace eremite::init {
 
@@ -99,6 +100,11 @@ Result<void> read_arguments(Boot& boot) {
     return {};
 }
 
+Result<void> start_trace(Boot& boot) {
+    if (boot.arguments.trace.empty()) return {};
+    return trace::start(boot.arguments.trace);
+}
+
 Result<void> start_clocks(Boot& boot) {
     platform::start_clock(boot.info, boot.arguments.tsc_khz);
     platform::start_wall_clock();
@@ -155,6 +161,7 @@ constexpr Step steps[] = {
     {"threads", start_threads_step, {"memory"}},
     {"random numbers", seed_from_devices, {"memory"}},
     {"kernel arguments", read_arguments, {"memory"}},
+    {"trace", start_trace, {"kernel arguments"}},
     {"clocks", start_clocks, {"kernel arguments"}},
     {"other CPUs", start_cpus, {"threads", "clocks"}},
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},

@@ -17,6 +17,7 @@
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
 #include "libos/sched/threads.hpp"
+#include "libos/trace/trace.hpp"
 
 namespace eremite::init {
 
@@ -111,6 +112,7 @@ void end(int status) {
 namespace eremite::arch {
 
 void program_died(const ProgramFault& fault) {
+    trace::program_killed(fault.signal);
     drivers::report("bias {:x}", init::boot_statistics().program_bias);
     if (fault.sent) drivers::report("fault {}", fault.signal);
     else drivers::report("fault {} {:x}", fault.signal, fault.address.value);

@@ -70,6 +70,9 @@ public:
     stack_t alternate_stack{nullptr, SS_DISABLE, 0};  // sigaltstack(2)
     // The system call that was interrupted and may have to be repeated.
     uint64_t interrupted_syscall = 0;
+    // The system call under way, where calls are traced (libos/trace), and whether this one is.
+    uint64_t traced_call = 0;
+    bool traced = false;
     char name[16] = "program";
 };
 

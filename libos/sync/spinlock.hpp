@@ -24,6 +24,7 @@ enum class Rank : uint8_t {
     Signal,
     Poll,       // who waits for a file to become ready; of two files, the observed one comes first
     PollReady,  // what was found ready, and the threads that wait for that
+    Trace,      // lines of the system-call trace
     Timer,      // timers that run
     RunQueue,
     KernelStacks,

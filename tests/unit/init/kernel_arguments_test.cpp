@@ -44,6 +44,7 @@ TEST(KernelArguments, Empty) {
         EXPECT_TRUE(line.arguments.unknown.empty());
         EXPECT_EQ(line.arguments.log_level, log::Level::Warn);
         EXPECT_EQ(line.arguments.tsc_khz, 0u);
+        EXPECT_EQ(line.arguments.trace, "");
         EXPECT_TRUE(line.arguments.terminal);
         EXPECT_FALSE(line.arguments.framed_input);
         EXPECT_FALSE(line.arguments.statistics);
@@ -51,7 +52,7 @@ TEST(KernelArguments, Empty) {
 }
 
 TEST(KernelArguments, AllOfThem) {
-    const Line line{"log=debug env.HOME=/ env.EMPTY= tsc_mhz=2600.013 arg0=server init=/bin/server tty=0 stdin=framed stats=1 -- -p 80"};
+    const Line line{"log=debug env.HOME=/ env.EMPTY= tsc_mhz=2600.013 arg0=server init=/bin/server tty=0 stdin=framed stats=1 trace=syscalls:!futex -- -p 80"};
     ASSERT_EQ(line.code, 0) << line.offender;
     const KernelArguments& a = line.arguments;
     EXPECT_EQ(a.log_level, log::Level::Debug);
@@ -59,6 +60,7 @@ TEST(KernelArguments, AllOfThem) {
     EXPECT_EQ(a.tsc_khz, 2'600'013u);
     EXPECT_EQ(a.program_name, "server");
     EXPECT_EQ(a.init_path, "/bin/server");
+    EXPECT_EQ(a.trace, "syscalls:!futex");
     EXPECT_FALSE(a.terminal);
     EXPECT_TRUE(a.framed_input);
     EXPECT_TRUE(a.statistics);
@@ -101,7 +103,7 @@ TEST(KernelArguments, Frequencies) {
 
 TEST(KernelArguments, Malformed) {
     for (const char* word : {"log=", "log=loud", "log=Info", "log", "env.", "env.=x", "env.NAME", "tty=", "tty=yes", "tty", "stdin=", "stdin=frames", "stdin",
-                             "stats=2", "stats", "tsc_mhz", "arg0", "init"}) {
+                             "stats=2", "stats", "tsc_mhz", "arg0", "init", "trace", "trace="}) {
         const Line line{std::string{"stats=0 "} + word + " tty=0"};
         EXPECT_EQ(line.code, EINVAL) << word;
         EXPECT_EQ(line.offender, word);
