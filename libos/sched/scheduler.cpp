@@ -129,6 +129,7 @@ void weigh(Thread& thread) {
 }
 
 void schedule(Cpu& cpu) {
+    if constexpr (sync::locks_are_checked) sync::check_only_held(cpu.lock);
     Thread& previous = *cpu.current;
     Thread* next = cpu.ready.first();
     if (next) cpu.ready.remove(*next);
