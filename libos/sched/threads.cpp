@@ -97,10 +97,14 @@ Result<Thread*> create_thread(const arch::TrapFrame& registers, uint64_t stack_p
     thread->stack = stack.value();
     thread->context.extended_state = state;
     thread->context.thread_pointer = arch::thread_pointer();
-    thread->scheduling = parent.scheduling;
+    {
+        Cpu& home = lock_home(parent);
+        thread->scheduling = parent.scheduling;
+        thread->affinity = parent.affinity;
+        thread->cpu.store(home.index, std::memory_order_relaxed);
+        home.lock.unlock();
+    }
     weigh(*thread);
-    thread->affinity = parent.affinity;
-    thread->cpu.store(parent.cpu.load(std::memory_order_relaxed), std::memory_order_relaxed);
     thread->blocked_signals = parent.blocked_signals;
     std::copy(std::begin(parent.name), std::end(parent.name), thread->name);
     arch::prepare_program_thread(thread->context, thread->stack, registers, stack_pointer);
