@@ -43,8 +43,15 @@ uint8_t* scratch() { return scratch_memory[slot()]; }
 
 namespace eremite::arch {
 
+// A word as a whole, since the program may look at it at the same time, which is its own affair.
 size_t user_copy(void* destination, const void* source, size_t size) {
-    std::memcpy(destination, source, size);
+    if (size == sizeof(uint32_t)) {
+        uint32_t value;
+        __atomic_load(static_cast<const uint32_t*>(source), &value, __ATOMIC_RELAXED);
+        __atomic_store(static_cast<uint32_t*>(destination), &value, __ATOMIC_RELAXED);
+    } else {
+        std::memcpy(destination, source, size);
+    }
     return 0;
 }
 size_t user_zero(void* destination, size_t size) {
