@@ -44,10 +44,13 @@ TEST(Cpus, ThreadsThatMoveThemselves) {
     for (const auto& count : visits) EXPECT_GT(count, 0u);
 }
 
-// The same from outside, whatever the thread does just then. It says itself what may be expected of it.
+// The same from outside, whatever the thread does just then.
 TEST(Cpus, ThreadsThatAreMoved) {
     constexpr unsigned movable = 6;
-    std::atomic<unsigned> moving{0}, moves{0};
+    struct Moves {
+        std::atomic<unsigned> begun{0}, done{0};
+    } moves[movable];
+    std::atomic<unsigned> moving{2}, looked{0};
     int ids[movable];
     Crew crew;
     const Span span{1500};
@@ -56,29 +59,38 @@ TEST(Cpus, ThreadsThatAreMoved) {
             Random random{i};
             while (!span.over() || moving != 0) {
                 rest(random);
-                progress();
+                const unsigned before = moves[i].done;
+                const uint64_t cpus = sched::affinity_of(sched::current_thread());
                 leave_kernel();
+                const unsigned here = arch::cpu_index();
+                if (moves[i].begun == before) {
+                    check(cpus >> here & 1, "a thread was left where it may not run");
+                    ++looked;
+                }
+                progress();
             }
         });
     }
-    moving = 2;
     crew.start_many(2, [&](unsigned number) {
         Random random{100 + number};
         while (!span.over()) {
-            const auto found = sched::with_thread(ids[random.below(movable)], [&](sched::Thread& thread) -> Result<void> {
+            const uint64_t which = random.below(movable);
+            ++moves[which].begun;
+            const auto found = sched::with_thread(ids[which], [&](sched::Thread& thread) -> Result<void> {
                 if (random.below(8) == 0) sched::set_nice(thread, static_cast<int>(random.below(20)));
                 sched::set_affinity(thread, 1 + random.below(all_cpus));
                 return {};
             });
             check(found.ok(), "the thread is alive");
-            ++moves;
+            ++moves[which].done;
             leave_kernel();
             if (random.below(4) == 0) sched::yield();
         }
         --moving;
     });
     crew.join();
-    EXPECT_GT(moves, 0u);
+    EXPECT_GT(looked, 0u);
+    EXPECT_GT(moves[0].done, 0u);
 }
 
 // Importance changes while threads run, wait for their turn, or wait for something else.
@@ -88,7 +100,7 @@ TEST(Cpus, ThreadsThatBecomeMoreOrLessImportant) {
         sync::Spinlock lock{sync::Rank::File};
         sched::WaitQueue queue;
     } shared;
-    std::atomic<unsigned> changing{0};
+    std::atomic<unsigned> changing{2};
     int ids[threads];
     Crew crew;
     const Span span{1500};
@@ -107,7 +119,6 @@ TEST(Cpus, ThreadsThatBecomeMoreOrLessImportant) {
             }
         });
     }
-    changing = 2;
     crew.start_many(2, [&](unsigned number) {
         Random random{100 + number};
         constexpr struct {
@@ -127,7 +138,6 @@ TEST(Cpus, ThreadsThatBecomeMoreOrLessImportant) {
             leave_kernel();
             sched::yield();
         }
-        // Nobody stays important for good.
         --changing;
     });
     crew.join();

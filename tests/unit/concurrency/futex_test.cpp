@@ -191,7 +191,7 @@ TEST_F(Futexes, InheritedImportance) {
         unsigned inside = 0;
     } shared;
     std::atomic<uint64_t> added{0};
-    std::atomic<unsigned> changing{0}, left_important{0};
+    std::atomic<unsigned> changing{1}, left_important{0};
     int ids[threads];
     Crew crew;
     const Span span{2000};
@@ -215,7 +215,6 @@ TEST_F(Futexes, InheritedImportance) {
             if (sched::current_thread().inherited_level != 0) ++left_important;
         });
     }
-    changing = 1;
     crew.start([&] {
         Random random{100};
         while (!span.over()) {
