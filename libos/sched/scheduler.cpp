@@ -331,10 +331,9 @@ void timer_interrupt() {
     cpu.armed = Instant::never();
     while (Thread* const sleeper = cpu.sleepers.first()) {
         if (sleeper->deadline > now) break;
-        cpu.sleepers.remove(*sleeper);
-        sleeper->wakeup = Wakeup::TimedOut;
-        sleeper->state = State::Ready;
-        enqueue(cpu, *sleeper);
+        // Maybe elsewhere: its affinity may have changed meanwhile.
+        make_ready(cpu, *sleeper, Wakeup::TimedOut);
+        cpu.lock.lock();
     }
     if (now >= cpu.slice_end && cpu.ready.size() != 0) request_attention(cpu, true);
     arm_timer(cpu);

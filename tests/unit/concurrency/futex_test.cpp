@@ -153,10 +153,12 @@ TEST_F(Futexes, TimesThatEndWhileSomebodyWakes) {
         Random random{100 + number};
         while (left != 0) {
             const Word &one = word(0), &other = word(1);
-            switch (random.below(3)) {
+            switch (random.below(8)) {
             case 0: given += futex(one, FUTEX_WAKE_BITSET, 2, 0, nullptr, 1u << random.below(waiters)); break;
             case 1: given += futex(other, FUTEX_WAKE, 1); break;
             // Those that are moved are not given a wake-up by that.
+            case 2:
+            case 3: (void)futex(other, FUTEX_REQUEUE, 0, 2, &one); break;
             default: (void)futex(one, FUTEX_REQUEUE, 0, 2, &other); break;
             }
             sched::yield();
