@@ -143,6 +143,47 @@ TEST(Cpus, ThreadsThatBecomeMoreOrLessImportant) {
     crew.join();
 }
 
+// A change takes a thread out of its queue for a moment, just when its CPU may look whether it can go to sleep. Nobody else comes
+// to that CPU, who would wake it by chance.
+TEST(Cpus, ImportanceChangesOnTheWayToAnIdleCpu) {
+    struct {
+        sync::Spinlock lock{sync::Rank::File};
+        sched::WaitQueue queues[2];
+        unsigned turn = 0;
+    } shared;
+    std::atomic<unsigned> playing{2};
+    int ids[2];
+    Crew crew;
+    const Span span{1500};
+    for (unsigned side = 0; side < 2; ++side) {
+        ids[side] = crew.start([&, side] {
+            while (!span.over()) {
+                {
+                    const sync::Guard guard{shared.lock};
+                    while (shared.turn != side && playing == 2) shared.queues[side].wait(shared.lock);
+                    shared.turn = 1 - side;
+                    shared.queues[1 - side].wake_one();
+                }
+                progress();
+                leave_kernel();
+            }
+            const sync::Guard guard{shared.lock};
+            --playing;
+            shared.queues[1 - side].wake_one();
+        }, only(1 + side));
+    }
+    crew.start([&] {
+        Random random{1};
+        while (playing == 2) {
+            (void)sched::with_thread(ids[random.below(2)], [&](sched::Thread& thread) -> Result<void> {
+                sched::set_inherited_importance(thread, static_cast<unsigned>(random.below(2)));
+                return {};
+            });
+        }
+    }, only(3));
+    crew.join();
+}
+
 // More threads than CPUs, made on one: the others come and take some.
 TEST(Cpus, IdleCpusTakeWorkOver) {
     std::array<std::atomic<uint64_t>, cpu_count> work{};
