@@ -206,7 +206,8 @@ void wake(Thread& thread, Wakeup why) {
 
 void interrupt(Thread& thread) {
     Cpu& home = lock_home(thread);
-    if (thread.state == State::Blocked) return make_ready(home, thread, Wakeup::Interrupted);
+    // It may have taken the signal since, before it began to wait for something else.
+    if (thread.state == State::Blocked && thread.signal_due.load()) return make_ready(home, thread, Wakeup::Interrupted);
     const bool running = home.current == &thread;
     home.lock.unlock();
     // One that waits for its turn looks when it has it.

@@ -121,5 +121,36 @@ TEST(Signals, ForTheProcessFindAThread) {
     EXPECT_GT(sent, 1u);
 }
 
+// The thread that was to have it ends.
+TEST(Signals, ForTheProcessWhileThreadsEnd) {
+    handle(SIGUSR1);
+    const uint64_t before = sched::current_thread().blocked_signals;
+    signal::set_mask(sched::current_thread(), ~uint64_t{0});
+    uint64_t round = 0;
+    for (const Span span{1000}; !span.over(); ++round) {
+        std::atomic<unsigned> taken{0};
+        Crew crew;
+        crew.start_many(2, [&](unsigned number) {
+            Random random{2 * round + number};
+            signal::set_mask(sched::current_thread(), 0);
+            for (uint64_t i = random.below(8); i > 0; --i) leave_kernel();
+            signal::thread_ends(sched::current_thread());
+            for (uint64_t i = random.below(8); i > 0; --i) leave_kernel();
+        });
+        crew.start([&] {
+            signal::set_mask(sched::current_thread(), 0);
+            while (taken == 0) {
+                (void)sched::sleep_until(now() + Duration::milliseconds(1));
+                taken += take_due();
+            }
+        });
+        check(signal::send_to_process(signal::from_program(SIGUSR1, SI_USER)).ok(), "a signal is sent");
+        crew.join();
+        EXPECT_EQ(taken, 1u);
+    }
+    signal::set_mask(sched::current_thread(), before);
+    EXPECT_GT(round, 1u);
+}
+
 }  // namespace
 }  // namespace eremite::test
