@@ -128,11 +128,12 @@ TEST(Signals, ForTheProcessWhileThreadsEnd) {
     signal::set_mask(sched::current_thread(), ~uint64_t{0});
     uint64_t round = 0;
     for (const Span span{1000}; !span.over(); ++round) {
-        std::atomic<unsigned> taken{0};
+        std::atomic<unsigned> ending{0}, taken{0};
         Crew crew;
         crew.start_many(2, [&](unsigned number) {
             Random random{2 * round + number};
             signal::set_mask(sched::current_thread(), 0);
+            ++ending;
             for (uint64_t i = random.below(8); i > 0; --i) leave_kernel();
             signal::thread_ends(sched::current_thread());
             for (uint64_t i = random.below(8); i > 0; --i) leave_kernel();
@@ -144,6 +145,10 @@ TEST(Signals, ForTheProcessWhileThreadsEnd) {
                 taken += take_due();
             }
         });
+        while (ending < 1 + round % 2) {
+            sched::yield();
+            leave_kernel();
+        }
         check(signal::send_to_process(signal::from_program(SIGUSR1, SI_USER)).ok(), "a signal is sent");
         crew.join();
         EXPECT_EQ(taken, 1u);
