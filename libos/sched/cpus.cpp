@@ -48,7 +48,7 @@ bool steal(unsigned thief) {
         if (thread) {
             victim.ready.remove(*thread);
             ++victim.counts.stolen;
-            thread->cpu.store(thief, std::memory_order_relaxed);
+            thread->cpu.store(thief, std::memory_order_release);
         }
         victim.lock.unlock();
         if (!thread) continue;
@@ -120,7 +120,7 @@ void send(Thread& thread) {
             cpu.lock.unlock();
             return;
         }
-        thread.cpu.store(place(thread), std::memory_order_relaxed);
+        thread.cpu.store(place(thread), std::memory_order_release);
         cpu.lock.unlock();
     }
 }
@@ -162,12 +162,17 @@ void idle_loop() {
     }
 }
 
-Counts counts(unsigned cpu) { return cpus[cpu] ? cpus[cpu]->counts : Counts{}; }
+Counts counts(unsigned cpu) {
+    if (!cpus[cpu]) return {};
+    const sync::Guard guard{cpus[cpu]->lock};
+    return cpus[cpu]->counts;
+}
 
 uint32_t runnable_count() {
     uint32_t sum = 0;
     for (uint64_t mask = arch::online_cpus(); mask != 0; mask &= mask - 1) {
-        const Cpu& cpu = cpu_at(static_cast<unsigned>(std::countr_zero(mask)));
+        Cpu& cpu = cpu_at(static_cast<unsigned>(std::countr_zero(mask)));
+        const sync::Guard guard{cpu.lock};
         sum += cpu.ready.size() + (cpu.current != cpu.idle ? 1 : 0);
     }
     return sum;

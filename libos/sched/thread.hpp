@@ -33,7 +33,8 @@ public:
     explicit Thread(int id) : id{id} {}
 
     const int id;
-    // The CPU in whose queue it is, on which it runs or ran last. Changes with the lock of the CPU that it names.
+    // The CPU in whose queue it is, on which it runs or ran last. Changes with the lock of the CPU that it names, and releases what
+    // was done under it: from then on another CPU's lock guards the thread.
     std::atomic<unsigned> cpu{0};
     uint64_t affinity = ~uint64_t{0};  // the CPUs on which it may run
     State state = State::Ready;

@@ -1,7 +1,9 @@
 #pragma once
-// Spinlock with a rank. The lock order is the order of `Rank`: a CPU takes locks only in ascending rank.
+// Spinlock with a rank. The lock order is the order of `Rank`: a CPU takes locks only in ascending rank (lock_check.hpp).
 #include <atomic>
 #include <cstdint>
+
+#include "libos/sync/lock_check.hpp"
 
 namespace eremite::sync {
 
@@ -37,17 +39,32 @@ enum class Rank : uint8_t {
     Log,
 };
 
+// How locks of one rank are held together.
+enum class Siblings : uint8_t {
+    Never,
+    ByAddress,  // the lower address first
+    Observers,  // as the table says: who observes whom has no cycles, which is checked where an observer is added
+};
+constexpr Siblings siblings(Rank rank) {
+    if (rank == Rank::Epoll || rank == Rank::Poll) return Siblings::Observers;
+    return rank == Rank::Futex ? Siblings::ByAddress : Siblings::Never;
+}
+
 class Spinlock {
 public:
     constexpr explicit Spinlock(Rank rank) : rank_{rank} {}
     Spinlock(const Spinlock&) = delete;
     Spinlock& operator=(const Spinlock&) = delete;
     void lock() {
+        if constexpr (locks_are_checked) check_acquire(*this);
         while (locked_.exchange(true, std::memory_order_acquire)) {
             while (locked_.load(std::memory_order_relaxed)) __builtin_ia32_pause();
         }
     }
-    void unlock() { locked_.store(false, std::memory_order_release); }
+    void unlock() {
+        if constexpr (locks_are_checked) check_release(*this);
+        locked_.store(false, std::memory_order_release);
+    }
     [[nodiscard]] Rank rank() const { return rank_; }
 
 private:
