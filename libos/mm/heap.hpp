@@ -1,6 +1,7 @@
 #pragma once
 // Kernel objects: slabs of one page for each size class (Bonwick, "The Slab Allocator", USENIX 1994); what is larger than
-// the largest class comes from the page allocator. No constructor caching: objects of one size share slabs.
+// the largest class comes from the page allocator. No constructor caching: objects of one size share slabs. Each CPU has
+// slabs of its own, and an object goes back to the slab that it came from, whoever frees it.
 #include <cstddef>
 #include <cstdint>
 

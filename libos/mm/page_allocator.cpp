@@ -11,7 +11,8 @@ namespace {
 
 // What the byte of a page says. It is valid for the first page of every block; for pages within a block it says Inside or,
 // where no block was ever split so far, nothing at all. That suffices: the buddy of a block is itself one block, or was
-// split, and both ways its first page heads a block.
+// split, and both ways its first page heads a block. The bytes of pages in caches and of those handed out are written by whoever
+// has them, all others with the lock held.
 constexpr uint8_t inside = 0;
 constexpr uint8_t is_free = 0x40;
 constexpr uint8_t is_allocated = 0x80;
@@ -34,12 +35,12 @@ Result<void> PageAllocator::add(PhysicalRange range) {
     first += metadata_pages;
     zones_[zone_count_++] = Zone{first, end, states};
     total_pages_ += end - first;
-    free_pages_ += end - first;
+    listed_.store(listed() + (end - first), std::memory_order_relaxed);
     const Zone& zone = zones_[zone_count_ - 1];
     // The largest aligned blocks that fit. Two neighbours that could merge cannot arise.
     while (first < end) {
         const unsigned order = std::min({unsigned(std::countr_zero(first)), unsigned(std::bit_width(end - first)) - 1, maximum_order});
-        zone.state(first) = static_cast<uint8_t>(is_free | order);
+        zone.store(first, is_free | order);
         push(first, order);
         first += uint64_t{1} << order;
     }
@@ -47,8 +48,9 @@ Result<void> PageAllocator::add(PhysicalRange range) {
 }
 
 const PageAllocator::Zone& PageAllocator::zone_of(uint64_t frame) const {
-    for (size_t i = 0; i < zone_count_; ++i) {
-        if (frame - zones_[i].first < zones_[i].end - zones_[i].first) return zones_[i];
+    // The largest one is mostly the last one.
+    for (const Zone* zone = zones_.data() + zone_count_; zone-- != zones_.data();) {
+        if (frame - zone->first < zone->end - zone->first) return *zone;
     }
     panic("page allocator: not a page of ours");
 }
@@ -87,12 +89,13 @@ bool PageAllocator::take(unsigned order, uint64_t& frame) {
     unsigned have = order + static_cast<unsigned>(std::countr_zero(candidates));
     frame = physical_of_direct_map(VirtualAddress{lists_[have]}).value >> page_shift;
     remove(frame, have);
+    listed_.store(listed() - (uint64_t{1} << order), std::memory_order_relaxed);
     if (have == order) return true;
     const Zone& zone = zone_of(frame);
     while (have > order) {
         --have;
         const uint64_t upper = frame + (uint64_t{1} << have);
-        zone.state(upper) = static_cast<uint8_t>(is_free | have);
+        zone.store(upper, is_free | have);
         push(upper, have);
     }
     return true;
@@ -100,83 +103,190 @@ bool PageAllocator::take(unsigned order, uint64_t& frame) {
 
 // Returns a block to the lists and merges it with its buddies.
 void PageAllocator::release(const Zone& zone, uint64_t frame, unsigned order) {
+    listed_.store(listed() + (uint64_t{1} << order), std::memory_order_relaxed);
     for (; order < maximum_order; ++order) {
         const uint64_t size = uint64_t{1} << order;
         const uint64_t buddy = frame ^ size;
-        if (buddy < zone.first || buddy + size > zone.end || zone.state(buddy) != (is_free | order)) break;
+        if (buddy < zone.first || buddy + size > zone.end || zone.load(buddy) != (is_free | order)) break;
         remove(buddy, order);
-        zone.state(std::max(frame, buddy)) = inside;
+        zone.store(std::max(frame, buddy), inside);
         frame = std::min(frame, buddy);
     }
-    zone.state(frame) = static_cast<uint8_t>(is_free | order);
+    zone.store(frame, is_free | order);
     push(frame, order);
 }
 
-// Fills the cache with a few single pages, from small blocks first, so that large ones stay whole.
-bool PageAllocator::refill_cache() {
-    constexpr unsigned batch = 4;
-    if (nonempty_ == 0) return false;
-    unsigned order = std::min(unsigned(std::countr_zero(nonempty_)), batch);
+// Fills the cache with a few single pages, from small blocks first, so that large ones stay whole. For ordinary use only if the
+// lists still hold all that was promised then. False: nothing has changed. Requires: the cache is locked.
+bool PageAllocator::refill(PageCache& cache, Use use) {
+    if (cache.count.load(std::memory_order_relaxed) != 0) return false;
+    sync::Guard guard{lock_};
+    if (nonempty_ == 0 || (use == Use::Ordinary && listed() < reserve() + (1u << batch_order))) return false;
+    const unsigned order = std::min(unsigned(std::countr_zero(nonempty_)), batch_order);
     uint64_t frame = 0;
     if (!take(order, frame)) return false;
     const Zone& zone = zone_of(frame);
-    for (uint64_t i = uint64_t{1} << order; i-- > 0;) {
-        zone.state(frame + i) = is_cached;
-        cache_.frames[cache_.count++] = frame + i;
+    const uint32_t count = 1u << order;
+    for (uint32_t i = 0; i < count; ++i) {
+        zone.store(frame + i, is_cached);
+        cache.frames[count - 1 - i] = frame + i;
     }
+    cache.count.store(count, std::memory_order_relaxed);
     return true;
 }
 
-// Returns all but `keep` pages, the oldest first.
-void PageAllocator::drain_cache(size_t keep) {
-    const size_t surplus = cache_.count - keep;
-    for (size_t i = 0; i < surplus; ++i) release(zone_of(cache_.frames[i]), cache_.frames[i], 0);
-    for (size_t i = 0; i < keep; ++i) cache_.frames[i] = cache_.frames[surplus + i];
-    cache_.count = keep;
+// Returns all but `keep` pages, the oldest first. Requires both locks.
+void PageAllocator::drain(PageCache& cache, size_t keep) {
+    const size_t count = cache.count.load(std::memory_order_relaxed);
+    const size_t surplus = count - keep;
+    for (size_t i = 0; i < surplus; ++i) release(zone_of(cache.frames[i]), cache.frames[i], 0);
+    for (size_t i = 0; i < keep; ++i) cache.frames[i] = cache.frames[surplus + i];
+    cache.count.store(static_cast<uint32_t>(keep), std::memory_order_relaxed);
+}
+
+// The locks of all caches, in the order of CPUs, and that of the lists: nothing is on its way, so what is free can be counted.
+class PageAllocator::AllCaches {
+public:
+    explicit AllCaches(PageAllocator& allocator) : allocator_{allocator} {
+        for (PageCache& cache : allocator_.caches_) cache.lock.lock();
+        allocator_.lock_.lock();
+    }
+    AllCaches(const AllCaches&) = delete;
+    AllCaches& operator=(const AllCaches&) = delete;
+    ~AllCaches() {
+        allocator_.lock_.unlock();
+        for (PageCache& cache : allocator_.caches_) cache.lock.unlock();
+    }
+
+private:
+    PageAllocator& allocator_;
+};
+
+void PageAllocator::drain_half(PageCache& cache) {
+    sync::Guard guard{lock_};
+    drain(cache, PageCache::capacity / 2);
+}
+
+// What lies in caches is to spare as long as the lists hold all that was promised.
+bool PageAllocator::holds(const PageCache& cache, Use use) const {
+    return cache.count.load(std::memory_order_relaxed) != 0 && (use == Use::Promised || listed() >= reserve());
+}
+
+PhysicalAddress PageAllocator::pop(PageCache& cache) {
+    const uint32_t count = cache.count.load(std::memory_order_relaxed) - 1;
+    cache.count.store(count, std::memory_order_relaxed);
+    return allocated(cache.frames[count], 0);
+}
+
+PhysicalAddress PageAllocator::allocated(uint64_t frame, unsigned order) {
+    zone_of(frame).store(frame, is_allocated | order);
+    return {frame << page_shift};
+}
+
+// When the lists alone cannot serve, or would have to break promises.
+Result<PhysicalAddress> PageAllocator::allocate_scarce(unsigned order, Use use) {
+    const AllCaches locks{*this};
+    if (use == Use::Ordinary && available_pages() < uint64_t{1} << order) return Error{ENOMEM};
+    uint64_t frame = 0;
+    if (take(order, frame)) return allocated(frame, order);
+    for (PageCache& cache : caches_) drain(cache, 0);
+    if (take(order, frame)) return allocated(frame, order);
+    return Error{ENOMEM};
+}
+
+size_t PageAllocator::allocate_pages(std::span<PhysicalAddress> frames, Use use) {
+    size_t filled = 0;
+    {
+        PageCache& cache = caches_[arch::cpu_index()];
+        sync::Guard guard{cache.lock};
+        while (filled < frames.size() && (holds(cache, use) || refill(cache, use))) frames[filled++] = pop(cache);
+    }
+    if (filled != 0 || frames.empty()) return filled;
+    const auto frame = allocate_scarce(0, use);
+    if (!frame.ok()) return 0;
+    frames[0] = frame.value();
+    return 1;
 }
 
 Result<PhysicalAddress> PageAllocator::allocate(unsigned order, Use use) {
-    require(order <= maximum_order, "page allocator: order out of range");
-    sync::Guard guard{lock_};
-    if (use == Use::Ordinary && available_pages() < uint64_t{1} << order) return Error{ENOMEM};
-    uint64_t frame = 0;
-    if (order == 0) {
-        if (cache_.count == 0 && !refill_cache()) return Error{ENOMEM};
-        frame = cache_.frames[--cache_.count];
-    } else if (!take(order, frame)) {
-        drain_cache(0);
-        if (!take(order, frame)) return Error{ENOMEM};
+    if (order != 0) return allocate_block(order, use);
+    {
+        PageCache& cache = caches_[arch::cpu_index()];
+        sync::Guard guard{cache.lock};
+        if (holds(cache, use)) return pop(cache);
     }
-    zone_of(frame).state(frame) = static_cast<uint8_t>(is_allocated | order);
-    free_pages_ -= uint64_t{1} << order;
-    return PhysicalAddress{frame << page_shift};
+    PhysicalAddress frame;
+    if (allocate_pages({&frame, 1}, use) == 0) return Error{ENOMEM};
+    return frame;
+}
+
+Result<PhysicalAddress> PageAllocator::allocate_block(unsigned order, Use use) {
+    require(order <= maximum_order, "page allocator: order out of range");
+    {
+        sync::Guard guard{lock_};
+        uint64_t frame = 0;
+        if ((use == Use::Promised || listed() >= reserve() + (uint64_t{1} << order)) && take(order, frame)) return allocated(frame, order);
+    }
+    return allocate_scarce(order, use);
 }
 
 void PageAllocator::free(PhysicalAddress block, unsigned order) {
     const uint64_t frame = block.value >> page_shift;
-    sync::Guard guard{lock_};
     const Zone& zone = zone_of(frame);
-    require(zone.state(frame) == (is_allocated | order), "page allocator: freed block is not allocated");
-    free_pages_ += uint64_t{1} << order;
-    if (order != 0) return release(zone, frame, order);
-    if (cache_.count == PageCache::capacity) drain_cache(PageCache::capacity / 2);
-    zone.state(frame) = is_cached;
-    cache_.frames[cache_.count++] = frame;
+    require(zone.load(frame) == (is_allocated | order), "page allocator: freed block is not allocated");
+    if (order != 0) return free_block(zone, frame, order);
+    PageCache& cache = caches_[arch::cpu_index()];
+    sync::Guard guard{cache.lock};
+    if (cache.count.load(std::memory_order_relaxed) == PageCache::capacity) drain_half(cache);
+    zone.store(frame, is_cached);
+    const uint32_t count = cache.count.load(std::memory_order_relaxed);
+    cache.frames[count] = frame;
+    cache.count.store(count + 1, std::memory_order_relaxed);
+}
+
+void PageAllocator::free_block(const Zone& zone, uint64_t frame, unsigned order) {
+    sync::Guard guard{lock_};
+    release(zone, frame, order);
 }
 
 void PageAllocator::split(PhysicalAddress block, unsigned order) {
     const uint64_t frame = block.value >> page_shift;
-    sync::Guard guard{lock_};
     const Zone& zone = zone_of(frame);
-    require(zone.state(frame) == (is_allocated | order), "page allocator: split block is not allocated");
-    for (uint64_t i = 0; i < uint64_t{1} << order; ++i) zone.state(frame + i) = is_allocated;
+    require(zone.load(frame) == (is_allocated | order), "page allocator: split block is not allocated");
+    for (uint64_t i = 0; i < uint64_t{1} << order; ++i) zone.store(frame + i, is_allocated);
 }
 
 unsigned PageAllocator::order_of(PhysicalAddress block) const {
     const uint64_t frame = block.value >> page_shift;
-    const uint8_t state = zone_of(frame).state(frame);
+    const uint8_t state = zone_of(frame).load(frame);
     require((state & ~order_mask) == is_allocated, "page allocator: block is not allocated");
     return state & order_mask;
+}
+
+bool PageAllocator::promise(uint64_t pages, uint64_t spare) {
+    const uint64_t wanted = with_tables(pages) + spare;
+    {
+        sync::Guard guard{lock_};
+        if (wanted <= listed()) {
+            set_promised(pages);
+            return true;
+        }
+    }
+    const AllCaches locks{*this};
+    if (wanted > free_pages()) return false;
+    set_promised(pages);
+    return true;
+}
+
+uint64_t PageAllocator::free_pages() const {
+    uint64_t pages = listed();
+    for (const PageCache& cache : caches_) pages += cache.count.load(std::memory_order_relaxed);
+    return pages;
+}
+
+uint64_t PageAllocator::available_pages() const {
+    const uint64_t free = free_pages();
+    return free > reserve() ? free - reserve() : 0;
 }
 
 }  // namespace eremite::mm
