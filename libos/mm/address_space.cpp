@@ -166,12 +166,17 @@ void AddressSpace::remove(Vma& vma, Graveyard& graveyard) {
     graveyard.add(vma);
 }
 
-// Can `pages` more be promised, and every page promised so far still find a frame?
-bool AddressSpace::may_commit(uint64_t pages) const {
-    if (overcommit_ == Overcommit::Always || pages == 0) return true;
-    const uint64_t free = page_allocator().free_pages();
-    if (pages > free) return false;
-    return PageAllocator::with_tables(promised_pages() + fault_margin_ + pages) + commit_margin <= free;
+bool AddressSpace::Pledge::make(uint64_t pages) {
+    if (space_.overcommit_ == Overcommit::Always || pages == 0) return true;
+    if (!page_allocator().promise(space_.fault_margin_ + space_.promised_pages() + pages, commit_margin)) return false;
+    space_.pledged_ = pages;
+    return true;
+}
+
+AddressSpace::Pledge::~Pledge() {
+    if (space_.pledged_ == 0) return;
+    space_.pledged_ = 0;
+    space_.keep_promises();
 }
 
 // What was promised stays free for those it was promised to.
@@ -212,6 +217,7 @@ void AddressSpace::count_mapped(const Vma& vma, int64_t pages) {
     statistics_.mapped_pages += static_cast<uint64_t>(pages);
     if (vma.flags.accounted) {
         statistics_.committed_pages += static_cast<uint64_t>(pages);
+        if (pages > 0) pledged_ -= std::min(pledged_, static_cast<uint64_t>(pages));
         keep_promises();
     }
     if (vma.flags.locked) statistics_.locked_pages += static_cast<uint64_t>(pages);

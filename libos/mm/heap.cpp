@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <new>
 
 #include "base/address.hpp"
 #include "base/list.hpp"
@@ -40,6 +41,8 @@ uint64_t mark_of(const FreeObject* object) {
     return ~reinterpret_cast<uint64_t>(object) * 0x9e3779b97f4a7c15;
 }
 
+struct Arena;
+
 // The header of a page of objects, which lie at the end of the page, so that they are aligned as their size is.
 struct Slab : ListNode<> {
     static constexpr uint32_t expected_magic = 0x51ab51ab;
@@ -49,17 +52,18 @@ struct Slab : ListNode<> {
     uint16_t fresh;    // objects never used yet, which are not on the free list
     uint16_t size;     // bytes of an object
     uint16_t size_class;
-    uint16_t arena;    // the CPU that made it
+    Arena* arena;
 };
 static_assert(page_size - 2 * 2016 >= sizeof(Slab) && page_size - 3 * 1344 >= sizeof(Slab) && page_size - 4 * 1008 >= sizeof(Slab));
 
-// The slabs that a CPU made, which allocates from these alone, so that CPUs meet only where one frees what another one allocated.
+// The slabs that a CPU made. It allocates from these alone, so that CPUs meet only where one frees what another one allocated.
 struct alignas(64) Arena {
     sync::Spinlock lock{sync::Rank::Heap};
     std::array<Slab*, class_count> partial{};  // doubly linked slabs with a free object; those full are on no list
-    HeapStatistics statistics{};               // pages and objects may be counted off in another arena than on: only sums tell
+    HeapStatistics statistics{};               // of large objects some are counted off in another arena than on: only sums tell
 };
-constinit Arena arenas[arch::max_cpus];
+constinit Arena first_arena;
+constinit std::array<Arena*, arch::max_cpus> arenas{&first_arena};
 
 void push_partial(Arena& arena, Slab& slab) {
     Slab*& first = arena.partial[slab.size_class];
@@ -75,7 +79,7 @@ void remove_partial(Arena& arena, Slab& slab) {
     else arena.partial[slab.size_class] = static_cast<Slab*>(slab.next);
 }
 
-Slab* create_slab(unsigned cpu, size_t c) {
+Slab* create_slab(Arena& arena, size_t c) {
     auto frame = page_allocator().allocate(0);
     if (!frame.ok()) return nullptr;
     // SAFETY: the frame is ours, and the direct map reaches it.
@@ -86,14 +90,14 @@ Slab* create_slab(unsigned cpu, size_t c) {
     slab->size = class_sizes[c];
     slab->fresh = static_cast<uint16_t>((page_size - sizeof(Slab)) / class_sizes[c]);
     slab->size_class = static_cast<uint16_t>(c);
-    slab->arena = static_cast<uint16_t>(cpu);
-    push_partial(arenas[cpu], *slab);
-    ++arenas[cpu].statistics.pages;
+    slab->arena = &arena;
+    push_partial(arena, *slab);
+    ++arena.statistics.pages;
     return slab;
 }
 
 // Requires the arena's lock and a slab with a free object.
-void* take_object(Arena& arena, Slab* slab) {
+[[gnu::always_inline]] inline void* take_object(Arena& arena, Slab* slab) {
     FreeObject* object = slab->free;
     if (object) {
         slab->free = object->next;
@@ -109,24 +113,31 @@ void* take_object(Arena& arena, Slab* slab) {
     return object;
 }
 
-void* allocate_small(size_t c) {
-    const unsigned cpu = arch::cpu_index();
+[[gnu::noinline]] void* allocate_from_new_slab(Arena& own, size_t c) {
     {
-        Arena& own = arenas[cpu];
         sync::Guard guard{own.lock};
-        Slab* slab = own.partial[c];
-        if (slab || (slab = create_slab(cpu, c))) return take_object(own, slab);
+        if (Slab* const slab = create_slab(own, c)) return take_object(own, slab);
     }
     // Memory is gone: what other CPUs have is used up.
-    for (Arena& arena : arenas) {
-        sync::Guard guard{arena.lock};
-        if (Slab* const slab = arena.partial[c]) return take_object(arena, slab);
+    for (Arena* const arena : arenas) {
+        if (!arena) continue;
+        sync::Guard guard{arena->lock};
+        if (Slab* const slab = arena->partial[c]) return take_object(*arena, slab);
     }
     return nullptr;
 }
 
+void* allocate_small(size_t c) {
+    Arena& own = *arenas[arch::cpu_index()];
+    {
+        sync::Guard guard{own.lock};
+        if (Slab* const slab = own.partial[c]) return take_object(own, slab);
+    }
+    return allocate_from_new_slab(own, c);
+}
+
 void count_block(uint64_t pages, uint64_t objects) {
-    Arena& arena = arenas[arch::cpu_index()];
+    Arena& arena = *arenas[arch::cpu_index()];
     sync::Guard guard{arena.lock};
     arena.statistics.pages += pages;
     arena.statistics.objects += objects;
@@ -184,7 +195,7 @@ void heap_free(void* pointer) {
     auto* slab = VirtualAddress{address.down_to(page_size)}.as<Slab>();
     auto* object = static_cast<FreeObject*>(pointer);
     require(slab->magic == Slab::expected_magic, "heap: freed pointer is not ours");
-    Arena& arena = arenas[slab->arena];
+    Arena& arena = *slab->arena;
     sync::Guard guard{arena.lock};
     require(object->mark != mark_of(object) || !on_free_list(*slab, object), "heap: object freed twice");
     const bool was_full = !slab->free && slab->fresh == 0;
@@ -202,12 +213,21 @@ void heap_free(void* pointer) {
     page_allocator().free(physical_of_direct_map(VirtualAddress{slab}), 0);
 }
 
+Result<void> heap_add_cpu(unsigned index) {
+    if (arenas[index]) return {};
+    void* const memory = heap_allocate(sizeof(Arena), alignof(Arena));
+    if (!memory) return Error{ENOMEM};
+    arenas[index] = new (memory) Arena;
+    return {};
+}
+
 HeapStatistics heap_statistics() {
     HeapStatistics sum;
-    for (Arena& arena : arenas) {
-        sync::Guard guard{arena.lock};
-        sum.pages += arena.statistics.pages;
-        sum.objects += arena.statistics.objects;
+    for (Arena* const arena : arenas) {
+        if (!arena) continue;
+        sync::Guard guard{arena->lock};
+        sum.pages += arena->statistics.pages;
+        sum.objects += arena->statistics.objects;
     }
     return sum;
 }

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/result.hpp"
+
 namespace eremite::mm {
 
 struct HeapStatistics {
@@ -16,6 +18,8 @@ struct HeapStatistics {
 [[nodiscard]] void* heap_allocate(size_t size, size_t align = 16);
 // Null is allowed. Panics on a pointer that is not an allocated object.
 void heap_free(void* pointer);
+// Slabs for one more CPU than the first. Requires: no other CPU allocates yet. ENOMEM.
+[[nodiscard]] Result<void> heap_add_cpu(unsigned index);
 [[nodiscard]] HeapStatistics heap_statistics();
 
 }  // namespace eremite::mm

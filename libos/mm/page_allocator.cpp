@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 
 #include "base/panic.hpp"
 
@@ -35,7 +36,7 @@ Result<void> PageAllocator::add(PhysicalRange range) {
     first += metadata_pages;
     zones_[zone_count_++] = Zone{first, end, states};
     total_pages_ += end - first;
-    listed_.store(listed() + (end - first), std::memory_order_relaxed);
+    listed_.store(listed_pages() + (end - first), std::memory_order_relaxed);
     const Zone& zone = zones_[zone_count_ - 1];
     // The largest aligned blocks that fit. Two neighbours that could merge cannot arise.
     while (first < end) {
@@ -47,7 +48,16 @@ Result<void> PageAllocator::add(PhysicalRange range) {
     return {};
 }
 
-const PageAllocator::Zone& PageAllocator::zone_of(uint64_t frame) const {
+Result<void> PageAllocator::add_cpu(unsigned index) {
+    for (; cache_count_ <= index; ++cache_count_) {
+        auto* const cache = new (std::nothrow) PageCache;
+        if (!cache) return Error{ENOMEM};
+        caches_[cache_count_] = cache;
+    }
+    return {};
+}
+
+inline const PageAllocator::Zone& PageAllocator::zone_of(uint64_t frame) const {
     // The largest one is mostly the last one.
     for (const Zone* zone = zones_.data() + zone_count_; zone-- != zones_.data();) {
         if (frame - zone->first < zone->end - zone->first) return *zone;
@@ -89,7 +99,7 @@ bool PageAllocator::take(unsigned order, uint64_t& frame) {
     unsigned have = order + static_cast<unsigned>(std::countr_zero(candidates));
     frame = physical_of_direct_map(VirtualAddress{lists_[have]}).value >> page_shift;
     remove(frame, have);
-    listed_.store(listed() - (uint64_t{1} << order), std::memory_order_relaxed);
+    listed_.store(listed_pages() - (uint64_t{1} << order), std::memory_order_relaxed);
     if (have == order) return true;
     const Zone& zone = zone_of(frame);
     while (have > order) {
@@ -103,7 +113,7 @@ bool PageAllocator::take(unsigned order, uint64_t& frame) {
 
 // Returns a block to the lists and merges it with its buddies.
 void PageAllocator::release(const Zone& zone, uint64_t frame, unsigned order) {
-    listed_.store(listed() + (uint64_t{1} << order), std::memory_order_relaxed);
+    listed_.store(listed_pages() + (uint64_t{1} << order), std::memory_order_relaxed);
     for (; order < maximum_order; ++order) {
         const uint64_t size = uint64_t{1} << order;
         const uint64_t buddy = frame ^ size;
@@ -121,7 +131,7 @@ void PageAllocator::release(const Zone& zone, uint64_t frame, unsigned order) {
 bool PageAllocator::refill(PageCache& cache, Use use) {
     if (cache.count.load(std::memory_order_relaxed) != 0) return false;
     sync::Guard guard{lock_};
-    if (nonempty_ == 0 || (use == Use::Ordinary && listed() < reserve() + (1u << batch_order))) return false;
+    if (nonempty_ == 0 || (use == Use::Ordinary && listed_pages() < reserve() + (1u << batch_order))) return false;
     const unsigned order = std::min(unsigned(std::countr_zero(nonempty_)), batch_order);
     uint64_t frame = 0;
     if (!take(order, frame)) return false;
@@ -138,6 +148,7 @@ bool PageAllocator::refill(PageCache& cache, Use use) {
 // Returns all but `keep` pages, the oldest first. Requires both locks.
 void PageAllocator::drain(PageCache& cache, size_t keep) {
     const size_t count = cache.count.load(std::memory_order_relaxed);
+    if (count <= keep) return;
     const size_t surplus = count - keep;
     for (size_t i = 0; i < surplus; ++i) release(zone_of(cache.frames[i]), cache.frames[i], 0);
     for (size_t i = 0; i < keep; ++i) cache.frames[i] = cache.frames[surplus + i];
@@ -148,37 +159,41 @@ void PageAllocator::drain(PageCache& cache, size_t keep) {
 class PageAllocator::AllCaches {
 public:
     explicit AllCaches(PageAllocator& allocator) : allocator_{allocator} {
-        for (PageCache& cache : allocator_.caches_) cache.lock.lock();
+        for (PageCache* const cache : allocator_.caches()) cache->lock.lock();
         allocator_.lock_.lock();
     }
     AllCaches(const AllCaches&) = delete;
     AllCaches& operator=(const AllCaches&) = delete;
     ~AllCaches() {
         allocator_.lock_.unlock();
-        for (PageCache& cache : allocator_.caches_) cache.lock.unlock();
+        for (PageCache* const cache : allocator_.caches()) cache->lock.unlock();
     }
 
 private:
     PageAllocator& allocator_;
 };
 
-void PageAllocator::drain_half(PageCache& cache) {
-    sync::Guard guard{lock_};
-    drain(cache, PageCache::capacity / 2);
-}
-
 // What lies in caches is to spare as long as the lists hold all that was promised.
-bool PageAllocator::holds(const PageCache& cache, Use use) const {
-    return cache.count.load(std::memory_order_relaxed) != 0 && (use == Use::Promised || listed() >= reserve());
+inline bool PageAllocator::holds(const PageCache& cache, Use use) const {
+    return cache.count.load(std::memory_order_relaxed) != 0 && (use == Use::Promised || listed_pages() >= reserve());
 }
 
-PhysicalAddress PageAllocator::pop(PageCache& cache) {
+// Requires: the cache is locked and not empty.
+inline PhysicalAddress PageAllocator::pop(PageCache& cache) {
     const uint32_t count = cache.count.load(std::memory_order_relaxed) - 1;
     cache.count.store(count, std::memory_order_relaxed);
     return allocated(cache.frames[count], 0);
 }
 
-PhysicalAddress PageAllocator::allocated(uint64_t frame, unsigned order) {
+// Requires: the cache is locked and not full.
+inline void PageAllocator::push_cached(PageCache& cache, const Zone& zone, uint64_t frame) {
+    const uint32_t count = cache.count.load(std::memory_order_relaxed);
+    zone.store(frame, is_cached);
+    cache.frames[count] = frame;
+    cache.count.store(count + 1, std::memory_order_relaxed);
+}
+
+inline PhysicalAddress PageAllocator::allocated(uint64_t frame, unsigned order) {
     zone_of(frame).store(frame, is_allocated | order);
     return {frame << page_shift};
 }
@@ -189,29 +204,35 @@ Result<PhysicalAddress> PageAllocator::allocate_scarce(unsigned order, Use use) 
     if (use == Use::Ordinary && available_pages() < uint64_t{1} << order) return Error{ENOMEM};
     uint64_t frame = 0;
     if (take(order, frame)) return allocated(frame, order);
-    for (PageCache& cache : caches_) drain(cache, 0);
+    for (PageCache* const cache : caches()) drain(*cache, 0);
     if (take(order, frame)) return allocated(frame, order);
     return Error{ENOMEM};
 }
 
 size_t PageAllocator::allocate_pages(std::span<PhysicalAddress> frames, Use use) {
-    size_t filled = 0;
+    PhysicalAddress* next = frames.data();
+    PhysicalAddress* const end = next + frames.size();
     {
-        PageCache& cache = caches_[arch::cpu_index()];
+        PageCache& cache = own_cache();
         sync::Guard guard{cache.lock};
-        while (filled < frames.size() && (holds(cache, use) || refill(cache, use))) frames[filled++] = pop(cache);
+        while (next != end && (holds(cache, use) || refill(cache, use))) {
+            uint32_t count = cache.count.load(std::memory_order_relaxed);
+            while (next != end && count != 0) *next++ = allocated(cache.frames[--count], 0);
+            cache.count.store(count, std::memory_order_relaxed);
+        }
     }
+    const auto filled = static_cast<size_t>(next - frames.data());
     if (filled != 0 || frames.empty()) return filled;
     const auto frame = allocate_scarce(0, use);
     if (!frame.ok()) return 0;
-    frames[0] = frame.value();
+    *next = frame.value();
     return 1;
 }
 
 Result<PhysicalAddress> PageAllocator::allocate(unsigned order, Use use) {
     if (order != 0) return allocate_block(order, use);
     {
-        PageCache& cache = caches_[arch::cpu_index()];
+        PageCache& cache = own_cache();
         sync::Guard guard{cache.lock};
         if (holds(cache, use)) return pop(cache);
     }
@@ -225,7 +246,7 @@ Result<PhysicalAddress> PageAllocator::allocate_block(unsigned order, Use use) {
     {
         sync::Guard guard{lock_};
         uint64_t frame = 0;
-        if ((use == Use::Promised || listed() >= reserve() + (uint64_t{1} << order)) && take(order, frame)) return allocated(frame, order);
+        if ((use == Use::Promised || listed_pages() >= reserve() + (uint64_t{1} << order)) && take(order, frame)) return allocated(frame, order);
     }
     return allocate_scarce(order, use);
 }
@@ -234,18 +255,20 @@ void PageAllocator::free(PhysicalAddress block, unsigned order) {
     const uint64_t frame = block.value >> page_shift;
     const Zone& zone = zone_of(frame);
     require(zone.load(frame) == (is_allocated | order), "page allocator: freed block is not allocated");
-    if (order != 0) return free_block(zone, frame, order);
-    PageCache& cache = caches_[arch::cpu_index()];
-    sync::Guard guard{cache.lock};
-    if (cache.count.load(std::memory_order_relaxed) == PageCache::capacity) drain_half(cache);
-    zone.store(frame, is_cached);
-    const uint32_t count = cache.count.load(std::memory_order_relaxed);
-    cache.frames[count] = frame;
-    cache.count.store(count + 1, std::memory_order_relaxed);
+    if (order == 0) {
+        PageCache& cache = own_cache();
+        sync::Guard guard{cache.lock};
+        if (cache.count.load(std::memory_order_relaxed) != PageCache::capacity) return push_cached(cache, zone, frame);
+    }
+    free_to_lists(zone, frame, order);
 }
 
-void PageAllocator::free_block(const Zone& zone, uint64_t frame, unsigned order) {
+// A block, or a page for which the cache has no room: half of what is there goes too.
+void PageAllocator::free_to_lists(const Zone& zone, uint64_t frame, unsigned order) {
+    PageCache& cache = own_cache();
+    sync::Guard cache_guard{cache.lock};
     sync::Guard guard{lock_};
+    if (order == 0) drain(cache, PageCache::capacity / 2);
     release(zone, frame, order);
 }
 
@@ -267,7 +290,7 @@ bool PageAllocator::promise(uint64_t pages, uint64_t spare) {
     const uint64_t wanted = with_tables(pages) + spare;
     {
         sync::Guard guard{lock_};
-        if (wanted <= listed()) {
+        if (wanted <= listed_pages()) {
             set_promised(pages);
             return true;
         }
@@ -279,8 +302,8 @@ bool PageAllocator::promise(uint64_t pages, uint64_t spare) {
 }
 
 uint64_t PageAllocator::free_pages() const {
-    uint64_t pages = listed();
-    for (const PageCache& cache : caches_) pages += cache.count.load(std::memory_order_relaxed);
+    uint64_t pages = listed_pages();
+    for (const PageCache* const cache : caches()) pages += cache->count.load(std::memory_order_relaxed);
     return pages;
 }
 

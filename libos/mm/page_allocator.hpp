@@ -31,6 +31,8 @@ public:
     // Takes over usable memory that the direct map reaches; incomplete pages at its ends are left out, and the first pages
     // hold the bytes per page. Ranges must not overlap. EINVAL: too small to be of use (below two pages); ENOSPC: too many ranges.
     [[nodiscard]] Result<void> add(PhysicalRange range);
+    // A cache for one more CPU than the first. Requires: no other CPU allocates yet. ENOMEM.
+    [[nodiscard]] Result<void> add_cpu(unsigned index);
 
     // Who may have the reserve: only what was promised, and the tables to map it.
     enum class Use : uint8_t { Ordinary, Promised };
@@ -57,8 +59,10 @@ public:
     [[nodiscard]] uint64_t free_pages() const;
     // What ordinary use can have.
     [[nodiscard]] uint64_t available_pages() const;
+    // All that is free but for what caches hold, which is little.
+    [[nodiscard]] uint64_t listed_pages() const { return listed_.load(std::memory_order_relaxed); }
     // Could ordinary use have so many? Cheaper than the figure.
-    [[nodiscard]] bool can_spare(uint64_t pages) const { return listed() >= reserve() + pages || available_pages() >= pages; }
+    [[nodiscard]] bool can_spare(uint64_t pages) const { return listed_pages() >= reserve() + pages || available_pages() >= pages; }
 
 private:
     friend PageAllocator& page_allocator();
@@ -85,10 +89,11 @@ private:
         std::array<uint64_t, capacity> frames{};
     };
     class AllCaches;
+    [[nodiscard]] PageCache& own_cache() { return *caches_[arch::cpu_index()]; }
+    [[nodiscard]] std::span<PageCache* const> caches() const { return {caches_.data(), cache_count_}; }
     // A cache is filled with so many pages at once.
     static constexpr unsigned batch_order = 4;
 
-    [[nodiscard]] uint64_t listed() const { return listed_.load(std::memory_order_relaxed); }
     [[nodiscard]] uint64_t reserve() const { return reserve_.load(std::memory_order_relaxed); }
     [[nodiscard]] const Zone& zone_of(uint64_t frame) const;
     void push(uint64_t frame, unsigned order);
@@ -97,11 +102,11 @@ private:
     void release(const Zone& zone, uint64_t frame, unsigned order);
     [[nodiscard]] bool refill(PageCache& cache, Use use);
     void drain(PageCache& cache, size_t keep);
-    [[gnu::noinline]] void drain_half(PageCache& cache);
     [[nodiscard]] bool holds(const PageCache& cache, Use use) const;
     [[nodiscard]] PhysicalAddress pop(PageCache& cache);
+    void push_cached(PageCache& cache, const Zone& zone, uint64_t frame);
     [[nodiscard]] PhysicalAddress allocated(uint64_t frame, unsigned order);
-    [[gnu::noinline]] void free_block(const Zone& zone, uint64_t frame, unsigned order);
+    [[gnu::noinline]] void free_to_lists(const Zone& zone, uint64_t frame, unsigned order);
     [[nodiscard, gnu::noinline]] Result<PhysicalAddress> allocate_block(unsigned order, Use use);
     [[nodiscard]] Result<PhysicalAddress> allocate_scarce(unsigned order, Use use);
 
@@ -113,7 +118,9 @@ private:
     size_t zone_count_ = 0;
     std::array<Zone, maximum_zones> zones_{};
     std::array<FreeBlock*, maximum_order + 1> lists_{};
-    std::array<PageCache, arch::max_cpus> caches_;
+    PageCache first_cache_;
+    std::array<PageCache*, arch::max_cpus> caches_{&first_cache_};
+    unsigned cache_count_ = 1;
 };
 
 // The machine's memory.
