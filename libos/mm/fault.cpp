@@ -40,10 +40,11 @@ PageAllocator::Use use_of(const Vma& vma) {
 }  // namespace
 
 struct AddressSpace::Fault {
+    Fault(VirtualAddress wanted, Access how, bool is_one_of_many) : page{wanted}, access{how}, populates{is_one_of_many} {}
     VirtualAddress page;
     Access access;
-    bool populates = false;  // what comes next will be asked for too
-    FrameStock frames{};
+    bool populates;  // the pages behind will be asked for too
+    FrameStock frames;
 };
 
 // Lets others have the lock meanwhile. False: areas have changed, or tables have gone; what was looked up is void. Else other
@@ -58,7 +59,7 @@ bool AddressSpace::without_lock(Work&& work) {
 }
 
 Result<void> AddressSpace::fault(VirtualAddress address, Access access) {
-    Fault fault{address.down_to(page_size), access};
+    Fault fault{address.down_to(page_size), access, false};
     sync::Guard guard{lock_};
     ++statistics_.faults;
     return resolve(fault);

@@ -26,8 +26,13 @@ public:
     // Single frames, contents arbitrary: at least one, at most `count`. Requires: there are none. ENOMEM.
     [[nodiscard]] Result<void> allocate(size_t count, Use use) {
         next_ = 0;
-        end_ = static_cast<uint8_t>(page_allocator().allocate_pages({frames_, count}, use));
         use_ = use;
+        if (count == 1) {
+            frames_[0] = TRY(page_allocator().allocate(0, use));
+            end_ = 1;
+            return {};
+        }
+        end_ = static_cast<uint8_t>(page_allocator().allocate_pages({frames_, count}, use));
         if (empty()) return Error{ENOMEM};
         return {};
     }
@@ -58,10 +63,10 @@ private:
     union {
         PhysicalAddress frames_[longest_run];
     };
+    PhysicalAddress large_{};
     uint8_t next_ = 0;
     uint8_t end_ = 0;
     Use use_ = Use::Ordinary;
-    PhysicalAddress large_{};
 };
 
 }  // namespace eremite::mm
