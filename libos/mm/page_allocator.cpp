@@ -129,7 +129,7 @@ void PageAllocator::release(const Zone& zone, uint64_t frame, unsigned order) {
 // Fills the cache with a few single pages, from small blocks first, so that large ones stay whole. For ordinary use only if the
 // lists still hold all that was promised then. False: nothing has changed. Requires: the cache is locked.
 bool PageAllocator::refill(PageCache& cache, Use use) {
-    if (cache.count.load(std::memory_order_relaxed) != 0) return false;
+    if (cache.count.load(std::memory_order_relaxed) != 0 || closed()) return false;
     sync::Guard guard{lock_};
     if (nonempty_ == 0 || (use == Use::Ordinary && listed_pages() < reserve() + (1u << batch_order))) return false;
     const unsigned order = std::min(unsigned(std::countr_zero(nonempty_)), batch_order);
@@ -155,19 +155,21 @@ void PageAllocator::drain(PageCache& cache, size_t keep) {
     cache.count.store(static_cast<uint32_t>(keep), std::memory_order_relaxed);
 }
 
-// The locks of all caches, in the order of CPUs, and that of the lists: nothing is on its way, so what is free can be counted.
-class PageAllocator::AllCaches {
+// While it lives all that is free is in the lists, so that it can be counted.
+class PageAllocator::ClosedCaches {
 public:
-    explicit AllCaches(PageAllocator& allocator) : allocator_{allocator} {
-        for (PageCache* const cache : allocator_.caches()) cache->lock.lock();
-        allocator_.lock_.lock();
+    explicit ClosedCaches(PageAllocator& allocator) : allocator_{allocator} {
+        allocator.closed_.fetch_add(1, std::memory_order_relaxed);
+        // Whoever locks a cache after this sees that it is closed.
+        for (PageCache* const cache : allocator.caches()) {
+            sync::Guard cache_guard{cache->lock};
+            sync::Guard guard{allocator.lock_};
+            allocator.drain(*cache, 0);
+        }
     }
-    AllCaches(const AllCaches&) = delete;
-    AllCaches& operator=(const AllCaches&) = delete;
-    ~AllCaches() {
-        allocator_.lock_.unlock();
-        for (PageCache* const cache : allocator_.caches()) cache->lock.unlock();
-    }
+    ClosedCaches(const ClosedCaches&) = delete;
+    ClosedCaches& operator=(const ClosedCaches&) = delete;
+    ~ClosedCaches() { allocator_.closed_.fetch_sub(1, std::memory_order_relaxed); }
 
 private:
     PageAllocator& allocator_;
@@ -198,17 +200,6 @@ inline PhysicalAddress PageAllocator::allocated(uint64_t frame, unsigned order) 
     return {frame << page_shift};
 }
 
-// When the lists alone cannot serve, or would have to break promises.
-Result<PhysicalAddress> PageAllocator::allocate_scarce(unsigned order, Use use) {
-    const AllCaches locks{*this};
-    if (use == Use::Ordinary && available_pages() < uint64_t{1} << order) return Error{ENOMEM};
-    uint64_t frame = 0;
-    if (take(order, frame)) return allocated(frame, order);
-    for (PageCache* const cache : caches()) drain(*cache, 0);
-    if (take(order, frame)) return allocated(frame, order);
-    return Error{ENOMEM};
-}
-
 size_t PageAllocator::allocate_pages(std::span<PhysicalAddress> frames, Use use) {
     PhysicalAddress* next = frames.data();
     PhysicalAddress* const end = next + frames.size();
@@ -223,7 +214,7 @@ size_t PageAllocator::allocate_pages(std::span<PhysicalAddress> frames, Use use)
     }
     const auto filled = static_cast<size_t>(next - frames.data());
     if (filled != 0 || frames.empty()) return filled;
-    const auto frame = allocate_scarce(0, use);
+    const auto frame = allocate_block(0, use);
     if (!frame.ok()) return 0;
     *next = frame.value();
     return 1;
@@ -241,14 +232,21 @@ Result<PhysicalAddress> PageAllocator::allocate(unsigned order, Use use) {
     return frame;
 }
 
+// Past the caches.
 Result<PhysicalAddress> PageAllocator::allocate_block(unsigned order, Use use) {
     require(order <= maximum_order, "page allocator: order out of range");
-    {
-        sync::Guard guard{lock_};
-        uint64_t frame = 0;
-        if ((use == Use::Promised || listed_pages() >= reserve() + (uint64_t{1} << order)) && take(order, frame)) return allocated(frame, order);
-    }
-    return allocate_scarce(order, use);
+    const auto block = allocate_listed(order, use);
+    if (block.ok()) return block.value();
+    const ClosedCaches caches{*this};
+    return allocate_listed(order, use);
+}
+
+Result<PhysicalAddress> PageAllocator::allocate_listed(unsigned order, Use use) {
+    sync::Guard guard{lock_};
+    uint64_t frame = 0;
+    if (use == Use::Ordinary && listed_pages() < reserve() + (uint64_t{1} << order)) return Error{ENOMEM};
+    if (!take(order, frame)) return Error{ENOMEM};
+    return allocated(frame, order);
 }
 
 void PageAllocator::free(PhysicalAddress block, unsigned order) {
@@ -258,7 +256,7 @@ void PageAllocator::free(PhysicalAddress block, unsigned order) {
     if (order == 0) {
         PageCache& cache = own_cache();
         sync::Guard guard{cache.lock};
-        if (cache.count.load(std::memory_order_relaxed) != PageCache::capacity) return push_cached(cache, zone, frame);
+        if (cache.count.load(std::memory_order_relaxed) != PageCache::capacity && !closed()) return push_cached(cache, zone, frame);
     }
     free_to_lists(zone, frame, order);
 }
@@ -287,16 +285,14 @@ unsigned PageAllocator::order_of(PhysicalAddress block) const {
 }
 
 bool PageAllocator::promise(uint64_t pages, uint64_t spare) {
-    const uint64_t wanted = with_tables(pages) + spare;
-    {
-        sync::Guard guard{lock_};
-        if (wanted <= listed_pages()) {
-            set_promised(pages);
-            return true;
-        }
-    }
-    const AllCaches locks{*this};
-    if (wanted > free_pages()) return false;
+    if (promise_listed(pages, spare)) return true;
+    const ClosedCaches caches{*this};
+    return promise_listed(pages, spare);
+}
+
+bool PageAllocator::promise_listed(uint64_t pages, uint64_t spare) {
+    sync::Guard guard{lock_};
+    if (listed_pages() < with_tables(pages) + spare) return false;
     set_promised(pages);
     return true;
 }

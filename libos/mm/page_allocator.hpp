@@ -4,8 +4,8 @@
 // when a block is split, so that adding memory costs the same however much it is.
 //
 // Each CPU has a cache of single pages, so that CPUs meet at the lists once in a batch. What lies in caches is free memory as any
-// other: an allocation fails only when, with all caches locked, there is nothing for it. A cache has a lock, not just a CPU that
-// it belongs to, so that others can empty it.
+// other: an allocation fails only when all caches were emptied and the lists have nothing for it. A cache has a lock, not just a CPU
+// that it belongs to, so that others can empty it.
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -88,7 +88,7 @@ private:
         std::atomic<uint32_t> count{0};  // written with the lock held
         std::array<uint64_t, capacity> frames{};
     };
-    class AllCaches;
+    class ClosedCaches;
     [[nodiscard]] PageCache& own_cache() { return *caches_[arch::cpu_index()]; }
     [[nodiscard]] std::span<PageCache* const> caches() const { return {caches_.data(), cache_count_}; }
     // A cache is filled with so many pages at once.
@@ -102,18 +102,21 @@ private:
     void release(const Zone& zone, uint64_t frame, unsigned order);
     [[nodiscard]] bool refill(PageCache& cache, Use use);
     void drain(PageCache& cache, size_t keep);
+    [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_relaxed) != 0; }
     [[nodiscard]] bool holds(const PageCache& cache, Use use) const;
     [[nodiscard]] PhysicalAddress pop(PageCache& cache);
     void push_cached(PageCache& cache, const Zone& zone, uint64_t frame);
     [[nodiscard]] PhysicalAddress allocated(uint64_t frame, unsigned order);
     [[gnu::noinline]] void free_to_lists(const Zone& zone, uint64_t frame, unsigned order);
     [[nodiscard, gnu::noinline]] Result<PhysicalAddress> allocate_block(unsigned order, Use use);
-    [[nodiscard]] Result<PhysicalAddress> allocate_scarce(unsigned order, Use use);
+    [[nodiscard]] Result<PhysicalAddress> allocate_listed(unsigned order, Use use);
+    [[nodiscard]] bool promise_listed(uint64_t pages, uint64_t spare);
 
     sync::Spinlock lock_{sync::Rank::PageAllocator};
     uint32_t nonempty_ = 0;  // bit `order`: that list has a block
     std::atomic<uint64_t> listed_{0};  // free pages in the lists, which are all but those in caches; written with the lock held
     std::atomic<uint64_t> reserve_{0};
+    std::atomic<uint32_t> closed_{0};  // not 0: pages go to the lists and come from there
     uint64_t total_pages_ = 0;
     size_t zone_count_ = 0;
     std::array<Zone, maximum_zones> zones_{};
