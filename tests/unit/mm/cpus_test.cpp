@@ -125,10 +125,11 @@ TEST_F(CpusTest, CachedPagesCountForPromises) {
     memory().set_promised(free);
     for (unsigned cpu = 0; cpu < cpus; ++cpu) {
         const OnCpu here{cpu};
-        EXPECT_EQ(memory().allocate(0).code(), ENOMEM);
-        EXPECT_EQ(memory().allocate(1).code(), ENOMEM);
-        EXPECT_FALSE(memory().can_spare(1));
         memory().free(memory().allocate(0, Use::Promised).value(), 0);
+        EXPECT_FALSE(memory().can_spare(1));
+        EXPECT_EQ(memory().allocate(0).code(), ENOMEM);
+        memory().free(memory().allocate(0, Use::Promised).value(), 0);
+        EXPECT_EQ(memory().allocate(1).code(), ENOMEM);
     }
     memory().set_promised(0);
 }
@@ -163,13 +164,16 @@ TEST_F(CpusTest, PagesHaveOneOwner) {
 
 // All CPUs together get exactly what there is, less what is promised.
 TEST_F(CpusTest, ExhaustionIsExact) {
-    for (const uint64_t promised : {0u, 1000u}) {
+    constexpr uint64_t left = 300;
+    const test::Hunger hunger{left};
+    for (uint64_t round = 0; round < 100; ++round) {
+        const uint64_t promised = round % 2 * 100;
         memory().set_promised(promised);
         std::array<std::vector<PhysicalAddress>, cpus> frames;
         on_all_cpus([&](unsigned cpu) { frames[cpu] = take_all(Use::Ordinary); });
         size_t taken = 0;
         for (const auto& some : frames) taken += some.size();
-        EXPECT_EQ(taken, free_at_start() - PageAllocator::with_tables(promised));
+        EXPECT_EQ(taken, left - promised);
         EXPECT_EQ(memory().available_pages(), 0u);
         on_all_cpus([&](unsigned cpu) { give_back(frames[(cpu + 1) % cpus]); });
         memory().set_promised(0);
@@ -326,6 +330,22 @@ TEST_F(SharedSpaceTest, CpusFaultOnTheSamePages) {
     EXPECT_EQ(space().query(blocks)->size, large_page_size);
     EXPECT_EQ(space().statistics().resident_pages, 3 * 512 + large / page_size);
     ASSERT_TRUE(space().unmap(copies, 512 * page_size).ok());
+}
+
+// A large page takes the place of an empty table, which another CPU is about to fill.
+TEST_F(SharedSpaceTest, ALargePageMeetsASmallOne) {
+    constexpr uint64_t blocks = 200;
+    const VirtualAddress start = map((blocks + 1) * large_page_size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE).up_to(large_page_size);
+    for (uint64_t block = 1; block < blocks; block += 2) {
+        const VirtualAddress at = start + block * large_page_size;
+        word(at - page_size) = 1;
+        on_all_cpus([&](unsigned cpu) { word(at + cpu * 5 * page_size) = cpu + 1; });
+        for (unsigned cpu = 0; cpu < cpus; ++cpu) ASSERT_EQ(word(at + cpu * 5 * page_size), cpu + 1);
+        ASSERT_EQ(word(at + 100 * page_size), 0u);
+        ASSERT_TRUE(space().advise(at, large_page_size, MADV_DONTNEED).ok());
+    }
+    ASSERT_TRUE(space().unmap(start, blocks * large_page_size).ok());
+    EXPECT_EQ(space().statistics().resident_pages, 0u);
 }
 
 // Each CPU fills memory of its own while others map and unmap theirs, and replace what one of them faults on.
