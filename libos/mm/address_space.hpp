@@ -212,6 +212,7 @@ private:
     [[nodiscard]] Result<void> populate(VirtualRange range, bool write);
 
     sync::Spinlock lock_{sync::Rank::AddressSpace};
+    uint32_t preparing_ = 0;   // faults that have let the lock go
     uint64_t generation_ = 0;  // counts the changes of areas and the tables that were taken away
     arch::PageTable table_;
     VmaTree areas_;

@@ -52,9 +52,11 @@ struct AddressSpace::Fault {
 template <typename Work>
 bool AddressSpace::without_lock(Work&& work) {
     const uint64_t seen = generation_;
+    ++preparing_;
     lock_.unlock();
     work();
     lock_.lock();
+    --preparing_;
     return generation_ == seen;
 }
 
@@ -65,12 +67,14 @@ Result<void> AddressSpace::fault(VirtualAddress address, Access access) {
     return resolve(fault);
 }
 
-// Requires the lock, which is let go at times: areas may have changed afterwards. After success the access may still fault, if
-// another CPU changed the area or was faster.
+// Requires the lock, which is let go at times: areas may have changed afterwards. After success the access may fault once more, if
+// another CPU changed the area or is at it too.
 Result<void> AddressSpace::resolve(Fault& fault) {
     // The frames are ready in the second attempt, and those of a large page at the latest in the third.
     for (;;) {
         const auto result = attempt(fault);
+        // The last frames may be in the hands of another CPU, which faulted on the same page or does not need them all.
+        if (result.code() == ENOMEM && preparing_ != 0) return {};
         if (result.code() != EAGAIN) return result;
     }
 }
