@@ -30,7 +30,8 @@ enum class Rank : uint8_t {
     Timer,      // timers that run
     RunQueue,
     KernelStacks,
-    Heap,
+    Heap,       // objects of one CPU's slabs
+    PageCache,  // single pages, of one CPU
     PageAllocator,
     Shootdown,  // of translations, by the CPU that asks the others
     Random,

@@ -14,6 +14,7 @@
 
 #include "base/panic.hpp"
 #include "libos/arch/page_table.hpp"
+#include "libos/arch/smp.hpp"
 #include "libos/arch/tlb.hpp"
 #include "libos/arch/user_copy.hpp"
 #include "libos/drivers/console.hpp"
@@ -52,6 +53,7 @@ void panic(std::string_view message) { throw std::runtime_error{std::string{mess
 
 namespace arch {
 
+unsigned cpu_index() { return 0; }
 void flush_page(VirtualAddress) {}
 void flush_page_here(VirtualAddress address) { flush_page(address); }
 void flush_range(VirtualRange) {}
