@@ -221,6 +221,11 @@ Result<void> heap_add_cpu(unsigned index) {
     return {};
 }
 
+Result<void> add_cpu(unsigned index) {
+    TRY(page_allocator().add_cpu(index));
+    return heap_add_cpu(index);
+}
+
 HeapStatistics heap_statistics() {
     HeapStatistics sum;
     for (Arena* const arena : arenas) {

@@ -20,6 +20,8 @@ struct HeapStatistics {
 void heap_free(void* pointer);
 // Slabs for one more CPU than the first. Requires: no other CPU allocates yet. ENOMEM.
 [[nodiscard]] Result<void> heap_add_cpu(unsigned index);
+// The same, and a cache of the page allocator. ENOMEM.
+[[nodiscard]] Result<void> add_cpu(unsigned index);
 [[nodiscard]] HeapStatistics heap_statistics();
 
 }  // namespace eremite::mm

@@ -8,7 +8,6 @@
 #include "libos/arch/supervisor.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/heap.hpp"
-#include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/sched/cpu.hpp"
 #include "libos/sched/threads.hpp"
@@ -81,8 +80,7 @@ unsigned start_cpus(std::span<const uint32_t> hardware_ids) {
             break;
         }
         auto idle = create_idle_thread();
-        if (!idle.ok() || !mm::page_allocator().add_cpu(index).ok() || !mm::heap_add_cpu(index).ok() ||
-            !add_cpu(index, *idle.value(), *idle.value()).ok()) {
+        if (!idle.ok() || !mm::add_cpu(index).ok() || !add_cpu(index, *idle.value(), *idle.value()).ok()) {
             log::warn("too little memory for more than {} CPUs", index);
             break;
         }

@@ -19,6 +19,7 @@
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/syscall.hpp"
 #include "libos/log/log.hpp"
+#include "libos/mm/heap.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/sched/cpu.hpp"
 #include "libos/sched/cpus.hpp"
@@ -222,5 +223,11 @@ void free_kernel_stack(const arch::KernelStack& stack) {
 }
 
 }  // namespace sched
+
+namespace mm {
+
+Result<void> add_cpu(unsigned) { return {}; }
+
+}  // namespace mm
 
 }  // namespace eremite

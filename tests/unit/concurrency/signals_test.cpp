@@ -18,7 +18,7 @@ constexpr int queued_signal = 40;
 constexpr uint64_t queued = signal_bit(queued_signal);
 
 // A handler, so that nothing is ignored. It is never called: the tests take signals themselves.
-void handle(int signal) { (void)signal::set_action(signal, {.handler = 4096}); }
+void handle(int signal) { (void)signal::set_action(signal, {.handler = 4096, .flags = 0, .restorer = 0, .mask = 0}); }
 
 // Takes what is due, as the way back to the program does.
 unsigned take_due() {
