@@ -96,6 +96,8 @@ constexpr Description descriptions[] = {
     {__NR_recvfrom, with_network, Long, {Fd, out(Buffer), Size, MessageFlags, Pointer, Pointer}},
     {__NR_sendmsg, with_network, Long, {Fd, Message, MessageFlags}},
     {__NR_recvmsg, with_network, Long, {Fd, out(Message), MessageFlags}},
+    {__NR_sendmmsg, with_network, Int, {Fd, Pointer, Unsigned, MessageFlags}},
+    {__NR_recvmmsg, with_network, Int, {Fd, Pointer, Unsigned, MessageFlags, Timespec}},
 
     {__NR_timerfd_create, with_fd, Int, {Clock, TimerFileFlags}},
     {__NR_timerfd_settime, with_fd, Int, {Fd, TimerFlags, TimerSetting, out(TimerSetting)}},
