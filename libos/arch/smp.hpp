@@ -39,6 +39,7 @@ void interrupt_cpu(unsigned index);
 
 struct CpuCounts {
     uint64_t interrupts;
+    uint64_t faults;  // of pages
     uint64_t syscalls;
     uint64_t syscalls_trapped;
 };

@@ -54,6 +54,7 @@ void report_statistics() {
         report("stat cpu{}.context_switches {}", cpu, one.context_switches);
         report("stat cpu{}.interrupts {}", cpu, counts.interrupts);
         report("stat cpu{}.interrupts_timer {}", cpu, one.timer_interrupts);
+        report("stat cpu{}.faults {}", cpu, counts.faults);
         report("stat cpu{}.syscalls {}", cpu, counts.syscalls);
         report("stat cpu{}.syscalls_trapped {}", cpu, counts.syscalls_trapped);
     }

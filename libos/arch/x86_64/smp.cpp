@@ -57,7 +57,7 @@ void interrupt_cpu(unsigned index) { call(Call::Interrupt, index); }
 
 CpuCounts cpu_counts(unsigned index) {
     const abi::CpuBlock& block = eremite_cpu_blocks[index];
-    return {block.interrupts, block.syscalls, block.syscalls_trapped};
+    return {block.interrupts, block.faults, block.syscalls, block.syscalls_trapped};
 }
 
 }  // namespace eremite::arch

@@ -146,6 +146,7 @@ void raise(TrapFrame& frame, Verdict verdict, VirtualAddress address) {
 }
 
 void handle_page_fault(TrapFrame& frame) {
+    ++this_cpu().faults;
     // A reserved bit in a table: nothing that could be repaired.
     if (frame.error & fault_reserved) kernel_fault(frame);
     const mm::Access access = frame.error & fault_fetch ? mm::Access::Execute : frame.error & fault_write ? mm::Access::Write : mm::Access::Read;
