@@ -62,9 +62,16 @@ bool AddressSpace::without_lock(Work&& work) {
 
 Result<void> AddressSpace::fault(VirtualAddress address, Access access) {
     Fault fault{address.down_to(page_size), access, false};
-    sync::Guard guard{lock_};
-    ++statistics_.faults;
-    return resolve(fault);
+    Result<void> result;
+    uint64_t resident;
+    {
+        sync::Guard guard{lock_};
+        ++statistics_.faults;
+        result = resolve(fault);
+        resident = statistics_.resident_pages;
+    }
+    if (arch::exceeds_tlb(resident)) [[unlikely]] arch::extend_tlb(resident, page_allocator().largest_range());
+    return result;
 }
 
 // Requires the lock, which is let go at times: areas may have changed afterwards. After success the access may fault once more, if

@@ -73,6 +73,12 @@ bool PageAllocator::manages(PhysicalAddress address) const {
     return false;
 }
 
+VirtualRange PageAllocator::largest_range() const {
+    const auto size = [](const Zone& zone) { return zone.end - zone.first; };
+    const Zone& largest = *std::max_element(zones_.begin(), zones_.begin() + zone_count_, [&](auto& a, auto& b) { return size(a) < size(b); });
+    return {direct_map(PhysicalAddress{largest.first << page_shift}), direct_map(PhysicalAddress{largest.end << page_shift})};
+}
+
 void PageAllocator::push(uint64_t frame, unsigned order) {
     // SAFETY: a free block is ours to write, through the direct map.
     auto* block = direct_map(PhysicalAddress{frame << page_shift}).as<FreeBlock>();

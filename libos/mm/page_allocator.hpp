@@ -54,6 +54,9 @@ public:
     // True for memory that `add` took over.
     [[nodiscard]] bool manages(PhysicalAddress address) const;
 
+    // In the direct map, the longest range of managed memory.
+    [[nodiscard]] VirtualRange largest_range() const;
+
     [[nodiscard]] uint64_t total_pages() const { return total_pages_; }
     // Figures of the moment: other CPUs allocate and free meanwhile.
     [[nodiscard]] uint64_t free_pages() const;

@@ -56,6 +56,8 @@ namespace arch {
 unsigned cpu_index() { return 0; }
 void flush_page(VirtualAddress) {}
 void flush_page_here(VirtualAddress address) { flush_page(address); }
+bool exceeds_tlb(uint64_t) { return false; }
+void extend_tlb(uint64_t, VirtualRange) {}
 void flush_range(VirtualRange) {}
 void flush_all() {}
 
