@@ -5,6 +5,7 @@ import re
 from support import HELLO, CommandTest, from_environment, program
 
 LINE = re.compile(r"\[1/(?P<thread>\d+)\] (?P<time>\d+\.\d{6}) (?P<text>.*)")
+LOG = re.compile(r"\[\d+\.\d{6}\] eremite (error|warning|info): .*")
 POINTER = "0x[0-9a-f]+"
 
 
@@ -18,12 +19,16 @@ class TraceTest(CommandTest):
         option = "--trace" if pattern is None else f"--trace={pattern}"
         result = self.run_program(image, *arguments, options=[option, *options])
         self.check(result, status, output=output)
-        # Every line is whole, whoever wrote it.
         self.lines = []
         for line in result.error_text.splitlines():
             if match := LINE.fullmatch(line):
                 self.lines.append((int(match["thread"]), float(match["time"]), match["text"]))
         return result
+
+    def check_whole(self, result):
+        """Every line is whole, whoever wrote it."""
+        for line in result.error_text.splitlines():
+            self.assertTrue(LINE.fullmatch(line) or LOG.fullmatch(line), f"a torn line: {line}{result}")
 
     def texts(self, thread=None):
         return [text for number, _, text in self.lines if thread in (None, number)]
@@ -38,8 +43,7 @@ class TraceTest(CommandTest):
 class Calls(TraceTest):
     def test_decoded(self):
         result = self.trace("calls", output=b"the calls are made\n")
-        for line in result.error_text.splitlines():
-            self.assertTrue(LINE.fullmatch(line) or "eremite warning: system call" in line, f"a torn line: {line}{result}")
+        self.check_whole(result)
         for pattern in (r'openat\(AT_FDCWD, "/no/such/file", O_RDONLY\|O_CLOEXEC\) = -1 ENOENT \(No such file or directory\)',
                         r'openat\(AT_FDCWD, "/dev/null", O_RDWR\|O_CREAT\|O_NONBLOCK, 0640\) = 3',
                         r'write\(3, "quotes \\" and \\t\\0010\\377, more than is "\.\.\., 43\) = 43',
@@ -77,8 +81,7 @@ class Calls(TraceTest):
 class Threads(TraceTest):
     def check_threads(self, cpus):
         result = self.trace("threads", status=3, output=b"the thread runs\n", options=["--cpus", cpus])
-        for line in result.error_text.splitlines():
-            self.assertRegex(line, LINE, f"a torn line{result}")
+        self.check_whole(result)
         self.assertEqual({thread for thread, _, _ in self.lines}, {1, 2})
         self.expect(r"clone3\(\{flags=CLONE_VM\|CLONE_FS\|.*\}, 88\) = 2|clone\(child_stack=.*\) = 2", thread=1)
         # It blocks, and others go on meanwhile.
