@@ -3,7 +3,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -57,21 +56,21 @@ void calls() {
 uint32_t word = 0;
 int ends[2];
 
-std::atomic<bool> running{false};
+sem_t running;
 
 void* wait_for_it(void*) {
     char byte;
-    running = true;
+    require(sem_post(&running) == 0);
     require(read(ends[0], &byte, 1) == 1);
     require(syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, nullptr) == 0);
     return nullptr;
 }
 
 void threads() {
-    require(pipe(ends) == 0);
+    require(pipe(ends) == 0 && sem_init(&running, 0, 0) == 0);
     pthread_t thread;
     require(pthread_create(&thread, nullptr, wait_for_it, nullptr) == 0);
-    while (!running) sched_yield();
+    require(sem_wait(&running) == 0);
     print("the thread runs\n");
     // Longer than a call is held back.
     const timespec long_time{0, 300'000'000};
