@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/format.hpp"
 #include "libos/fs/advisory_lock.hpp"
 
 namespace eremite::fs {
@@ -19,6 +20,18 @@ void File::dispose() const {
     auto& self = const_cast<File&>(*this);
     if (ReadinessSource* const source = self.readiness_source()) source->forget(self);
     RefCounted::dispose();
+}
+
+Result<Attributes> AnonymousFile::attributes() {
+    Attributes a;
+    a.mode = 0600;
+    return a;
+}
+
+size_t AnonymousFile::describe(char* path, size_t size) {
+    BufferSink sink{{path, size}};
+    format(sink, "anon_inode:[{}]", type_);
+    return sink.view().size();
 }
 
 InodeFile::~InodeFile() { advisory_locks().release(*this); }

@@ -2,7 +2,6 @@
 
 #include <sys/signalfd.h>
 
-#include "base/format.hpp"
 #include "libos/signal/signals.hpp"
 
 namespace eremite::ipc {
@@ -32,9 +31,9 @@ signalfd_siginfo record_of(const siginfo_t& information) {
     return record;
 }
 
-class SignalFile final : public fs::File {
+class SignalFile final : public fs::AnonymousFile {
 public:
-    SignalFile(uint64_t signals, uint32_t flags) : File{O_RDWR | flags}, signals_{signals} {}
+    SignalFile(uint64_t signals, uint32_t flags) : AnonymousFile{"signalfd", O_RDWR | flags}, signals_{signals} {}
 
     // As many records as fit and are there; only the first is waited for.
     [[nodiscard]] Result<size_t> read(fs::IoBuffer& buffer) override {
@@ -50,21 +49,10 @@ public:
         return done;
     }
     [[nodiscard]] Result<size_t> write(fs::IoBuffer&) override { return Error{EINVAL}; }
-    [[nodiscard]] Result<uint64_t> seek(int64_t, int) override { return uint64_t{0}; }
     // For the thread that asks: what another one could read does not count.
     [[nodiscard]] uint32_t readiness() override { return (signal::pending() & signals_.load()) != 0 ? POLLIN : 0; }
     [[nodiscard]] fs::ReadinessSource* readiness_source() override { return &signal::readiness_source(); }
     [[nodiscard]] fs::FileKind kind() const override { return fs::FileKind::Signals; }
-    [[nodiscard]] Result<fs::Attributes> attributes() override {
-        fs::Attributes a;
-        a.mode = 0600;
-        return a;
-    }
-    size_t describe(char* path, size_t size) override {
-        BufferSink sink{{path, size}};
-        format(sink, "anon_inode:[signalfd]");
-        return sink.view().size();
-    }
     void set(uint64_t signals) {
         signals_ = signals;
         signal::look_again();
