@@ -16,16 +16,12 @@
 
 namespace {
 
+using eremite::bench::fail;
 using eremite::bench::Options;
 using eremite::bench::ticks;
 
 constexpr size_t page_size = 4096, large_page_size = size_t{2} << 20;
 constexpr int most_threads = 2;
-
-[[noreturn]] void fail(const char* what) {
-    std::perror(what);
-    std::exit(1);
-}
 
 char* map(size_t size, int advice) {
     void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -101,10 +97,7 @@ struct Worker {
 void* work(void* argument) {
     auto& self = *static_cast<Worker*>(argument);
     const Operation& operation = *self.operation;
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    CPU_SET(self.thread, &cpus);
-    if (sched_setaffinity(0, sizeof cpus, &cpus) != 0) fail("sched_setaffinity");
+    eremite::bench::stay_on(self.thread);
     const bool maps = operation.memory != 0 && (!operation.shared || self.thread == 0);
     char* own = nullptr;
     char*& memory = operation.shared ? *self.shared : own;

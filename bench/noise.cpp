@@ -20,13 +20,9 @@
 
 namespace {
 
+using eremite::bench::fail;
 using eremite::bench::Options;
 using eremite::bench::ticks;
-
-[[noreturn]] void fail(const char* what) {
-    std::perror(what);
-    std::exit(1);
-}
 
 // What one thread saw, in ticks. All memory is there before the measurement, so that it causes no page faults.
 struct Record {
@@ -154,10 +150,7 @@ std::vector<Worker> on_all_cpus(size_t records, Body body) {
     for (Task& task : tasks) {
         const auto run = [](void* argument) -> void* {
             Task& mine = *static_cast<Task*>(argument);
-            cpu_set_t set;
-            CPU_ZERO(&set);
-            CPU_SET(mine.worker->cpu, &set);
-            if (pthread_setaffinity_np(pthread_self(), sizeof set, &set) != 0) fail("pthread_setaffinity_np");
+            eremite::bench::stay_on(mine.worker->cpu);
             ++*mine.ready;
             while (*mine.ready < mine.count) sched_yield();
             (*mine.body)(mine.worker->record);

@@ -5,6 +5,7 @@
 
 #include "libos/sched/wait_queue.hpp"
 #include "machine.hpp"
+#include "tests/random.hpp"
 
 namespace eremite::test {
 
@@ -39,22 +40,6 @@ public:
 
 private:
     Instant end_;
-};
-
-// splitmix64, for each thread its own.
-class Random {
-public:
-    explicit Random(uint64_t seed) : state_{seed * 0x9e3779b97f4a7c15} {}
-    uint64_t next() {
-        uint64_t z = state_ += 0x9e3779b97f4a7c15;
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-        return z ^ (z >> 31);
-    }
-    uint64_t below(uint64_t bound) { return next() % bound; }
-
-private:
-    uint64_t state_;
 };
 
 }  // namespace eremite::test
