@@ -9,6 +9,7 @@ namespace eremite::sync {
 
 // The one table of lock order: a lock may be taken while holding locks above it in this list, never below.
 enum class Rank : uint8_t {
+    Limits,     // of the process's resources
     FileTable,
     Directory,
     EpollGraph, // which epoll instance observes which file, where a file or an instance ends
@@ -20,7 +21,6 @@ enum class Rank : uint8_t {
     CodePatching,
     AddressSpace,
     MemoryObject,
-    PageTable,
     ProgramTimers, // POSIX timers and interval timers
     Threads,    // the list of all threads
     Signal,
@@ -37,7 +37,6 @@ enum class Rank : uint8_t {
     Random,
     Clock,
     Console,
-    Log,
 };
 
 // How locks of one rank are held together.

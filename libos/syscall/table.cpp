@@ -2,7 +2,7 @@
 #include <asm/unistd.h>
 
 #include <array>
-#include <utility>
+#include <atomic>
 
 #include "libos/log/log.hpp"
 #include "libos/sched/scheduler.hpp"
@@ -171,22 +171,18 @@ constexpr Assignment assignments[] = {
     {__NR_msync, adapt<sys_msync>},
 };
 
-constinit uint64_t named[table_size / 64]{};
+constinit std::atomic<uint64_t> named[table_size / 64]{};
 
 // Says once for each number that it is missing.
 void name_missing(uint64_t number) {
     if (number >= table_size) {
         // The first of them is enough: a program that makes up numbers can make up many.
-        static constinit bool said = false;
-        if (!std::exchange(said, true)) log::warn("unknown system call {}: ENOSYS", number);
+        static constinit std::atomic<bool> said{false};
+        if (!said.exchange(true)) log::warn("unknown system call {}: ENOSYS", number);
         return;
     }
-    uint64_t& word = named[number / 64];
     const uint64_t bit = uint64_t{1} << number % 64;
-    if (!(word & bit)) {
-        word |= bit;
-        log::warn("system call {} ({}) is not implemented: ENOSYS", name_of(number), number);
-    }
+    if (!(named[number / 64].fetch_or(bit) & bit)) log::warn("system call {} ({}) is not implemented: ENOSYS", name_of(number), number);
 }
 
 consteval std::array<Entry, table_size> make_table() {
