@@ -1,6 +1,5 @@
 #include "virtio/packed_queue.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/panic.hpp"
@@ -100,10 +99,9 @@ std::optional<Completion> PackedQueue::take() {
 
 void PackedQueue::disable_interrupts() { store(driver_event().flags, uint16_t{VRING_PACKED_EVENT_FLAG_DISABLE}); }
 
-bool PackedQueue::enable_interrupts(uint16_t completions) {
+bool PackedQueue::ask_for_interrupt(uint16_t after) {
     // Each request has at least one descriptor.
-    const uint16_t wanted = std::clamp<uint16_t>(completions, 1, std::max<uint16_t>(in_flight_, 1));
-    const Position event = advanced(next_used_, static_cast<uint16_t>(wanted - 1));
+    const Position event = advanced(next_used_, static_cast<uint16_t>(after - 1));
     if (shape_.event_index) {
         store(driver_event().off_wrap, static_cast<uint16_t>(event.at | (event.wrap ? 1 << VRING_PACKED_EVENT_F_WRAP_CTR : 0)));
         store_release(driver_event().flags, uint16_t{VRING_PACKED_EVENT_FLAG_DESC});

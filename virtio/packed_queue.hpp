@@ -12,9 +12,9 @@ public:
     [[nodiscard]] bool wants_kick() override;
     [[nodiscard]] std::optional<Completion> take() override;
     void disable_interrupts() override;
-    [[nodiscard]] bool enable_interrupts(uint16_t completions) override;
 
 private:
+    [[nodiscard]] bool ask_for_interrupt(uint16_t after) override;
     // A place in the ring and the wrap counter there, which starts as 1 (section 2.8.1).
     struct Position {
         uint16_t at = 0;

@@ -32,6 +32,12 @@ Result<Queue::Request> Queue::check(std::span<const Segment> readable, std::span
     return Request{static_cast<uint16_t>(segments), static_cast<uint32_t>(writable_bytes)};
 }
 
+bool Queue::enable_interrupts(uint16_t completions) {
+    const uint16_t most = std::max<uint16_t>(in_flight_, 1);
+    // Of a device that does not work, nothing comes that could be missed.
+    return owner_.health() == Health::Working && ask_for_interrupt(std::clamp<uint16_t>(completions, 1, most));
+}
+
 void Queue::begin(uint16_t id, Request request, uint16_t descriptors, void* token) {
     Slot& slot = memory_.slots[id];
     slot.token = token;

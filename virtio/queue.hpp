@@ -85,7 +85,7 @@ public:
     virtual void disable_interrupts() = 0;
     // Asks for an interrupt, once, when `completions` more requests are done (those under way, if that is less; the device may
     // be earlier). True: that may have been too late, so take() has to be called again. To be called after each interrupt.
-    [[nodiscard]] virtual bool enable_interrupts(uint16_t completions = 1) = 0;
+    [[nodiscard]] bool enable_interrupts(uint16_t completions = 1);
 
     // Whether a request of so many segments finds room.
     [[nodiscard]] bool has_room(size_t segments) const { return needed(segments) <= free_; }
@@ -106,6 +106,8 @@ protected:
 
     Queue(const QueueShape& shape, const QueueMemory& memory, QueueOwner& owner, uint16_t index);
 
+    // enable_interrupts with what can be: one completion or more, of no more than are under way, unless there are none.
+    [[nodiscard]] virtual bool ask_for_interrupt(uint16_t after) = 0;
     // What of add() holds for every ring. Errors as there.
     [[nodiscard]] Result<Request> check(std::span<const Segment> readable, std::span<const Segment> writable) const;
     // How many descriptors of the ring a request takes.

@@ -1,7 +1,5 @@
 #include "virtio/split_queue.hpp"
 
-#include <algorithm>
-#include <bit>
 
 #include "base/panic.hpp"
 
@@ -9,7 +7,7 @@ namespace eremite::virtio {
 
 SplitQueue::SplitQueue(const QueueShape& shape, const QueueMemory& memory, QueueOwner& owner, uint16_t index)
     : Queue{shape, memory, owner, index} {
-    require(std::has_single_bit(shape.size) && !shape.packed, "virtio: malformed split queue");
+    require((shape.size & (shape.size - 1)) == 0 && !shape.packed, "virtio: malformed split queue");
 }
 
 Result<void> SplitQueue::add(std::span<const Segment> readable, std::span<const Segment> writable, void* token) {
@@ -76,12 +74,11 @@ void SplitQueue::disable_interrupts() {
     else store(available().flags, uint16_t{VRING_AVAIL_F_NO_INTERRUPT});
 }
 
-bool SplitQueue::enable_interrupts(uint16_t completions) {
-    const uint16_t wanted = std::clamp<uint16_t>(completions, 1, std::max<uint16_t>(in_flight_, 1));
-    if (shape_.event_index) store(used_event(), static_cast<uint16_t>(next_used_ + wanted - 1));
+bool SplitQueue::ask_for_interrupt(uint16_t after) {
+    if (shape_.event_index) store(used_event(), static_cast<uint16_t>(next_used_ + after - 1));
     else store(available().flags, uint16_t{0});
     full_barrier();
-    return static_cast<uint16_t>(load(used().index) - next_used_) >= (shape_.event_index ? wanted : 1);
+    return static_cast<uint16_t>(load(used().index) - next_used_) >= (shape_.event_index ? after : 1);
 }
 
 }  // namespace eremite::virtio

@@ -13,9 +13,9 @@ public:
     [[nodiscard]] bool wants_kick() override;
     [[nodiscard]] std::optional<Completion> take() override;
     void disable_interrupts() override;
-    [[nodiscard]] bool enable_interrupts(uint16_t completions) override;
 
 private:
+    [[nodiscard]] bool ask_for_interrupt(uint16_t after) override;
     // Section 2.7.6 and 2.7.8. The ring stands behind the header, the event index of the other side behind the ring.
     struct Header {
         uint16_t flags;

@@ -7,9 +7,6 @@ namespace eremite::test {
 
 namespace {
 
-template <typename T>
-T* pointer(PhysicalAddress address) { return reinterpret_cast<T*>(address.value); }
-
 void insist(bool holds, const char* what) {
     if (!holds) throw BadDriver{what};
 }
@@ -22,8 +19,8 @@ void FakeDevice::add_segment(DeviceRequest& request, uint64_t address, uint32_t 
     (writable ? request.writable : request.readable).push_back({PhysicalAddress{address}, length});
 }
 
-SplitDevice::SplitDevice(const virtio::Queue& queue)
-    : size_{queue.shape().size}, event_index_{queue.shape().event_index}, table_{pointer<vring_desc>(queue.descriptors())},
+SplitDevice::SplitDevice(const virtio::Queue& queue, uint64_t shift)
+    : FakeDevice{shift}, size_{queue.shape().size}, event_index_{queue.shape().event_index}, table_{pointer<vring_desc>(queue.descriptors())},
       available_{pointer<uint16_t>(queue.driver_area())}, used_{pointer<uint16_t>(queue.device_area())} {
     insist(queue.descriptors().is_aligned(16) && queue.driver_area().is_aligned(2) && queue.device_area().is_aligned(4), "alignment");
 }
@@ -80,8 +77,8 @@ void SplitDevice::refuse_notifications() {
     if (!event_index_) used_[0] = VRING_USED_F_NO_NOTIFY;
 }
 
-PackedDevice::PackedDevice(const virtio::Queue& queue)
-    : size_{queue.shape().size}, event_index_{queue.shape().event_index}, ring_{pointer<vring_packed_desc>(queue.descriptors())},
+PackedDevice::PackedDevice(const virtio::Queue& queue, uint64_t shift)
+    : FakeDevice{shift}, size_{queue.shape().size}, event_index_{queue.shape().event_index}, ring_{pointer<vring_packed_desc>(queue.descriptors())},
       driver_{pointer<vring_packed_desc_event>(queue.driver_area())}, device_{pointer<vring_packed_desc_event>(queue.device_area())} {
     insist(queue.descriptors().is_aligned(16) && queue.driver_area().is_aligned(4) && queue.device_area().is_aligned(4), "alignment");
 }
@@ -152,17 +149,18 @@ void PackedDevice::ask_for_notification() {
 
 void PackedDevice::refuse_notifications() { device_->flags = VRING_PACKED_EVENT_FLAG_DISABLE; }
 
+std::unique_ptr<FakeDevice> make_fake_device(const virtio::Queue& queue, uint64_t shift) {
+    if (queue.shape().packed) return std::make_unique<PackedDevice>(queue, shift);
+    return std::make_unique<SplitDevice>(queue, shift);
+}
+
 Machine::Machine(const virtio::QueueShape& shape) : bytes_{layout_of(shape).bytes} {
     shared_.reset(new (std::align_val_t{page_size}) uint8_t[bytes_]{});
     slots_ = std::make_unique<virtio::Slot[]>(shape.size);
     const virtio::QueueMemory memory{shared_.get(), PhysicalAddress{reinterpret_cast<uint64_t>(shared_.get())}, {slots_.get(), shape.size}};
-    if (shape.packed) {
-        queue_ = std::make_unique<virtio::PackedQueue>(shape, memory, *this, 0);
-        device_ = std::make_unique<PackedDevice>(*queue_);
-    } else {
-        queue_ = std::make_unique<virtio::SplitQueue>(shape, memory, *this, 0);
-        device_ = std::make_unique<SplitDevice>(*queue_);
-    }
+    if (shape.packed) queue_ = std::make_unique<virtio::PackedQueue>(shape, memory, *this, 0);
+    else queue_ = std::make_unique<virtio::SplitQueue>(shape, memory, *this, 0);
+    device_ = make_fake_device(*queue_);
 }
 
 }  // namespace eremite::test

@@ -1,6 +1,6 @@
 #pragma once
 // The device's side of a virtqueue, for tests: written from sections 2.7 and 2.8 of virtio 1.2 without a look at the driver's side.
-// Addresses are pointers of this process. Whatever the driver must not do throws.
+// Addresses are pointers of this process, or lie below them by the `shift` of the direct map. Whatever the driver must not do throws.
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -43,12 +43,20 @@ public:
     virtual void refuse_notifications() = 0;
 
 protected:
+    explicit FakeDevice(uint64_t shift) : shift_{shift} {}
+    template <typename T>
+    [[nodiscard]] T* pointer(PhysicalAddress address) const { return reinterpret_cast<T*>(address.value + shift_); }
     void add_segment(DeviceRequest& request, uint64_t address, uint32_t length, bool writable) const;
+
+private:
+    const uint64_t shift_;
 };
+
+std::unique_ptr<FakeDevice> make_fake_device(const virtio::Queue& queue, uint64_t shift = 0);
 
 class SplitDevice final : public FakeDevice {
 public:
-    explicit SplitDevice(const virtio::Queue& queue);
+    explicit SplitDevice(const virtio::Queue& queue, uint64_t shift = 0);
     std::optional<DeviceRequest> pop() override;
     void complete(const DeviceRequest& request, uint32_t written) override;
     bool interrupts() override;
@@ -71,7 +79,7 @@ private:
 
 class PackedDevice final : public FakeDevice {
 public:
-    explicit PackedDevice(const virtio::Queue& queue);
+    explicit PackedDevice(const virtio::Queue& queue, uint64_t shift = 0);
     std::optional<DeviceRequest> pop() override;
     void complete(const DeviceRequest& request, uint32_t written) override;
     bool interrupts() override;
