@@ -4,6 +4,7 @@
 #include <atomic>
 #include <new>
 
+#include "libos/arch/cpu.hpp"
 #include "libos/arch/interrupts.hpp"
 #include "libos/arch/smp.hpp"
 #include "libos/arch/trap.hpp"
@@ -14,7 +15,10 @@ namespace eremite::drivers {
 
 namespace {
 
-using Handlers = std::array<std::atomic<const Interrupt*>, arch::device_vector_count>;
+struct Handlers {
+    std::array<std::atomic<const Interrupt*>, arch::device_vector_count> of_vector{};
+    std::atomic<const Interrupt*> running{nullptr};
+};
 
 // For each CPU that has some; they stay.
 constinit std::atomic<Handlers*> handlers[arch::max_cpus]{};
@@ -30,16 +34,18 @@ Result<unsigned> connect_interrupt(unsigned cpu, const Interrupt& interrupt) {
         if (!row) return Error{ENOMEM};
         handlers[cpu].store(row, std::memory_order_release);
     }
-    for (unsigned i = 0; i < row->size(); ++i) {
-        if ((*row)[i].load(std::memory_order_relaxed)) continue;
-        (*row)[i].store(&interrupt, std::memory_order_release);
+    for (unsigned i = 0; i < arch::device_vector_count; ++i) {
+        if (row->of_vector[i].load(std::memory_order_relaxed)) continue;
+        row->of_vector[i].store(&interrupt, std::memory_order_release);
         return arch::first_device_vector + i;
     }
     return Error{ENOSPC};
 }
 
 void disconnect_interrupt(unsigned cpu, unsigned vector) {
-    (*handlers[cpu].load(std::memory_order_relaxed))[vector - arch::first_device_vector].store(nullptr, std::memory_order_release);
+    Handlers& row = *handlers[cpu].load(std::memory_order_acquire);
+    const Interrupt* const interrupt = row.of_vector[vector - arch::first_device_vector].exchange(nullptr);
+    while (cpu != arch::cpu_index() && row.running.load() == interrupt) arch::relax();
 }
 
 }  // namespace eremite::drivers
@@ -47,11 +53,14 @@ void disconnect_interrupt(unsigned cpu, unsigned vector) {
 namespace eremite::arch {
 
 void device_interrupt(unsigned vector) {
-    const drivers::Handlers* const row = drivers::handlers[cpu_index()].load(std::memory_order_acquire);
+    drivers::Handlers* const row = drivers::handlers[cpu_index()].load(std::memory_order_acquire);
     const unsigned index = vector - first_device_vector;
-    const drivers::Interrupt* const interrupt = row && index < row->size() ? (*row)[index].load(std::memory_order_acquire) : nullptr;
-    if (interrupt) interrupt->function(interrupt->context);
-    else log::debug("an interrupt that nobody waits for: vector {}", vector);
+    if (!row || index >= device_vector_count) return log::debug("an interrupt that nobody waits for: vector {}", vector);
+    // Whoever disconnects it looks at `running` after it took the handler away: one of the two sees the other.
+    const drivers::Interrupt* const interrupt = row->of_vector[index].load();
+    row->running.store(interrupt);
+    if (interrupt && row->of_vector[index].load() == interrupt) interrupt->function(interrupt->context);
+    row->running.store(nullptr);
 }
 
 }  // namespace eremite::arch

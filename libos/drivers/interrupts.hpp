@@ -12,7 +12,7 @@ struct Interrupt {
 
 // Gives `interrupt` a vector of `cpu`: the device is then made to raise that one. ENOSPC: all are taken; ENOMEM.
 [[nodiscard]] Result<unsigned> connect_interrupt(unsigned cpu, const Interrupt& interrupt);
-// Requires: the device raises it no more. A call that began on another CPU may be under way.
+// Takes it away, and waits for a call that is under way on another CPU. Requires: no lock is held that the call takes.
 void disconnect_interrupt(unsigned cpu, unsigned vector);
 
 }  // namespace eremite::drivers

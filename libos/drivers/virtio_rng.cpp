@@ -41,20 +41,21 @@ public:
     Result<size_t> read(std::span<uint8_t> bytes, bool nonblocking) {
         const sync::Guard guard{lock_};
         Request* request;
-        while (!(request = free_request())) {
-            if (nonblocking) return Error{EAGAIN};
+        for (;;) {
+            if (Request* const spare = find(State::Spare)) return collect(*spare, bytes);
+            request = find(State::Free);
+            if (nonblocking) return ask_for_later(request);
+            if (request) break;
             if (waiting_.wait(lock_) == sched::Wakeup::Interrupted) return Error{restart_if_asked};
         }
-        const uint32_t length = TRY(ask(*request, bytes.size()));
+        TRY(ask(*request, bytes.size(), State::UnderWay));
         while (request->state == State::UnderWay) {
-            if (waiting_.wait(lock_) != sched::Wakeup::Interrupted) continue;
-            // The device may still write: the request is free when it comes back.
-            if (request->state == State::UnderWay) {
-                request->state = State::Abandoned;
-                return Error{restart_if_asked};
-            }
+            const bool interrupted = waiting_.wait(lock_) == sched::Wakeup::Interrupted;
+            if (!interrupted || request->state != State::UnderWay) continue;
+            request->state = State::Orphaned;
+            return Error{restart_if_asked};
         }
-        return collect(*request, bytes.first(length));
+        return collect(*request, bytes);
     }
 
     Result<void> poll(std::span<uint8_t> bytes) {
@@ -62,18 +63,18 @@ public:
         const uint64_t start = arch::cycle_counter();
         while (!bytes.empty()) {
             const sync::Guard guard{lock_};
-            Request* const request = free_request();
+            Request* const request = find(State::Free);
             if (!request) return Error{EBUSY};
-            const uint32_t length = TRY(ask(*request, bytes.size()));
+            TRY(ask(*request, bytes.size(), State::UnderWay));
             while (request->state == State::UnderWay) {
                 if (arch::cycle_counter() - start > patience) {
-                    request->state = State::Abandoned;
+                    request->state = State::Orphaned;
                     return Error{EIO};
                 }
                 arch::relax();
                 take_all();
             }
-            bytes = bytes.subspan(TRY(collect(*request, bytes.first(length))));
+            bytes = bytes.subspan(TRY(collect(*request, bytes)));
         }
         return {};
     }
@@ -81,7 +82,8 @@ public:
 private:
     static constexpr uint16_t request_count = 8;
     using Buffer = uint8_t[page_size / request_count];
-    enum class State : uint8_t { Free, UnderWay, Done, Abandoned };
+    // Orphaned: under way, but nobody waits for it; what comes is spare, for the next reader.
+    enum class State : uint8_t { Free, UnderWay, Done, Orphaned, Spare };
     struct Request {
         State state = State::Free;
         int error = 0;
@@ -89,20 +91,28 @@ private:
     };
 
     // All of these require the lock.
-    Request* free_request() {
+    Request* find(State state) {
         for (Request& r : requests_)
-            if (r.state == State::Free) return &r;
+            if (r.state == state) return &r;
         return nullptr;
     }
     Buffer& buffer_of(const Request& request) { return buffers_[&request - requests_]; }
 
-    Result<uint32_t> ask(Request& request, size_t wanted) {
+    Result<void> ask(Request& request, size_t wanted, State state) {
         const auto length = static_cast<uint32_t>(std::min(wanted, sizeof(Buffer)));
         const virtio::Segment segment[] = {{physical_of_direct_map(VirtualAddress{&buffer_of(request)}), length}};
         TRY(queue_->add({}, segment, &request));
-        request.state = State::UnderWay;
+        request.state = state;
         queue_->kick();
-        return length;
+        return {};
+    }
+
+    // For a reader that does not wait. `free`: a request, or null.
+    Error ask_for_later(Request* free) {
+        const bool under_way = find(State::Orphaned) != nullptr;
+        if (free && !under_way)
+            if (const auto asked = ask(*free, sizeof(Buffer), State::Orphaned); !asked.ok()) return asked.error();
+        return Error{EAGAIN};
     }
 
     // The device gives at least one byte (section 5.4.6).
@@ -121,9 +131,7 @@ private:
     void take_all() {
         while (const auto done = queue_->take()) {
             auto& request = *static_cast<Request*>(done->token);
-            const bool wanted = request.state == State::UnderWay;
-            if (!wanted) std::memset(buffer_of(request), 0, sizeof(Buffer));
-            request = {wanted ? State::Done : State::Free, done->error, done->written};
+            request = {request.state == State::UnderWay ? State::Done : State::Spare, done->error, done->written};
         }
     }
 

@@ -43,7 +43,7 @@ public:
         }
         const uint32_t type = opened.value()->device_type();
         log::debug("virtio device of type {}: {}", type, opened.value()->name());
-        if (type != 0 && !list_.push_back({opened.value(), type}).ok()) log::warn("too little memory for a virtio device");
+        if (!list_.push_back({opened.value(), type}).ok()) log::warn("too little memory for a virtio device");
     }
 
 private:

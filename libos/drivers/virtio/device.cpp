@@ -82,6 +82,7 @@ Result<void> Device::negotiate(uint64_t wanted, uint64_t required) {
 
 void Device::start() {
     if (transport_.interrupt_count() > 0 && !connect(0, 0).ok()) log::warn("virtio: no interrupt for the configuration of a device");
+    started_.store(true, std::memory_order_release);
     transport_.set_status(acknowledged | (transport_.legacy() ? 0 : VIRTIO_CONFIG_S_FEATURES_OK) | VIRTIO_CONFIG_S_DRIVER_OK);
     if (transport_.interrupt_count() > 0) return;
     log::warn("virtio: a device of type {} has no messages (MSI-X) and is polled", transport_.device_type());
@@ -104,6 +105,7 @@ Result<Device::OwnedQueue> Device::make_queue(uint16_t index, const QueueOptions
     OwnedQueue owned;
     const size_t bytes = layout_of(shape).bytes;
     owned.order = static_cast<unsigned>(std::bit_width((bytes - 1) >> page_shift));
+    if (owned.order > mm::PageAllocator::maximum_order) return Error{ENOMEM};
     owned.memory = TRY(mm::page_allocator().allocate(owned.order));
     owned.ready = options.ready;
     void* const shared = direct_map(owned.memory).as<void>();
@@ -174,6 +176,7 @@ Result<void> Device::connect(uint16_t number, unsigned cpu) {
 
 void Device::interrupted(const Entry& entry) {
     const Transport::Events events = transport_.acknowledge(entry.number);
+    if (!started_.load(std::memory_order_acquire)) return;
     if (events.queues) {
         const uint16_t count = transport_.interrupt_count();
         // Those for which entry_for gives this one.

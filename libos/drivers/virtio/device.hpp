@@ -1,6 +1,7 @@
 #pragma once
 // A virtio device as its driver has it (virtio 1.2 chapter 3): brought up in steps, with queues that interrupt chosen CPUs. A device
 // that breaks the protocol or says that it needs a reset is stopped for good: its queues then give all requests back with EIO.
+#include <atomic>
 #include <cstddef>
 #include <type_traits>
 
@@ -34,7 +35,7 @@ public:
     explicit Device(Transport& transport);
     Device(const Device&) = delete;
     Device& operator=(const Device&) = delete;
-    // Stops the device. Requires: no callback is under way.
+    // Stops the device. Requires: no lock is held that a callback takes.
     ~Device();
 
     // First step: resets the device and agrees on features, of those `wanted` as many as it has. ENOTSUP: it lacks one that is
@@ -42,7 +43,7 @@ public:
     [[nodiscard]] Result<void> negotiate(uint64_t wanted = 0, uint64_t required = 0);
     [[nodiscard]] bool has(unsigned feature) const { return features_ >> feature & 1; }
 
-    // Second step. ENODEV: there is no such queue; EIO: the device refuses it; ENOSPC: no interrupt is left; ENOMEM.
+    // Second step, for each queue. ENODEV: there is no such queue; EIO: the device refuses it; ENOSPC: no interrupt is left; ENOMEM.
     [[nodiscard]] Result<Queue*> start_queue(uint16_t index, const QueueOptions& options);
     void on_configuration_change(Callback changed) { configuration_changed_ = changed; }
 
@@ -104,6 +105,7 @@ private:
     Vector<OwnedQueue> queues_;
     Vector<Entry*> entries_;
     Callback configuration_changed_{};
+    std::atomic<bool> started_{false};  // before, interrupts mean nothing, whatever the device does
     TellTimer tell_timer_;
 };
 

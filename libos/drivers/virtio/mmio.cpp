@@ -22,6 +22,7 @@ Result<Transport*> MmioTransport::open(const platform::VirtioMmioDevice& device)
     const auto found = read_register<uint32_t>(base + VIRTIO_MMIO_MAGIC_VALUE);
     const auto version = read_register<uint32_t>(base + VIRTIO_MMIO_VERSION);
     if (found != magic || (version != legacy_version && version != modern_version)) return Error{ENODEV};
+    if (read_register<uint32_t>(base + VIRTIO_MMIO_DEVICE_ID) == 0) return Error{ENODEV};
     auto* const transport = new (std::nothrow) MmioTransport{base, device.registers.size(), device.interrupt_line, version == legacy_version};
     if (!transport) return Error{ENOMEM};
     return transport;

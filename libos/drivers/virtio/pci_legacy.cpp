@@ -25,7 +25,7 @@ Result<Transport*> PciLegacyTransport::open(const pci::Function& function, uint3
     if (!bar || !bar->io || bar->address == 0 || bar->size < configuration_with_messages_at) return Error{ENXIO};
     if (bar->address >= all_ports || bar->size > all_ports - bar->address) return Error{ENXIO};
     auto* const transport = new (std::nothrow)
-        PciLegacyTransport{function, type, msix, static_cast<uint16_t>(bar->address), static_cast<uint32_t>(bar->size)};
+        PciLegacyTransport{type, msix, static_cast<uint16_t>(bar->address), static_cast<uint32_t>(bar->size)};
     if (!transport) return Error{ENOMEM};
     return transport;
 }

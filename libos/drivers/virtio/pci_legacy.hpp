@@ -25,8 +25,8 @@ public:
     [[nodiscard]] uint32_t configuration_generation() override { return 0; }
 
 private:
-    PciLegacyTransport(const pci::Function& function, uint32_t type, const pci::Msix& msix, uint16_t ports, uint32_t count)
-        : PciTransport{function, type, msix}, ports_{ports}, count_{count} {}
+    PciLegacyTransport(uint32_t type, const pci::Msix& msix, uint16_t ports, uint32_t count)
+        : PciTransport{type, msix}, ports_{ports}, count_{count} {}
     [[nodiscard]] Result<void> set_configuration_interrupt(uint16_t entry) override;
     [[nodiscard]] uint16_t port(uint32_t offset) const { return static_cast<uint16_t>(ports_ + offset); }
     // The port of a field of the configuration; 0 beyond its end.

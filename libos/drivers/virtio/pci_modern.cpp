@@ -53,7 +53,7 @@ Result<PciModernTransport::Structures> PciModernTransport::find(const pci::Funct
 
 Result<Transport*> PciModernTransport::open(const pci::Function& function, uint32_t type, const pci::Msix& msix) {
     const Structures found = TRY(find(function));
-    auto* const transport = new (std::nothrow) PciModernTransport{function, type, msix, found};
+    auto* const transport = new (std::nothrow) PciModernTransport{type, msix, found};
     if (!transport) return Error{ENOMEM};
     return transport;
 }

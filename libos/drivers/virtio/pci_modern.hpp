@@ -34,8 +34,8 @@ private:
         Structure common, notification, configuration;
         uint32_t notification_multiplier = 0;
     };
-    PciModernTransport(const pci::Function& function, uint32_t type, const pci::Msix& msix, const Structures& found)
-        : PciTransport{function, type, msix}, structures_{found} {}
+    PciModernTransport(uint32_t type, const pci::Msix& msix, const Structures& found)
+        : PciTransport{type, msix}, structures_{found} {}
     [[nodiscard]] static Result<Structures> find(const pci::Function& function);
     [[nodiscard]] static Structure map(const pci::Function& function, uint8_t capability, uint64_t least);
     [[nodiscard]] Result<void> set_configuration_interrupt(uint16_t entry) override;

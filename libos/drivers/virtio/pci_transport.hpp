@@ -20,15 +20,13 @@ public:
     [[nodiscard]] Events acknowledge(uint16_t entry) final { return {true, entry == 0}; }
 
 protected:
-    PciTransport(const pci::Function& function, uint32_t type, const pci::Msix& msix) : function_{function}, msix_{msix}, type_{type} {}
+    PciTransport(uint32_t type, const pci::Msix& msix) : msix_{msix}, type_{type} {}
     ~PciTransport() = default;
     // Tells the device to use `entry` for its configuration. EIO: it does not take it.
     [[nodiscard]] virtual Result<void> set_configuration_interrupt(uint16_t entry) = 0;
 
-    const pci::Function function_;
-    const pci::Msix msix_;
-
 private:
+    const pci::Msix msix_;
     const uint32_t type_;
 };
 

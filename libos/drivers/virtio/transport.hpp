@@ -22,7 +22,7 @@ public:
     };
 
     [[nodiscard]] virtual std::string_view name() const = 0;
-    // VIRTIO_ID_*; 0: nothing is there.
+    // VIRTIO_ID_*
     [[nodiscard]] virtual uint32_t device_type() = 0;
     // Of before version 1: rings in one piece, no FEATURES_OK (section 4.1.5 and 4.2.4).
     [[nodiscard]] virtual bool legacy() const = 0;
@@ -32,7 +32,7 @@ public:
     [[nodiscard]] virtual uint64_t offered_features() = 0;
     virtual void accept_features(uint64_t features) = 0;
 
-    // Descriptors that queue `index` can have at most, or must have if `legacy_pci`. 0: there is no such queue.
+    // Descriptors that queue `index` can have at most, or must have (has_fixed_queue_size). 0: there is no such queue.
     [[nodiscard]] virtual uint16_t queue_limit(uint16_t index) = 0;
     [[nodiscard]] virtual bool has_fixed_queue_size() const { return false; }
     // Tells the device where the queue is and starts it. `interrupt`: an entry, or no_interrupt. EIO: the device refuses.

@@ -6,10 +6,12 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <set>
@@ -66,6 +68,18 @@ void work(unsigned cpu) {
     close(fd);
 }
 
+// A read that does not wait asks the device, and a later one has the answer.
+void read_without_waiting() {
+    const int fd = open("/dev/hwrng", O_RDONLY | O_NONBLOCK);
+    if (fd < 0) return fail("open");
+    unsigned char byte;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    ssize_t count;
+    while ((count = read(fd, &byte, 1)) < 0 && errno == EAGAIN && std::chrono::steady_clock::now() < end) sched_yield();
+    if (count != 1) fail("read without waiting");
+    close(fd);
+}
+
 int interrupted() {
     struct sigaction action {};
     action.sa_handler = [](int) {};
@@ -95,6 +109,7 @@ int main(int argc, char** argv) {
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < 4; ++i) threads.emplace_back(work, i % cpus);
     for (std::thread& thread : threads) thread.join();
+    read_without_waiting();
     std::printf("%d failures\n", failures.load());
     return failures == 0 ? 0 : 1;
 }
