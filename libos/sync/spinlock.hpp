@@ -18,9 +18,13 @@ enum class Rank : uint8_t {
     File,       // a file's contents: pipes, counters and terminals too
     Futex,
     CodePatching,
+    DeviceStart, // of a device by its driver
+    Devices,    // which ones there are
     AddressSpace,
     MemoryObject,
     PageTable,
+    DeviceQueue, // requests to a device
+    Interrupts, // which handler each one has
     ProgramTimers, // POSIX timers and interval timers
     Threads,    // the list of all threads
     Signal,

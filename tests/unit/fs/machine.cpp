@@ -18,6 +18,7 @@
 #include "libos/arch/tlb.hpp"
 #include "libos/arch/user_copy.hpp"
 #include "libos/drivers/console.hpp"
+#include "libos/drivers/virtio_rng.hpp"
 #include "libos/fs/path.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
@@ -117,6 +118,7 @@ fs::ReadinessSource& console_readiness_source() {
     return source;
 }
 bool console_is_terminal() { return test::console.terminal; }
+Result<size_t> read_virtio_entropy(std::span<uint8_t>, bool) { return Error{ENODEV}; }
 
 }  // namespace drivers
 
