@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/vector.hpp"
+#include "libos/fs/mount.hpp"
 #include "libos/fs/path.hpp"
 
 namespace eremite::fs {
@@ -78,9 +79,7 @@ private:
         }
         if (!next.ok()) return next.error();
         if (!next.value()->is_directory()) return Error{ENOTDIR};
-        Ref<Inode> entered = std::move(next.value());
-        while (entered->mounted()) entered = entered->mounted();
-        return way.push_back(std::move(entered));
+        return way.push_back(enter_mounts(std::move(next.value())));
     }
 
     Result<void> make_room(Inode& directory, std::string_view name) {
@@ -102,9 +101,7 @@ private:
     Result<void> unpack_directory(Inode& directory, std::string_view name, const CpioEntry& entry) {
         auto present = directory.lookup(name);
         if (present.ok() && present.value()->is_directory()) {
-            Ref<Inode> inode = std::move(present.value());
-            while (inode->mounted()) inode = inode->mounted();
-            return set_metadata(*inode, entry);
+            return set_metadata(*enter_mounts(std::move(present.value())), entry);
         }
         TRY(make_room(directory, name));
         const Ref<Inode> created = TRY(directory.create_directory(name, entry.mode & 07777));

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,9 +55,6 @@ Result<long> store_stat(VirtualAddress buffer, const fs::Attributes& a) {
     return 0L;
 }
 
-uint32_t major_of(uint64_t device) { return static_cast<uint32_t>((device >> 8) & 0xfff); }
-uint32_t minor_of(uint64_t device) { return static_cast<uint32_t>((device & 0xff) | ((device >> 12) & ~uint64_t{0xff})); }
-
 // Attributes for the *at calls, where an empty path names the descriptor itself, which need not have an inode.
 Result<fs::Attributes> attributes_at(int directory, VirtualAddress path, int flags) {
     PathArgument argument;
@@ -72,7 +70,8 @@ Result<fs::Attributes> attributes_at(int directory, VirtualAddress path, int fla
     return inode->attributes();
 }
 
-Result<long> store_statfs(VirtualAddress buffer, const fs::FileSystemStatus& status) {
+Result<long> store_statfs(VirtualAddress buffer, fs::FileSystem& file_system) {
+    const fs::FileSystemStatus status = TRY(file_system.status());
     struct statfs s {};
     s.f_type = static_cast<decltype(s.f_type)>(status.magic);
     s.f_bsize = static_cast<decltype(s.f_bsize)>(status.block_size);
@@ -82,10 +81,10 @@ Result<long> store_statfs(VirtualAddress buffer, const fs::FileSystemStatus& sta
     s.f_files = status.files;
     s.f_ffree = status.free_files;
     s.f_fsid.__val[0] = static_cast<int>(status.identifier);
-    s.f_namelen = fs::name_maximum;
+    s.f_namelen = status.name_maximum;
     s.f_frsize = s.f_bsize;
     constexpr int flags_valid = 0x20;  // ST_VALID of Linux: f_flags means something
-    s.f_flags = flags_valid;
+    s.f_flags = flags_valid | (file_system.read_only() ? ST_RDONLY : 0);
     TRY(mm::copy_to_user(buffer, &s, sizeof s));
     return 0L;
 }
@@ -124,10 +123,10 @@ Result<long> sys_statx(int directory, VirtualAddress path, int flags, uint32_t m
     s.stx_btime = statx_time_of(a.birth_time);
     s.stx_ctime = statx_time_of(a.change_time);
     s.stx_mtime = statx_time_of(a.modification_time);
-    s.stx_rdev_major = major_of(a.device_number);
-    s.stx_rdev_minor = minor_of(a.device_number);
-    s.stx_dev_major = major_of(a.device);
-    s.stx_dev_minor = minor_of(a.device);
+    s.stx_rdev_major = fs::major_of(a.device_number);
+    s.stx_rdev_minor = fs::minor_of(a.device_number);
+    s.stx_dev_major = fs::major_of(a.device);
+    s.stx_dev_minor = fs::minor_of(a.device);
     TRY(mm::copy_to_user(buffer, &s, sizeof s));
     return 0L;
 }
@@ -164,13 +163,13 @@ Result<long> sys_readlinkat(int directory, VirtualAddress path, VirtualAddress b
 
 Result<long> sys_statfs(VirtualAddress path, VirtualAddress buffer) {
     const Ref<fs::Inode> inode = TRY(find_at(AT_FDCWD, path, 0));
-    return store_statfs(buffer, inode->file_system_status());
+    return store_statfs(buffer, inode->file_system());
 }
 
 Result<long> sys_fstatfs(int descriptor, VirtualAddress buffer) {
     const Ref<fs::File> file = TRY(get_file_or_path(descriptor));
     const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{ENOSYS}));
-    return store_statfs(buffer, inode->file_system_status());
+    return store_statfs(buffer, inode->file_system());
 }
 
 }  // namespace eremite::syscall

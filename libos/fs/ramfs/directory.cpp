@@ -1,5 +1,6 @@
 #include "libos/fs/ramfs/directory.hpp"
 
+#include "libos/fs/mount.hpp"
 #include "libos/fs/ramfs/name_hash.hpp"
 #include "libos/fs/ramfs/regular_file.hpp"
 
@@ -182,6 +183,14 @@ Result<Ref<Inode>> Directory::create(std::string_view name, const NewFile& file)
     return Ref<Inode>{std::move(node)};
 }
 
+Result<Ref<Inode>> Directory::create_unnamed(uint32_t permissions) {
+    {
+        const sync::Guard guard{owner().tree_lock()};
+        if (removed_) return Error{ENOENT};
+    }
+    return owner().create_unnamed("#tmpfile", permissions);
+}
+
 Result<Ref<Inode>> Directory::create_directory(std::string_view name, uint32_t permissions) {
     Ref<Directory> node = TRY(make_ref<Directory>(owner(), permissions));
     TRY(add_new(name, node));
@@ -193,7 +202,7 @@ Result<void> Directory::create_symbolic_link(std::string_view name, std::string_
 }
 
 Result<void> Directory::link(std::string_view name, Inode& target) {
-    if (target.file_system() != file_system()) return Error{EXDEV};
+    if (&target.file_system() != &file_system()) return Error{EXDEV};
     if (target.is_directory()) return Error{EPERM};
     Ref<Node> node = Ref<Node>::share(static_cast<Node*>(&target));
     const uint32_t hash = hash_name(name);
@@ -223,7 +232,7 @@ Result<void> Directory::remove_name(std::string_view name, bool directory) {
         Entry* entry = find(name, hash);
         if (!entry) return Error{ENOENT};
         if (entry->node->is_directory() != directory) return Error{directory ? ENOTDIR : EISDIR};
-        if (entry->node->mounted()) return Error{EBUSY};
+        if (entry->node->is_mount_point()) return Error{EBUSY};
         if (directory) {
             auto& victim = static_cast<Directory&>(*entry->node);
             if (victim.count_ != 0) return Error{ENOTEMPTY};
@@ -252,7 +261,8 @@ Result<void> Directory::list(uint64_t& cursor, DirectorySink& sink) {
         cursor = 1;
     }
     if (cursor == 1) {
-        const Ref<Inode> up = covered() ? covered()->parent() : parent();
+        const Ref<Inode> point = covered_by(*this);
+        const Ref<Inode> up = point ? point->parent() : parent();
         const uint64_t number = up ? TRY(up->attributes()).inode : own_number;
         if (!sink.add("..", number, FileType::Directory, first_entry_cursor)) return {};
         cursor = first_entry_cursor;

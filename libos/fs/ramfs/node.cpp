@@ -30,11 +30,10 @@ Node::Node(FileSystem& file_system, FileType type, uint32_t permissions)
     access_time_ = birth_time_;
     modification_time_ = birth_time_;
     change_time_ = birth_time_;
-    file_system_.count_inode(1);
+    file_system_.inode_created();
 }
 
 Node::~Node() {
-    file_system_.count_inode(-1);
     if (entry_) Entry::destroy(entry_);
     // A chain of removed directories may hang on this one alone. It is taken apart in a loop, since a recursion could be as
     // deep as paths are long.
@@ -43,6 +42,7 @@ Node::~Node() {
         Ref<Directory> next = std::move(static_cast<Node&>(*directory).last_directory_);
         directory = std::move(next);
     }
+    file_system_.inode_destroyed();
 }
 
 Result<Attributes> Node::attributes() {

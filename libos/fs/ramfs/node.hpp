@@ -32,8 +32,7 @@ public:
 
     [[nodiscard]] Result<Attributes> attributes() override;
     [[nodiscard]] Result<void> set_attributes(const AttributeChange& change) override;
-    [[nodiscard]] FileSystemStatus file_system_status() override { return file_system_.status(); }
-    [[nodiscard]] const void* file_system() const override { return &file_system_; }
+    [[nodiscard]] fs::FileSystem& file_system() const override { return file_system_; }
     [[nodiscard]] Ref<Inode> parent() override;
     size_t name(std::span<char> buffer) const override;
     [[nodiscard]] bool unlinked() const override;

@@ -33,10 +33,9 @@ public:
     void mapped() override;
     void unmapped() override;
 
-    // memfd_create(2): the seals of fcntl(F_ADD_SEALS). EPERM: sealed against more, or not a file that can be sealed.
-    [[nodiscard]] Result<void> add_seals(uint32_t seals);
+    [[nodiscard]] Result<void> add_seals(uint32_t seals) override;
     void allow_sealing() { seals_.store(0, std::memory_order_relaxed); }
-    [[nodiscard]] uint32_t seals() const { return seals_.load(std::memory_order_relaxed); }
+    [[nodiscard]] Result<uint32_t> seals() const override { return seals_.load(std::memory_order_relaxed); }
 
 protected:
     void fill(Attributes& attributes) override;
