@@ -43,6 +43,8 @@ public:
     // Whether there is a position at all: pread() and lseek() work.
     [[nodiscard]] virtual bool positioned() const { return false; }
     [[nodiscard]] virtual Result<uint64_t> seek(int64_t /*offset*/, int /*whence*/) { return Error{ESPIPE}; }
+    // A descriptor of this description was closed; close(2) returns what this does. EIO, ENOSPC: written data is lost.
+    [[nodiscard]] virtual Result<void> flush() { return {}; }
     [[nodiscard]] virtual Result<Attributes> attributes() = 0;
     // `argument` is the third argument of ioctl(2). ENOTTY: not for this file.
     [[nodiscard]] virtual Result<long> ioctl(uint32_t /*request*/, uint64_t /*argument*/) { return Error{ENOTTY}; }
