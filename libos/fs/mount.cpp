@@ -25,19 +25,18 @@ public:
         }
         return {};
     }
-    // The caller drops the mount behind the lock.
-    Result<Ref<Mount>> remove(const Ref<Inode>& root) {
+    // The caller drops the mounts behind the lock.
+    Result<Vector<Ref<Mount>>> remove(const Ref<Inode>& root, bool with_those_below) {
+        Vector<Ref<Mount>> removed;
         const sync::Guard guard{lock_};
-        for (size_t i = 0; i < mounts_.size(); ++i) {
-            if (mounts_[i]->root_ != root) continue;
-            if (is_busy(*root)) return Error{EBUSY};
-            Ref<Mount> mount = mounts_[i];
-            if (mount->point_) mount->point_->mount_state_.fetch_and(~Inode::mount_point, std::memory_order_relaxed);
-            root->mount_state_.fetch_and(~Inode::mounted_root, std::memory_order_relaxed);
-            mounts_.erase(i);
-            return mount;
-        }
-        return Error{EINVAL};
+        TRY(removed.reserve(mounts_.size()));
+        const Ref<Mount>* const mount = std::find_if(mounts_.begin(), mounts_.end(), [&](const Ref<Mount>& m) { return m->root_ == root; });
+        if (mount == mounts_.end()) return Error{EINVAL};
+        if (!with_those_below && below(*root) != mounts_.end()) return Error{EBUSY};
+        take(mount, removed);
+        for (size_t i = 0; i < removed.size(); ++i)
+            for (const Ref<Mount>* next = below(*removed[i]->root_); next != mounts_.end(); next = below(*removed[i]->root_)) take(next, removed);
+        return removed;
     }
     Ref<Inode> root_on(const Inode& point) {
         const sync::Guard guard{lock_};
@@ -59,11 +58,19 @@ public:
     }
 
 private:
-    // Whether another file system stands on a directory of this one. Requires: the lock.
-    [[nodiscard]] bool is_busy(const Inode& root) const {
-        return std::any_of(mounts_.begin(), mounts_.end(), [&](const Ref<Mount>& other) {
+    // These require the lock.
+    // What is mounted on a directory of this root's file system.
+    [[nodiscard]] const Ref<Mount>* below(const Inode& root) const {
+        return std::find_if(mounts_.begin(), mounts_.end(), [&](const Ref<Mount>& other) {
             return other->point_ && &other->point_->file_system() == &root.file_system();
         });
+    }
+    // Moves a mount over. Requires: room.
+    void take(const Ref<Mount>* mount, Vector<Ref<Mount>>& removed) {
+        if (Inode* const point = (*mount)->point_.get()) point->mount_state_.fetch_and(~Inode::mount_point, std::memory_order_relaxed);
+        (*mount)->root_->mount_state_.fetch_and(~Inode::mounted_root, std::memory_order_relaxed);
+        (void)removed.push_back(*mount);
+        mounts_.erase(static_cast<size_t>(mount - mounts_.begin()));
     }
 
     sync::Spinlock lock_{sync::Rank::Mounts};
@@ -120,8 +127,8 @@ Result<void> mount(const Context& context, std::string_view path, Ref<Inode> roo
     return mount_on(std::move(point), std::move(root), options, type, source);
 }
 
-Result<void> unmount(const Ref<Inode>& root) {
-    const Ref<Mount> removed = TRY(table().remove(root));
+Result<void> unmount(const Ref<Inode>& root, bool with_those_below) {
+    const Vector<Ref<Mount>> removed = TRY(table().remove(root, with_those_below));
     return {};
 }
 

@@ -44,9 +44,9 @@ private:
                                  std::string_view type, std::string_view source);
 // The same where the directory is at hand; null: `root` is the root of all.
 [[nodiscard]] Result<void> mount_on(Ref<Inode> point, Ref<Inode> root, MountOptions options, std::string_view type, std::string_view source);
-// Uncovers the directory on which `root` is mounted. Files that are open stay usable. EINVAL: it is not mounted; EBUSY:
-// something is mounted on a directory below.
-[[nodiscard]] Result<void> unmount(const Ref<Inode>& root);
+// Uncovers the directory on which `root` is mounted. Files that are open stay usable. What is mounted on directories below
+// goes with it or is in the way (EBUSY). EINVAL: it is not mounted; ENOMEM.
+[[nodiscard]] Result<void> unmount(const Ref<Inode>& root, bool with_those_below = false);
 // All mounts, in the order in which they were made. ENOMEM.
 [[nodiscard]] Result<Vector<Ref<Mount>>> mounts();
 // Synchronizes every file system that is mounted. The first error, after all were tried.

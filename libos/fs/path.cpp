@@ -114,6 +114,8 @@ private:
         if (!location_.inode->is_directory()) return Error{ENOTDIR};
         location_.trailing_slash = pending_slash_ || (last && slash_behind);
 
+        // Where a name that cannot be one would stand matters to rename(), for it must not lead to another file system.
+        if (flags_.want_parent && last && (name == "." || name == "..")) location_.parent = location_.inode;
         if (name == ".") {
             location_.last = Location::Last::Dot;
             location_.name = {};

@@ -141,6 +141,8 @@ Result<long> sys_faccessat2(int directory, VirtualAddress path, int mode, int fl
     const fs::Attributes a = TRY(attributes_at(directory, path, flags));
     const bool executable = (a.mode & S_IFMT) == S_IFDIR || (a.mode & 0111) != 0;
     if ((mode & X_OK) != 0 && !executable) return Error{EACCES};
+    const uint32_t type = a.mode & S_IFMT;
+    if ((mode & W_OK) != 0 && (type == S_IFREG || type == S_IFDIR)) TRY(may_change(*TRY(find_at(directory, path, flags))));
     return 0L;
 }
 

@@ -12,13 +12,32 @@ constexpr uint64_t first_entry_cursor = 2;  // behind "." and ".."
 
 }  // namespace
 
+// A directory that is not empty ends with its whole file system. What is below goes in a loop, since a recursion could be
+// as deep as the tree: directories that nobody else holds form a chain until their turn comes.
 Directory::~Directory() {
-    // Only when a whole file system goes, or the directory is empty.
-    for (const Slot& slot : slots_) {
+    Ref<Directory> chain;
+    release_entries(chain);
+    while (chain) {
+        const Ref<Directory> directory = std::move(chain);
+        chain = std::move(directory->last_directory_);
+        directory->release_entries(chain);
+    }
+}
+
+void Directory::release_entries(Ref<Directory>& chain) {
+    for (Slot& slot : slots_) {
         if (!slot.entry) continue;
-        Node& node = *slot.entry->node;
-        if (node.entry_ == slot.entry) node.entry_ = nullptr;
-        Entry::destroy(slot.entry);
+        Ref<Node> node;
+        {
+            const sync::Guard guard{owner().tree_lock()};
+            node = std::move(slot.entry->node);
+            if (node->entry_ == slot.entry) node->entry_ = nullptr;
+            Entry::destroy(std::exchange(slot.entry, nullptr));
+        }
+        if (!node->is_directory() || node->reference_count() != 1) continue;
+        auto& child = static_cast<Directory&>(*node);
+        child.last_directory_ = std::move(chain);
+        chain = Ref<Directory>::share(&child);
     }
 }
 

@@ -34,6 +34,8 @@ private:
         Entry* entry = nullptr;
         uint32_t next_free = 0;  // plus one; 0 ends the list
     };
+    // Lets go of all entries; directories that end with that are put in front of the chain.
+    void release_entries(Ref<Directory>& chain);
     // All below require the tree lock.
     [[nodiscard]] Entry* find(std::string_view name, uint32_t hash) const;
     [[nodiscard]] Result<void> insert(Entry* entry, Ref<Node> node);

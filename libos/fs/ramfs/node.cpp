@@ -92,7 +92,7 @@ void Node::touch_change() { change_time_.store(platform::realtime_now(), std::me
 
 Ref<Inode> Node::parent() {
     const sync::Guard guard{file_system_.tree_lock()};
-    if (entry_ && entry_->directory) return Ref<Inode>::share(entry_->directory);
+    if (entry_ && entry_->directory) return Ref<Inode>::share_if_alive(entry_->directory);
     return last_directory_;
 }
 
