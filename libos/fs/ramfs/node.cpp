@@ -34,6 +34,7 @@ Node::Node(FileSystem& file_system, FileType type, uint32_t permissions)
 }
 
 Node::~Node() {
+    delete extended_.load(std::memory_order_relaxed);
     if (entry_) Entry::destroy(entry_);
     // A chain of removed directories may hang on this one alone. It is taken apart in a loop, since a recursion could be as
     // deep as paths are long.

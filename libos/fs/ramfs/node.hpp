@@ -6,6 +6,7 @@
 
 #include "base/vector.hpp"
 #include "libos/fs/inode.hpp"
+#include "libos/fs/ramfs/extended_attributes.hpp"
 #include "libos/fs/ramfs/file_system.hpp"
 
 namespace eremite::fs::ramfs {
@@ -36,6 +37,11 @@ public:
     [[nodiscard]] Ref<Inode> parent() override;
     size_t name(std::span<char> buffer) const override;
     [[nodiscard]] bool unlinked() const override;
+    // In the name spaces "user", "trusted" and "security" (xattr(7)).
+    [[nodiscard]] Result<size_t> extended_attribute(std::string_view name, std::span<uint8_t> value) override;
+    [[nodiscard]] Result<void> set_extended_attribute(std::string_view name, std::span<const uint8_t> value, uint32_t flags) override;
+    [[nodiscard]] Result<void> remove_extended_attribute(std::string_view name) override;
+    [[nodiscard]] Result<size_t> list_extended_attributes(std::span<char> names) override;
 
     [[nodiscard]] FileSystem& owner() const { return file_system_; }
     void touch_modification();
@@ -51,6 +57,7 @@ private:
     friend class FileSystem;
 
     FileSystem& file_system_;
+    std::atomic<ExtendedAttributes*> extended_{nullptr};
     uint64_t number_;
     std::atomic<uint32_t> permissions_;
     std::atomic<uint32_t> uid_{0};
