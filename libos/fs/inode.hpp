@@ -80,10 +80,11 @@ public:
     [[nodiscard]] virtual Result<Ref<Inode>> create(std::string_view, const NewFile&) { return Error{EPERM}; }
     // Creates a regular file and opens it, which some file systems do in one request. EEXIST: somebody was faster.
     [[nodiscard]] virtual Result<Ref<File>> create_open(std::string_view name, uint32_t permissions, uint32_t flags);
-    // A file that no name leads to (O_TMPFILE), with no link as yet; link() can give it one.
-    [[nodiscard]] virtual Result<Ref<Inode>> create_unnamed(uint32_t /*permissions*/) { return Error{EOPNOTSUPP}; }
+    // A file that no name leads to (O_TMPFILE); link() can give it one if it is `linkable`.
+    [[nodiscard]] virtual Result<Ref<Inode>> create_unnamed(uint32_t /*permissions*/, bool /*linkable*/) { return Error{EOPNOTSUPP}; }
     [[nodiscard]] virtual Result<Ref<Inode>> create_directory(std::string_view, uint32_t /*permissions*/) { return Error{EPERM}; }
     [[nodiscard]] virtual Result<void> create_symbolic_link(std::string_view, std::string_view /*target*/) { return Error{EPERM}; }
+    // ENOENT: the target has lost its last name.
     [[nodiscard]] virtual Result<void> link(std::string_view, Inode& /*target*/) { return Error{EPERM}; }
     [[nodiscard]] virtual Result<void> unlink(std::string_view) { return Error{EPERM}; }
     [[nodiscard]] virtual Result<void> remove_directory(std::string_view) { return Error{EPERM}; }

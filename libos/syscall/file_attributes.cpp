@@ -91,8 +91,11 @@ Result<long> sys_fchmod(int descriptor, uint32_t mode) {
     return change_mode(*inode, mode);
 }
 
-Result<long> sys_fchmodat(int directory, VirtualAddress path, uint32_t mode) {
-    const Ref<fs::Inode> inode = TRY(find_at(directory, path, 0));
+Result<long> sys_fchmodat(int directory, VirtualAddress path, uint32_t mode) { return sys_fchmodat2(directory, path, mode, 0); }
+
+Result<long> sys_fchmodat2(int directory, VirtualAddress path, uint32_t mode, int flags) {
+    if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) return Error{EINVAL};
+    const Ref<fs::Inode> inode = TRY(find_at(directory, path, flags));
     return change_mode(*inode, mode);
 }
 

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 
 #include "libos/fs/advisory_lock.hpp"
+#include "libos/fs/ramfs/regular_file.hpp"
 #include "libos/ipc/pipe.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
@@ -59,7 +60,8 @@ Result<long> seals_of(fs::File& file) {
 Result<long> add_seals(fs::File& file, uint64_t seals) {
     const Ref<fs::Inode> target = TRY(inode_of(file, Error{EINVAL}));
     if (target->type() == fs::FileType::Regular && !file.writable()) return Error{EPERM};
-    constexpr uint64_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+    constexpr uint64_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE |
+                               fs::ramfs::RegularFile::seal_executable;
     if ((seals & ~known) != 0) return Error{EINVAL};
     TRY(target->add_seals(static_cast<uint32_t>(seals)));
     return 0L;

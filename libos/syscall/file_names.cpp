@@ -124,8 +124,6 @@ Result<long> sys_linkat(int from_directory, VirtualAddress from, int to_director
     const fs::Location where = TRY(locate_new(to_directory, TRY(argument.load(to)), false));
     if (&source->file_system() != &where.parent->file_system()) return Error{EXDEV};
     if (source->is_directory()) return Error{EPERM};
-    // A file whose last name is gone does not come back, except one that was opened without a name.
-    if (TRY(source->attributes()).links == 0) return Error{ENOENT};
     TRY(where.parent->link(where.name, *source));
     return 0L;
 }

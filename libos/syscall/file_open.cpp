@@ -64,7 +64,7 @@ Result<Ref<fs::File>> open_inode(const Ref<fs::Inode>& inode, const OpenRequest&
 Result<Ref<fs::File>> open_unnamed(fs::Inode& directory, const OpenRequest& request) {
     if (!directory.is_directory()) return Error{ENOTDIR};
     TRY(may_change(directory));
-    const Ref<fs::Inode> inode = TRY(directory.create_unnamed(permissions_of(request)));
+    const Ref<fs::Inode> inode = TRY(directory.create_unnamed(permissions_of(request), !request.has(O_EXCL)));
     return inode->open(status_flags(request));
 }
 
@@ -154,16 +154,23 @@ Result<long> sys_close_range(uint32_t first, uint32_t last, uint32_t flags) {
     return 0L;
 }
 
+// Newer than some headers: MFD_NOEXEC_SEAL and MFD_EXEC.
+constexpr uint32_t no_exec_seal = 8;
+constexpr uint32_t executable = 16;
+
 Result<long> sys_memfd_create(VirtualAddress name, uint32_t flags) {
-    if ((flags & ~uint32_t{MFD_CLOEXEC | MFD_ALLOW_SEALING}) != 0) return Error{EINVAL};
+    if ((flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | no_exec_seal | executable)) != 0) return Error{EINVAL};
+    if ((flags & no_exec_seal) != 0 && (flags & executable) != 0) return Error{EINVAL};
     constexpr std::string_view prefix = "memfd:";
     std::array<char, fs::name_maximum + 1> label;
     prefix.copy(label.data(), prefix.size());
     const auto text = mm::copy_string_from_user(std::span{label}.subspan(prefix.size()), name);
     if (text.code() == ENAMETOOLONG) return Error{EINVAL};
     if (!text.ok()) return text.error();
-    Ref<fs::Inode> inode = TRY(fs::dev::unnamed_files().create_unnamed({label.data(), prefix.size() + text.value().size()}, 0777));
-    if ((flags & MFD_ALLOW_SEALING) != 0) static_cast<fs::ramfs::RegularFile&>(*inode).allow_sealing();
+    Ref<fs::Inode> inode = TRY(fs::dev::unnamed_files().create_unnamed({label.data(), prefix.size() + text.value().size()},
+                                                                         (flags & no_exec_seal) != 0 ? 0666 : 0777));
+    if ((flags & (MFD_ALLOW_SEALING | no_exec_seal)) != 0)
+        static_cast<fs::ramfs::RegularFile&>(*inode).allow_sealing((flags & no_exec_seal) != 0);
     Ref<fs::File> file = TRY(inode->open(O_RDWR | large_file));
     return TRY(process::current().files().add(std::move(file), (flags & MFD_CLOEXEC) != 0));
 }

@@ -55,19 +55,26 @@ Result<long> store_stat(VirtualAddress buffer, const fs::Attributes& a) {
     return 0L;
 }
 
-// Attributes for the *at calls, where an empty path names the descriptor itself, which need not have an inode.
-Result<fs::Attributes> attributes_at(int directory, VirtualAddress path, int flags) {
+// What a call names: an open file or an inode.
+struct Named {
+    Ref<fs::File> file;
+    Ref<fs::Inode> path_inode;
+    [[nodiscard]] Result<fs::Attributes> attributes() const { return file ? file->attributes() : path_inode->attributes(); }
+    // Null for files that are in no file system.
+    [[nodiscard]] const fs::Inode* inode() const { return file ? file->inode() : path_inode.get(); }
+};
+
+// For the *at calls, where an empty path names the descriptor itself.
+Result<Named> named_at(int directory, VirtualAddress path, int flags) {
     PathArgument argument;
     const std::string_view text = TRY(argument.load(path));
     if (text.empty() && (flags & AT_EMPTY_PATH) != 0 && directory != AT_FDCWD) {
-        const Ref<fs::File> file = TRY(get_file_or_path(directory));
-        return file->attributes();
+        return Named{TRY(get_file_or_path(directory)), nullptr};
     }
-    const Ref<fs::Inode> start = TRY(start_of(directory, text));
-    if (text.empty() && (flags & AT_EMPTY_PATH) != 0) return start->attributes();
-    const Ref<fs::Inode> inode =
-        TRY(fs::find(process::current().fs(), start, text, {.follow_last = (flags & AT_SYMLINK_NOFOLLOW) == 0}));
-    return inode->attributes();
+    Ref<fs::Inode> start = TRY(start_of(directory, text));
+    if (text.empty() && (flags & AT_EMPTY_PATH) != 0) return Named{nullptr, std::move(start)};
+    Ref<fs::Inode> inode = TRY(fs::find(process::current().fs(), start, text, {.follow_last = (flags & AT_SYMLINK_NOFOLLOW) == 0}));
+    return Named{nullptr, std::move(inode)};
 }
 
 Result<long> store_statfs(VirtualAddress buffer, fs::FileSystem& file_system) {
@@ -102,14 +109,18 @@ Result<long> sys_fstat(int descriptor, VirtualAddress buffer) {
 
 Result<long> sys_newfstatat(int directory, VirtualAddress path, VirtualAddress buffer, int flags) {
     if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE)) != 0) return Error{EINVAL};
-    return store_stat(buffer, TRY(attributes_at(directory, path, flags)));
+    return store_stat(buffer, TRY(TRY(named_at(directory, path, flags)).attributes()));
 }
 
 Result<long> sys_statx(int directory, VirtualAddress path, int flags, uint32_t mask, VirtualAddress buffer) {
     if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE)) != 0) return Error{EINVAL};
     if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE || (mask & STATX__RESERVED) != 0) return Error{EINVAL};
-    const fs::Attributes a = TRY(attributes_at(directory, path, flags));
+    const Named named = TRY(named_at(directory, path, flags));
+    const fs::Attributes a = TRY(named.attributes());
     struct statx s {};
+    s.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT;
+    const fs::Inode* const inode = named.inode();
+    if (inode && (inode->is_mounted_root() || inode == process::current().fs().root().get())) s.stx_attributes = STATX_ATTR_MOUNT_ROOT;
     s.stx_mask = STATX_BASIC_STATS | (a.birth_time != 0 ? STATX_BTIME : 0);
     s.stx_blksize = a.block_size;
     s.stx_nlink = a.links;
@@ -138,11 +149,12 @@ Result<long> sys_faccessat(int directory, VirtualAddress path, int mode) { retur
 // The program is root, to whom everything is allowed but executing what nobody may execute (capabilities(7), CAP_DAC_OVERRIDE).
 Result<long> sys_faccessat2(int directory, VirtualAddress path, int mode, int flags) {
     if ((mode & ~(R_OK | W_OK | X_OK)) != 0 || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) return Error{EINVAL};
-    const fs::Attributes a = TRY(attributes_at(directory, path, flags));
+    const Named named = TRY(named_at(directory, path, flags));
+    const fs::Attributes a = TRY(named.attributes());
     const bool executable = (a.mode & S_IFMT) == S_IFDIR || (a.mode & 0111) != 0;
     if ((mode & X_OK) != 0 && !executable) return Error{EACCES};
     const uint32_t type = a.mode & S_IFMT;
-    if ((mode & W_OK) != 0 && (type == S_IFREG || type == S_IFDIR)) TRY(may_change(*TRY(find_at(directory, path, flags))));
+    if ((mode & W_OK) != 0 && (type == S_IFREG || type == S_IFDIR) && named.inode()) TRY(may_change(*named.inode()));
     return 0L;
 }
 

@@ -16,12 +16,18 @@
 #include "libos/syscall/file_transfer.hpp"
 #include "libos/syscall/file_xattr.hpp"
 
+// Newer than some headers.
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452
+#endif
+
 namespace eremite::syscall {
 
 inline constexpr Assignment file_assignments[] = {
     {__NR_chmod, adapt<sys_chmod>},
     {__NR_fchmod, adapt<sys_fchmod>},
     {__NR_fchmodat, adapt<sys_fchmodat>},
+    {__NR_fchmodat2, adapt<sys_fchmodat2>},
     {__NR_chown, adapt<sys_chown>},
     {__NR_lchown, adapt<sys_lchown>},
     {__NR_fchown, adapt<sys_fchown>},

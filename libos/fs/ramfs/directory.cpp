@@ -1,5 +1,8 @@
 #include "libos/fs/ramfs/directory.hpp"
 
+#include <array>
+
+#include "base/format.hpp"
 #include "libos/fs/mount.hpp"
 #include "libos/fs/ramfs/name_hash.hpp"
 #include "libos/fs/ramfs/regular_file.hpp"
@@ -202,12 +205,20 @@ Result<Ref<Inode>> Directory::create(std::string_view name, const NewFile& file)
     return Ref<Inode>{std::move(node)};
 }
 
-Result<Ref<Inode>> Directory::create_unnamed(uint32_t permissions) {
-    {
-        const sync::Guard guard{owner().tree_lock()};
-        if (removed_) return Error{ENOENT};
-    }
-    return owner().create_unnamed("#tmpfile", permissions);
+// Its path shows the directory and a name made of its number, as on Linux.
+Result<Ref<Inode>> Directory::create_unnamed(uint32_t permissions, bool linkable) {
+    if (!FileSystem::has_room()) return Error{ENOSPC};
+    Ref<Node> file = TRY(make_ref<RegularFile>(owner(), permissions));
+    std::array<char, 24> text;
+    BufferSink name{text};
+    format(name, "#{}", file->number_);
+    file->entry_ = Entry::create(name.view(), 0);
+    if (!file->entry_) return Error{ENOMEM};
+    file->linkable_ = linkable;
+    inherit(*file);
+    const sync::Guard guard{owner().tree_lock()};
+    file->last_directory_ = Ref<Directory>::share(this);
+    return Ref<Inode>{std::move(file)};
 }
 
 Result<Ref<Inode>> Directory::create_directory(std::string_view name, uint32_t permissions) {
@@ -231,8 +242,10 @@ Result<void> Directory::link(std::string_view name, Inode& target) {
     {
         const sync::Guard guard{owner().tree_lock()};
         if (find(name, hash)) result = Error{EEXIST};
+        else if (node->links_.load(std::memory_order_relaxed) == 0 && !node->linkable_) result = Error{ENOENT};
         else result = insert(entry, node);
         if (result.ok()) node->links_.fetch_add(1, std::memory_order_relaxed);
+        if (result.ok()) node->linkable_ = false;
     }
     if (!result.ok()) {
         Entry::destroy(entry);

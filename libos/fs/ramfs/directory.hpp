@@ -16,7 +16,7 @@ public:
 
     [[nodiscard]] Result<Ref<Inode>> lookup(std::string_view name) override;
     [[nodiscard]] Result<Ref<Inode>> create(std::string_view name, const NewFile& file) override;
-    [[nodiscard]] Result<Ref<Inode>> create_unnamed(uint32_t permissions) override;
+    [[nodiscard]] Result<Ref<Inode>> create_unnamed(uint32_t permissions, bool linkable) override;
     [[nodiscard]] Result<Ref<Inode>> create_directory(std::string_view name, uint32_t permissions) override;
     [[nodiscard]] Result<void> create_symbolic_link(std::string_view name, std::string_view target) override;
     [[nodiscard]] Result<void> link(std::string_view name, Inode& target) override;

@@ -48,6 +48,7 @@ public:
     void touch_change();
 
 protected:
+    [[nodiscard]] uint32_t permissions() const { return permissions_.load(std::memory_order_relaxed); }
     // Adds size, blocks and device number.
     virtual void fill(Attributes& attributes) = 0;
     void touch_access();
@@ -67,6 +68,7 @@ private:
     std::atomic<int64_t> modification_time_;
     std::atomic<int64_t> change_time_;
     int64_t birth_time_;
+    bool linkable_ = false;  // under the tree lock: has no name yet but may get one
     // Guarded by the tree lock. The entry of the last link; owned by the node once it was removed from its directory,
     // which is then kept by `last_directory_`, for /proc/self/fd and for `..` of a removed directory.
     Entry* entry_ = nullptr;

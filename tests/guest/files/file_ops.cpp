@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
     control_checks();
     size_checks();
     xattr_checks();
+    unnamed_checks();
     device_checks();
     map_checks();
     return file_ops::rmdir(directory) == 0 ? 0 : 1;
