@@ -75,7 +75,7 @@ Result<long> get(Target target, VirtualAddress name_address, VirtualAddress valu
     Bytes bytes;
     TRY(bytes.allocate(std::min<size_t>(size, XATTR_SIZE_MAX)));
     const size_t length = TRY(inode->extended_attribute(name, bytes.span()));
-    if (size != 0) TRY(mm::copy_to_user(value, bytes.span().data(), length));
+    if (size != 0 && length != 0) TRY(mm::copy_to_user(value, bytes.span().data(), length));
     return static_cast<long>(length);
 }
 
@@ -100,7 +100,7 @@ Result<long> list(Target target, VirtualAddress names, size_t size) {
     TRY(bytes.allocate(std::min<size_t>(size, XATTR_LIST_MAX)));
     // SAFETY: characters may alias any bytes.
     const size_t length = TRY(inode->list_extended_attributes({reinterpret_cast<char*>(bytes.span().data()), bytes.span().size()}));
-    if (size != 0) TRY(mm::copy_to_user(names, bytes.span().data(), length));
+    if (size != 0 && length != 0) TRY(mm::copy_to_user(names, bytes.span().data(), length));
     return static_cast<long>(length);
 }
 
