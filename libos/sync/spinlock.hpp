@@ -9,6 +9,7 @@ namespace eremite::sync {
 
 // The one table of lock order: a lock may be taken while holding locks above it in this list, never below.
 enum class Rank : uint8_t {
+    Mounts,     // the table of what is mounted where
     FileTable,
     Directory,
     EpollGraph, // which epoll instance observes which file, where a file or an instance ends

@@ -1,7 +1,5 @@
 #include "libos/fs/dev/devices.hpp"
 
-#include <linux/magic.h>
-
 #include <array>
 
 #include "libos/fs/dev/console_file.hpp"
@@ -49,7 +47,7 @@ Result<Ref<File>> make_file(Ref<Inode> node, uint32_t flags) {
     return Ref<File>{TRY(make_ref<T>(std::move(node), flags))};
 }
 
-constinit ramfs::FileSystem unnamed{TMPFS_MAGIC, device_number(0, 1), nullptr};
+constinit ramfs::FileSystem unnamed{device_number(0, 1), nullptr};
 
 }  // namespace
 
@@ -74,7 +72,6 @@ Result<void> populate(Inode& directory) {
         TRY(directory.create(device.name, {S_IFCHR | device.permissions, device.number}));
     }
     for (const LinkName& link : link_names) TRY(directory.create_symbolic_link(link.name, link.target));
-    const Ref<Inode> shm = TRY(directory.create_directory("shm", 01777));
     return {};
 }
 

@@ -19,6 +19,7 @@
 #include "libos/arch/user_copy.hpp"
 #include "libos/drivers/console.hpp"
 #include "libos/drivers/virtio_rng.hpp"
+#include "libos/fs/mount.hpp"
 #include "libos/fs/path.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
@@ -189,9 +190,9 @@ Program::Program() {
 }
 
 Program::~Program() {
-    for (const char* path : {"/dev", "/proc", "/sys"}) {
+    for (const char* path : {"/sys", "/proc", "/dev/shm", "/dev", "/"}) {
         auto root = fs::find(process_->fs(), process_->fs().root(), path);
-        if (!root.ok() || !fs::unmount(std::move(*root)).ok()) std::abort();
+        if (!root.ok() || !fs::unmount(*root).ok()) std::abort();
     }
     mm::AddressSpace* const space = &process_->address_space();
     delete process_;
