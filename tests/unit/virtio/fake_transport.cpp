@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include "libos/arch/smp.hpp"
 #include "libos/drivers/interrupts.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
@@ -74,6 +75,7 @@ Result<unsigned> drivers::connect_interrupt(unsigned cpu, const Interrupt& inter
 void drivers::disconnect_interrupt(unsigned cpu, unsigned vector) { test::interrupts.erase({cpu, vector}); }
 
 void sched::set_timer_deadline(Instant) {}
+unsigned arch::cpu_index() { return 0; }
 Instant platform::monotonic_now() { return {test::now}; }
 bool log::enabled(Level) { return true; }
 void log::write_line(Level level, std::string_view, std::span<const FormatArgument>) { test::errors_logged += level == Level::Error; }
