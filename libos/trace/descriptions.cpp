@@ -247,6 +247,8 @@ constexpr Description descriptions[] = {
     {__NR_removexattr, with_file, Int, {Path, Text}},
     {__NR_lremovexattr, with_file, Int, {Path, Text}},
     {__NR_fremovexattr, with_fd, Int, {Fd, Text}},
+    {__NR_mount, with_file, Int, {Text, Path, Text, MountFlags, Text}},
+    {__NR_umount2, with_file, Int, {Path, UnmountFlags}},
 };
 
 constexpr auto groups = pack_names<[] {
