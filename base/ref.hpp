@@ -16,6 +16,14 @@ public:
     RefCounted(const RefCounted&) = delete;
     RefCounted& operator=(const RefCounted&) = delete;
     void acquire() const { count_.fetch_add(1, std::memory_order_relaxed); }
+    // For those who know the object without keeping it alive, under a lock that its destructor takes to make itself
+    // forgotten. False: it is being destroyed.
+    [[nodiscard]] bool acquire_if_alive() const {
+        uint32_t count = count_.load(std::memory_order_relaxed);
+        while (count != 0)
+            if (count_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return true;
+        return false;
+    }
     // True when the caller dropped the last reference and must delete the object.
     [[nodiscard]] bool release() const { return count_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
     [[nodiscard]] uint32_t reference_count() const { return count_.load(std::memory_order_relaxed); }
@@ -40,6 +48,8 @@ public:
     [[nodiscard]] static Ref adopt(T* object) { Ref r; r.object_ = object; return r; }
     // Adds a reference to an object that somebody else keeps alive.
     [[nodiscard]] static Ref share(T* object) { if (object) object->acquire(); return adopt(object); }
+    // The same, but null for an object whose last reference has gone; see RefCounted::acquire_if_alive().
+    [[nodiscard]] static Ref share_if_alive(T* object) { return object && object->acquire_if_alive() ? adopt(object) : Ref{}; }
     Ref(const Ref& o) : object_{o.object_} { if (object_) object_->acquire(); }
     Ref(Ref&& o) noexcept : object_{std::exchange(o.object_, nullptr)} {}
     template <typename U>

@@ -32,6 +32,11 @@ enum class FileType : uint8_t { Regular, Directory, SymbolicLink, CharacterDevic
     return (minor & 0xff) | (uint64_t{major & 0xfff} << 8) | (uint64_t{minor & ~0xffU} << 12);
 }
 
+[[nodiscard]] constexpr uint32_t major_of(uint64_t device) { return static_cast<uint32_t>((device >> 8) & 0xfff); }
+[[nodiscard]] constexpr uint32_t minor_of(uint64_t device) {
+    return static_cast<uint32_t>((device & 0xff) | ((device >> 12) & ~uint64_t{0xff}));
+}
+
 struct Attributes {
     uint64_t device = 0;
     uint64_t inode = 0;
@@ -67,6 +72,7 @@ struct FileSystemStatus {
     uint64_t free_blocks = 0;
     uint64_t files = 0;
     uint64_t free_files = 0;
+    uint32_t name_maximum = 255;
     uint64_t identifier = 0;
 };
 

@@ -41,6 +41,12 @@ size_t InodeFile::describe(char* path, size_t size) {
     return inode_->describe(path, size, number);
 }
 
+Result<size_t> InodeFile::synchronized(const Result<size_t>& written) {
+    if (!written.ok()) return written.error();
+    TRY(inode_->synchronize((flags() & O_SYNC) != O_SYNC));
+    return written.value();
+}
+
 Result<Ref<mm::MemoryObject>> InodeFile::memory_object() {
     if (!inode_->mappable()) return Error{ENODEV};
     return Ref<mm::MemoryObject>{inode_};

@@ -43,6 +43,8 @@ public:
     // Whether there is a position at all: pread() and lseek() work.
     [[nodiscard]] virtual bool positioned() const { return false; }
     [[nodiscard]] virtual Result<uint64_t> seek(int64_t /*offset*/, int /*whence*/) { return Error{ESPIPE}; }
+    // A descriptor of this description was closed; close(2) returns what this does. EIO, ENOSPC: written data is lost.
+    [[nodiscard]] virtual Result<void> flush() { return {}; }
     [[nodiscard]] virtual Result<Attributes> attributes() = 0;
     // `argument` is the third argument of ioctl(2). ENOTTY: not for this file.
     [[nodiscard]] virtual Result<long> ioctl(uint32_t /*request*/, uint64_t /*argument*/) { return Error{ENOTTY}; }
@@ -88,14 +90,16 @@ public:
     ~InodeFile() override;
 
     [[nodiscard]] Result<size_t> read(IoBuffer& buffer) override { return inode_->read(position_, buffer); }
-    [[nodiscard]] Result<size_t> write(IoBuffer& buffer) override { return inode_->write(position_, buffer, (flags() & O_APPEND) != 0); }
+    [[nodiscard]] Result<size_t> write(IoBuffer& buffer) override {
+        return lasting(inode_->write(position_, buffer, (flags() & O_APPEND) != 0));
+    }
     [[nodiscard]] Result<size_t> read_at(uint64_t offset, IoBuffer& buffer) override { return inode_->read(offset, buffer); }
     [[nodiscard]] Result<size_t> write_at(uint64_t offset, IoBuffer& buffer) override {
-        return inode_->write(offset, buffer, (flags() & O_APPEND) != 0);
+        return lasting(inode_->write(offset, buffer, (flags() & O_APPEND) != 0));
     }
     [[nodiscard]] Result<size_t> write_end(IoBuffer& buffer, bool move) override {
         uint64_t end = 0;
-        return inode_->write(move ? position_ : end, buffer, true);
+        return lasting(inode_->write(move ? position_ : end, buffer, true));
     }
     [[nodiscard]] bool positioned() const override { return true; }
     [[nodiscard]] Result<uint64_t> seek(int64_t offset, int whence) override;
@@ -109,6 +113,13 @@ protected:
     [[nodiscard]] const Ref<Inode>& inode_ref() const { return inode_; }
 
 private:
+    // With O_DSYNC or O_SYNC a write returns when its bytes have reached what keeps them.
+    [[nodiscard]] Result<size_t> lasting(Result<size_t> written) {
+        if ((flags() & O_DSYNC) != 0) [[unlikely]] return synchronized(written);
+        return written;
+    }
+    [[nodiscard]] Result<size_t> synchronized(const Result<size_t>& written);
+
     Ref<Inode> inode_;
     uint64_t position_ = 0;
 };

@@ -54,18 +54,20 @@ Result<void> FileTable::replace(int descriptor, Ref<File> file, bool close_on_ex
 
 Result<void> FileTable::close(int descriptor) {
     Ref<File> file;
-    const sync::Guard guard{lock_};
-    Slot* slot = find(descriptor);
-    if (!slot) return Error{EBADF};
-    std::swap(file, slot->file);
-    mark(static_cast<uint32_t>(descriptor), false);
-    return {};
+    {
+        const sync::Guard guard{lock_};
+        Slot* slot = find(descriptor);
+        if (!slot) return Error{EBADF};
+        std::swap(file, slot->file);
+        mark(static_cast<uint32_t>(descriptor), false);
+    }
+    return file->flush();
 }
 
 void FileTable::close_range(uint32_t first, uint32_t last) {
     for (int d = first > INT32_MAX ? -1 : next_open(static_cast<int>(first)); d >= 0 && static_cast<uint32_t>(d) <= last;
          d = next_open(d + 1)) {
-        // Another thread may have closed it in between, which is as good.
+        // Another thread may have closed it in between, which is as good; errors of writing are reported by close() alone.
         (void)close(d);
     }
 }

@@ -27,7 +27,8 @@ public:
     [[nodiscard]] Result<int> add(Ref<File> file, bool close_on_exec, int from = 0);
     // dup2: gives `file` the number `descriptor`, whatever that was before. EBADF when it is out of range.
     [[nodiscard]] Result<void> replace(int descriptor, Ref<File> file, bool close_on_exec);
-    // EBADF. The description ends when the last reference to it does.
+    // EBADF, and what File::flush() says; the descriptor is free then all the same. The description ends when the last
+    // reference to it does.
     [[nodiscard]] Result<void> close(int descriptor);
     // Closes all open descriptors in [first, last].
     void close_range(uint32_t first, uint32_t last);

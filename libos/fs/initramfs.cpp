@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/vector.hpp"
+#include "libos/fs/mount.hpp"
 #include "libos/fs/path.hpp"
 
 namespace eremite::fs {
@@ -78,9 +79,7 @@ private:
         }
         if (!next.ok()) return next.error();
         if (!next.value()->is_directory()) return Error{ENOTDIR};
-        Ref<Inode> entered = std::move(next.value());
-        while (entered->mounted()) entered = entered->mounted();
-        return way.push_back(std::move(entered));
+        return way.push_back(enter_mounts(std::move(next.value())));
     }
 
     Result<void> make_room(Inode& directory, std::string_view name) {
@@ -103,7 +102,7 @@ private:
         auto present = directory.lookup(name);
         if (present.ok() && present.value()->is_directory()) {
             // The root of what is mounted there, as on /proc, is not the archive's to change.
-            if (present.value()->mounted()) return {};
+            if (present.value()->is_mount_point()) return {};
             return set_metadata(*present.value(), entry);
         }
         TRY(make_room(directory, name));

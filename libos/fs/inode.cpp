@@ -11,6 +11,10 @@ Result<Ref<File>> Inode::open(uint32_t flags) {
     return TRY(make_ref<InodeFile>(Ref<Inode>::share(this), flags));
 }
 
+Result<Ref<File>> Inode::create_open(std::string_view name, uint32_t permissions, uint32_t flags) {
+    return TRY(create(name, {.mode = S_IFREG | permissions}))->open(flags);
+}
+
 // Paths in /proc/self/maps are cut off at `size`, like those of an unlinked file that has no room for its suffix.
 size_t Inode::describe(char* path, size_t size, uint64_t& inode) const {
     inode = 0;
@@ -23,21 +27,6 @@ size_t Inode::describe(char* path, size_t size, uint64_t& inode) const {
     constexpr std::string_view suffix = " (deleted)";
     if (unlinked() && suffix.size() <= size - length) length += suffix.copy(path + length, suffix.size());
     return length;
-}
-
-Result<void> mount(Ref<Inode> point, Ref<Inode> root) {
-    if (!point->is_directory() || !root->is_directory()) return Error{ENOTDIR};
-    if (point->mounted_ || root->covered_) return Error{EBUSY};
-    root->covered_ = point;
-    point->mounted_ = std::move(root);
-    return {};
-}
-
-Result<void> unmount(Ref<Inode> root) {
-    if (!root->covered_) return Error{EINVAL};
-    root->covered_->mounted_ = nullptr;
-    root->covered_ = nullptr;
-    return {};
 }
 
 }  // namespace eremite::fs

@@ -1,12 +1,21 @@
 #pragma once
 // An object of a file system: file, directory, symbolic link or device. Path walk and system calls know only this class.
-// Every operation may fail and, on file systems behind a device, may block, so callers hold no spinlock.
 // Names handed in are single components of 1 to 255 bytes, never "." or "..".
+//
+// For file systems behind a device or shared with others:
+//  * Operations may block and may fail with EIO, so callers hold no spinlock. Not so the destructor, describe(), parent(),
+//    name() and unlinked(): those answer from memory, and what a destructor has to tell the device is left to somebody else.
+//  * As long as an inode lives, every lookup that leads to its file returns it and not another one: mounts, locks and
+//    mappings know a file by its inode.
+//  * Attributes may change behind our back. Callers ask attributes() whenever they need them and keep nothing.
+#include <atomic>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/ref.hpp"
 #include "libos/fs/attributes.hpp"
+#include "libos/fs/file_system.hpp"
 #include "libos/fs/io_buffer.hpp"
 #include "libos/mm/memory_object.hpp"
 
@@ -44,7 +53,6 @@ public:
 
     [[nodiscard]] virtual Result<Attributes> attributes() = 0;
     [[nodiscard]] virtual Result<void> set_attributes(const AttributeChange&) { return Error{EPERM}; }
-    [[nodiscard]] virtual FileSystemStatus file_system_status() = 0;
 
     // An open file description. `flags`: O_* after creation flags were dealt with.
     [[nodiscard]] virtual Result<Ref<File>> open(uint32_t flags);
@@ -63,12 +71,20 @@ public:
     [[nodiscard]] virtual Result<void> synchronize(bool /*data_only*/) { return {}; }
     [[nodiscard]] Result<PhysicalAddress> page(uint64_t, bool) override { return Error{ENODEV}; }
     [[nodiscard]] virtual bool mappable() const { return false; }
+    // memfd_create(2): the seals of fcntl(F_ADD_SEALS). EINVAL: not a file that has any; EPERM: sealed against more.
+    [[nodiscard]] virtual Result<uint32_t> seals() const { return Error{EINVAL}; }
+    [[nodiscard]] virtual Result<void> add_seals(uint32_t) { return Error{EINVAL}; }
 
     // Directories.
     [[nodiscard]] virtual Result<Ref<Inode>> lookup(std::string_view) { return Error{ENOTDIR}; }
     [[nodiscard]] virtual Result<Ref<Inode>> create(std::string_view, const NewFile&) { return Error{EPERM}; }
+    // Creates a regular file and opens it, which some file systems do in one request. EEXIST: somebody was faster.
+    [[nodiscard]] virtual Result<Ref<File>> create_open(std::string_view name, uint32_t permissions, uint32_t flags);
+    // A file that no name leads to (O_TMPFILE); link() can give it one if it is `linkable`.
+    [[nodiscard]] virtual Result<Ref<Inode>> create_unnamed(uint32_t /*permissions*/, bool /*linkable*/) { return Error{EOPNOTSUPP}; }
     [[nodiscard]] virtual Result<Ref<Inode>> create_directory(std::string_view, uint32_t /*permissions*/) { return Error{EPERM}; }
     [[nodiscard]] virtual Result<void> create_symbolic_link(std::string_view, std::string_view /*target*/) { return Error{EPERM}; }
+    // ENOENT: the target has lost its last name.
     [[nodiscard]] virtual Result<void> link(std::string_view, Inode& /*target*/) { return Error{EPERM}; }
     [[nodiscard]] virtual Result<void> unlink(std::string_view) { return Error{EPERM}; }
     [[nodiscard]] virtual Result<void> remove_directory(std::string_view) { return Error{EPERM}; }
@@ -87,27 +103,32 @@ public:
     // Links of /proc/self/fd lead to an open file, whatever its path has become: that file's inode, else null.
     [[nodiscard]] virtual Result<Ref<Inode>> magic_target() { return Ref<Inode>{}; }
 
-    // What identifies the file system: links and renames do not cross it.
-    [[nodiscard]] virtual const void* file_system() const = 0;
+    [[nodiscard]] virtual FileSystem& file_system() const = 0;
 
-    // The root of a file system that is mounted here, and the directory that this root covers. Set while mounting at
-    // boot, before there are threads.
-    [[nodiscard]] const Ref<Inode>& mounted() const { return mounted_; }
-    [[nodiscard]] const Ref<Inode>& covered() const { return covered_; }
-    friend Result<void> mount(Ref<Inode> point, Ref<Inode> root);
-    friend Result<void> unmount(Ref<Inode> root);
+    // Extended attributes (xattr(7)). ENODATA: there is none of this name; ERANGE: `value` or `names` is too small. Empty
+    // buffers ask for the size. `flags`: XATTR_CREATE (EEXIST), XATTR_REPLACE (ENODATA).
+    [[nodiscard]] virtual Result<size_t> extended_attribute(std::string_view /*name*/, std::span<uint8_t> /*value*/) { return Error{EOPNOTSUPP}; }
+    [[nodiscard]] virtual Result<void> set_extended_attribute(std::string_view /*name*/, std::span<const uint8_t> /*value*/, uint32_t /*flags*/) {
+        return Error{EOPNOTSUPP};
+    }
+    [[nodiscard]] virtual Result<void> remove_extended_attribute(std::string_view /*name*/) { return Error{EOPNOTSUPP}; }
+    // Names one behind the other, each with its final zero.
+    [[nodiscard]] virtual Result<size_t> list_extended_attributes(std::span<char> /*names*/) { return size_t{0}; }
+
+    // Whether a file system is mounted on this directory, and whether this is the root of one that is: mount.hpp knows more.
+    // A directory that is a mount point can be neither removed nor renamed (EBUSY).
+    [[nodiscard]] bool is_mount_point() const { return (mount_state_.load(std::memory_order_relaxed) & mount_point) != 0; }
+    [[nodiscard]] bool is_mounted_root() const { return (mount_state_.load(std::memory_order_relaxed) & mounted_root) != 0; }
 
     size_t describe(char* path, size_t size, uint64_t& inode) const override;
 
 private:
-    FileType type_;
-    Ref<Inode> mounted_;
-    Ref<Inode> covered_;
-};
+    friend class MountTable;
+    static constexpr uint8_t mount_point = 1;
+    static constexpr uint8_t mounted_root = 2;
 
-// Makes `root` appear at the directory `point`. ENOTDIR, EBUSY.
-Result<void> mount(Ref<Inode> point, Ref<Inode> root);
-// Uncovers the directory on which `root` is mounted. EINVAL: it is not mounted.
-Result<void> unmount(Ref<Inode> root);
+    FileType type_;
+    std::atomic<uint8_t> mount_state_{0};
+};
 
 }  // namespace eremite::fs

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "libos/fs/mount.hpp"
+
 namespace eremite::fs {
 
 namespace {
@@ -58,11 +60,6 @@ std::string_view without_slashes(std::string_view text) {
     return text.substr(n);
 }
 
-Ref<Inode> into_mounts(Ref<Inode> inode) {
-    while (inode->mounted()) [[unlikely]] inode = inode->mounted();
-    return inode;
-}
-
 class Walker {
 public:
     Walker(const Context& context, Ref<Inode> start, WalkFlags flags)
@@ -93,8 +90,8 @@ private:
     Result<void> restart_if_absolute() {
         if (!rest_.starts_with('/')) return {};
         if (flags_.beneath) return Error{EXDEV};
-        if (flags_.no_mounts && root_->file_system() != start_->file_system()) return Error{EXDEV};
-        location_.inode = into_mounts(root_);
+        if (flags_.no_mounts && &root_->file_system() != &start_->file_system()) return Error{EXDEV};
+        location_.inode = enter_mounts(root_);
         location_.last = Location::Last::Root;
         location_.name = {};
         return {};
@@ -117,6 +114,8 @@ private:
         if (!location_.inode->is_directory()) return Error{ENOTDIR};
         location_.trailing_slash = pending_slash_ || (last && slash_behind);
 
+        // Where a name that cannot be one would stand matters to rename(), for it must not lead to another file system.
+        if (flags_.want_parent && last && (name == "." || name == "..")) location_.parent = location_.inode;
         if (name == ".") {
             location_.last = Location::Last::Dot;
             location_.name = {};
@@ -133,9 +132,9 @@ private:
         } else {
             location_.parent = std::move(location_.inode);
             location_.inode = std::move(*found);
-            if (location_.inode->mounted()) [[unlikely]] {
+            if (location_.inode->is_mount_point()) [[unlikely]] {
                 if (flags_.no_mounts) return Error{EXDEV};
-                location_.inode = into_mounts(std::move(location_.inode));
+                location_.inode = enter_mounts(std::move(location_.inode));
             }
         }
         location_.name = name;
@@ -150,7 +149,7 @@ private:
     Result<void> step_up() {
         if (flags_.beneath && location_.inode == start_) return Error{EXDEV};
         Ref<Inode> up = parent_directory(root_, location_.inode);
-        if (flags_.no_mounts && up->file_system() != location_.inode->file_system()) return Error{EXDEV};
+        if (flags_.no_mounts && &up->file_system() != &location_.inode->file_system()) return Error{EXDEV};
         location_.inode = std::move(up);
         location_.last = Location::Last::DotDot;
         location_.name = {};
@@ -201,13 +200,14 @@ Result<Ref<Inode>> find(const Context& context, Ref<Inode> start, std::string_vi
 
 Ref<Inode> parent_directory(const Ref<Inode>& root, const Ref<Inode>& directory) {
     Ref<Inode> current = directory;
-    if (current == root) return current;
-    while (current->covered()) {
-        current = current->covered();
-        if (current == root) return current;
+    while (current != root) {
+        Ref<Inode> point = covered_by(*current);
+        if (!point) break;
+        current = std::move(point);
     }
+    if (current == root) return enter_mounts(std::move(current));
     Ref<Inode> parent = current->parent();
-    return parent ? parent : current;
+    return enter_mounts(parent ? std::move(parent) : std::move(current));
 }
 
 Result<std::string_view> path_of(const Inode& inode, std::span<char> buffer) {
@@ -215,7 +215,7 @@ Result<std::string_view> path_of(const Inode& inode, std::span<char> buffer) {
     // SAFETY of the cast: reference counts and parent() do not change what the inode is.
     Ref<Inode> current = Ref<Inode>::share(const_cast<Inode*>(&inode));
     while (current) {
-        while (current->covered()) current = current->covered();
+        while (Ref<Inode> point = covered_by(*current)) current = std::move(point);
         char name[name_maximum];
         const size_t length = current->name(name);
         if (length == 0) break;

@@ -14,7 +14,7 @@ inline constexpr size_t path_maximum = 4096;  // with the final zero
 inline constexpr int link_maximum = 40;
 
 // Where a path leads. `parent` and `name` say where the last component stands; `name` is empty when the path ends in
-// "/", "." or ".." components (LastKind tells which). `name` points into the path or into `link`.
+// "/", "." or ".." components (`last` tells which), and `parent` is null for "/". `name` points into the path or into `link`.
 struct Location {
     enum class Last : uint8_t { Name, Root, Dot, DotDot };
     Ref<Inode> parent;

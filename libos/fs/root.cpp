@@ -1,9 +1,8 @@
 #include "libos/fs/root.hpp"
 
-#include <linux/magic.h>
-
 #include "libos/fs/dev/console_file.hpp"
 #include "libos/fs/dev/devices.hpp"
+#include "libos/fs/mount.hpp"
 #include "libos/fs/path.hpp"
 #include "libos/fs/proc/proc.hpp"
 #include "libos/fs/ramfs/file_system.hpp"
@@ -12,22 +11,23 @@ namespace eremite::fs {
 
 namespace {
 
-constinit ramfs::FileSystem root_files{TMPFS_MAGIC, device_number(0, 2), dev::open_device};
-constinit ramfs::FileSystem device_files{TMPFS_MAGIC, device_number(0, 5), dev::open_device};
+constinit ramfs::FileSystem root_files{device_number(0, 2), dev::open_device};
+constinit ramfs::FileSystem device_files{device_number(0, 5), dev::open_device};
+constinit ramfs::FileSystem shared_memory_files{device_number(0, 6), dev::open_device};
 
 }  // namespace
 
 Result<void> initialize_root(Context& context) {
     Ref<Inode> root = TRY(root_files.create_root(0755));
     const Ref<Inode> tmp = TRY(root->create_directory("tmp", 01777));
-    const Ref<Inode> dev_point = TRY(root->create_directory("dev", 0755));
-    const Ref<Inode> proc_point = TRY(root->create_directory("proc", 0555));
-    const Ref<Inode> sys_point = TRY(root->create_directory("sys", 0555));
+    TRY(mount_on(nullptr, root, {}, "tmpfs", "rootfs"));
     Ref<Inode> devices = TRY(device_files.create_root(0755));
     TRY(dev::populate(*devices));
-    TRY(mount(dev_point, std::move(devices)));
-    TRY(mount(proc_point, TRY(proc::create_proc())));
-    TRY(mount(sys_point, TRY(proc::create_sys())));
+    const Ref<Inode> shared_memory = TRY(devices->create_directory("shm", 01777));
+    TRY(mount_on(TRY(root->create_directory("dev", 0755)), std::move(devices), {}, "devtmpfs", "devtmpfs"));
+    TRY(mount_on(shared_memory, TRY(shared_memory_files.create_root(01777)), {}, "tmpfs", "tmpfs"));
+    TRY(mount_on(TRY(root->create_directory("proc", 0555)), TRY(proc::create_proc()), {}, "proc", "proc"));
+    TRY(mount_on(TRY(root->create_directory("sys", 0555)), TRY(proc::create_sys()), {}, "sysfs", "sysfs"));
     context.initialize(std::move(root));
     return {};
 }

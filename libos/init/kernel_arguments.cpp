@@ -114,7 +114,8 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
 
 // Devices that QEMU's microvm and Firecracker announce at the end of the command line, after the program's arguments. A
 // program argument of this form stands in quotes.
-bool is_device_announcement(const Word& word) { return !word.quoted && word.text.starts_with("virtio_mmio.device="); }
+constexpr std::string_view device_announcement = "virtio_mmio.device=";
+bool is_device_announcement(const Word& word) { return !word.quoted && word.text.starts_with(device_announcement); }
 
 }  // namespace
 
@@ -124,8 +125,8 @@ Result<void> parse_kernel_arguments(std::span<char> text, KernelArguments& out, 
     while (const auto word = next_word(text)) {
         offender = word->text;
         if (!word->terminated) return Error{EINVAL};
-        if (is_device_announcement(*word)) continue;
-        if (for_program) TRY(out.program_arguments.push_back(word->text));
+        if (is_device_announcement(*word)) TRY(out.devices.push_back(word->text.substr(device_announcement.size())));
+        else if (for_program) TRY(out.program_arguments.push_back(word->text));
         else if (!word->quoted && word->text == "--") for_program = true;
         else TRY(parse_kernel_word(word->text, out));
     }

@@ -14,6 +14,7 @@ namespace eremite::init {
 struct KernelArguments {
     Vector<std::string_view> program_arguments;  // with argv[0], see argv()
     Vector<std::string_view> environment;        // "NAME=VALUE"
+    Vector<std::string_view> devices;            // virtio_mmio.device=, wherever it stands
     Vector<std::string_view> unknown;            // kernel arguments that nobody knows
     std::string_view program_name = "program";   // arg0=
     std::string_view trace;                      // trace=syscalls[:PATTERN]; empty: nothing

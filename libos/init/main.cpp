@@ -8,6 +8,8 @@
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/syscall.hpp"
 #include "libos/drivers/console_setup.hpp"
+#include "libos/drivers/device_memory.hpp"
+#include "libos/drivers/virtio/bus.hpp"
 #include "libos/fs/dev/console_terminal.hpp"
 #include "libos/init/boot_memory.hpp"
 #include "libos/init/cpus.hpp"
@@ -111,6 +113,12 @@ Result<void> start_clocks(Boot& boot) {
     return {};
 }
 
+Result<void> describe_devices(Boot& boot) {
+    drivers::set_ram({machine.memory, machine.memory_count});
+    virtio::set_machine({machine.acpi_root, boot.arguments.devices.span()});
+    return {};
+}
+
 Result<void> start_cpus(Boot& boot) {
     start_other_cpus(*boot.address_space, machine.acpi_root, boot.arguments.cpus);
     return {};
@@ -159,10 +167,11 @@ constexpr Step steps[] = {
     {"first random numbers", seed_from_cpu, {"console"}},
     {"memory", start_memory_step, {"machine description", "first random numbers"}},
     {"threads", start_threads_step, {"memory"}},
-    {"random numbers", seed_from_devices, {"memory"}},
     {"kernel arguments", read_arguments, {"memory"}},
     {"trace", start_trace, {"kernel arguments"}},
     {"clocks", start_clocks, {"kernel arguments"}},
+    {"devices", describe_devices, {"kernel arguments"}},
+    {"random numbers", seed_from_devices, {"devices", "threads", "clocks"}},
     {"other CPUs", start_cpus, {"threads", "clocks"}},
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
     {"program", load_program_step, {"memory", "files"}},

@@ -10,6 +10,7 @@ namespace eremite::sync {
 // The one table of lock order: a lock may be taken while holding locks above it in this list, never below.
 enum class Rank : uint8_t {
     Limits,     // of the process's resources
+    Mounts,     // the table of what is mounted where
     FileTable,
     Directory,
     EpollGraph, // which epoll instance observes which file, where a file or an instance ends
@@ -19,8 +20,12 @@ enum class Rank : uint8_t {
     File,       // a file's contents: pipes, counters and terminals too
     Futex,
     CodePatching,
+    DeviceStart, // of a device by its driver
+    Devices,    // which ones there are
     AddressSpace,
     MemoryObject,
+    DeviceQueue, // requests to a device
+    Interrupts, // which handler each one has
     ProgramTimers, // POSIX timers and interval timers
     Threads,    // the list of all threads
     Signal,

@@ -19,6 +19,7 @@ Result<long> change_mode(fs::Inode& inode, uint32_t mode) {
     if (inode.type() == fs::FileType::SymbolicLink) return Error{EOPNOTSUPP};
     fs::AttributeChange change;
     change.permissions = mode & 07777;
+    TRY(may_change(inode));
     TRY(inode.set_attributes(change));
     return 0L;
 }
@@ -34,6 +35,7 @@ Result<long> change_owner(fs::Inode& inode, uint32_t uid, uint32_t gid) {
         if ((mode & S_IXGRP) != 0) kept &= ~uint32_t{S_ISGID};
         if (kept != (mode & 07777)) change.permissions = kept;
     }
+    TRY(may_change(inode));
     TRY(inode.set_attributes(change));
     return 0L;
 }
@@ -89,8 +91,11 @@ Result<long> sys_fchmod(int descriptor, uint32_t mode) {
     return change_mode(*inode, mode);
 }
 
-Result<long> sys_fchmodat(int directory, VirtualAddress path, uint32_t mode) {
-    const Ref<fs::Inode> inode = TRY(find_at(directory, path, 0));
+Result<long> sys_fchmodat(int directory, VirtualAddress path, uint32_t mode) { return sys_fchmodat2(directory, path, mode, 0); }
+
+Result<long> sys_fchmodat2(int directory, VirtualAddress path, uint32_t mode, int flags) {
+    if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) return Error{EINVAL};
+    const Ref<fs::Inode> inode = TRY(find_at(directory, path, flags));
     return change_mode(*inode, mode);
 }
 
@@ -118,6 +123,7 @@ Result<long> sys_utimensat(int directory, VirtualAddress path, VirtualAddress ti
     // Two times to be left alone: the file is not even looked for.
     if (!change.access_time && !change.modification_time) return 0L;
     const Ref<fs::Inode> inode = TRY(target_of(directory, path, flags));
+    TRY(may_change(*inode));
     TRY(inode->set_attributes(change));
     return 0L;
 }
@@ -136,6 +142,7 @@ Result<long> sys_futimesat(int directory, VirtualAddress path, VirtualAddress ti
         change.modification_time = nanoseconds_of(t[1].tv_sec, t[1].tv_usec * 1000);
     }
     const Ref<fs::Inode> inode = TRY(target_of(directory, path, 0));
+    TRY(may_change(*inode));
     TRY(inode->set_attributes(change));
     return 0L;
 }
@@ -149,6 +156,7 @@ Result<long> sys_utime(VirtualAddress path, VirtualAddress times) {
         change.modification_time = nanoseconds_of(t.modtime, 0);
     }
     const Ref<fs::Inode> inode = TRY(find_at(AT_FDCWD, path, 0));
+    TRY(may_change(*inode));
     TRY(inode->set_attributes(change));
     return 0L;
 }

@@ -10,6 +10,7 @@ namespace eremite::syscall {
 Result<long> sys_chmod(VirtualAddress path, uint32_t mode);
 Result<long> sys_fchmod(int descriptor, uint32_t mode);
 Result<long> sys_fchmodat(int directory, VirtualAddress path, uint32_t mode);
+Result<long> sys_fchmodat2(int directory, VirtualAddress path, uint32_t mode, int flags);
 Result<long> sys_chown(VirtualAddress path, uint32_t uid, uint32_t gid);
 Result<long> sys_lchown(VirtualAddress path, uint32_t uid, uint32_t gid);
 Result<long> sys_fchown(int descriptor, uint32_t uid, uint32_t gid);

@@ -52,16 +52,16 @@ Result<long> record_lock(fs::File& file, int command, VirtualAddress address) {
     return 0L;
 }
 
-Result<fs::ramfs::RegularFile*> sealable(fs::File& file) {
-    fs::Inode* inode = file.inode();
-    if (!inode || inode->type() != fs::FileType::Regular || inode->file_system_status().magic != 0x01021994) return Error{EINVAL};
-    return static_cast<fs::ramfs::RegularFile*>(inode);
+Result<long> seals_of(fs::File& file) {
+    const Ref<fs::Inode> target = TRY(inode_of(file, Error{EINVAL}));
+    return static_cast<long>(TRY(target->seals()));
 }
 
 Result<long> add_seals(fs::File& file, uint64_t seals) {
-    fs::ramfs::RegularFile* const target = TRY(sealable(file));
-    if (!file.writable()) return Error{EPERM};
-    constexpr uint64_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+    const Ref<fs::Inode> target = TRY(inode_of(file, Error{EINVAL}));
+    if (target->type() == fs::FileType::Regular && !file.writable()) return Error{EPERM};
+    constexpr uint64_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE |
+                               fs::ramfs::RegularFile::seal_executable;
     if ((seals & ~known) != 0) return Error{EINVAL};
     TRY(target->add_seals(static_cast<uint32_t>(seals)));
     return 0L;
@@ -122,7 +122,7 @@ Result<long> sys_fcntl(int descriptor, int command, uint64_t argument) {
             return 0L;
         }
         case F_ADD_SEALS: return add_seals(*file, argument);
-        case F_GET_SEALS: return static_cast<long>(TRY(sealable(*file))->seals());
+        case F_GET_SEALS: return seals_of(*file);
         case F_GETPIPE_SZ: return static_cast<long>(TRY(ipc::pipe_capacity(*file)));
         case F_SETPIPE_SZ: return static_cast<long>(TRY(ipc::set_pipe_capacity(*file, static_cast<uint32_t>(argument))));
         case F_GETLEASE: return F_UNLCK;

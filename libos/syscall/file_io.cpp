@@ -30,7 +30,7 @@ Result<Ref<fs::File>> writable_file(int descriptor) {
     return file;
 }
 
-// Flags of preadv2 and pwritev2. Files in memory never wait, so all but RWF_APPEND change nothing.
+// Flags of preadv2 and pwritev2.
 Result<void> check_flags(int flags, bool for_write) {
     constexpr int known = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
     if ((flags & ~known) != 0) return Error{EOPNOTSUPP};
@@ -118,8 +118,9 @@ Result<long> sys_preadv2(int descriptor, VirtualAddress vector, long segment_cou
     return sys_preadv(descriptor, vector, segment_count, offset, offset_high);
 }
 
-Result<long> sys_pwritev2(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t offset_high, int flags) {
-    TRY(check_flags(flags, true));
+namespace {
+
+Result<long> write_flagged(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, int flags) {
     if ((flags & RWF_APPEND) != 0) {
         const Ref<fs::File> file = TRY(writable_file(descriptor));
         Vectors vectors;
@@ -127,7 +128,18 @@ Result<long> sys_pwritev2(int descriptor, VirtualAddress vector, long segment_co
         return count(file->write_end(io, offset == -1));
     }
     if (offset == -1) return sys_writev(descriptor, vector, segment_count);
-    return sys_pwritev(descriptor, vector, segment_count, offset, offset_high);
+    return sys_pwritev(descriptor, vector, segment_count, offset, 0);
+}
+
+}  // namespace
+
+Result<long> sys_pwritev2(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t, int flags) {
+    TRY(check_flags(flags, true));
+    const long written = TRY(write_flagged(descriptor, vector, segment_count, offset, flags));
+    if ((flags & (RWF_DSYNC | RWF_SYNC)) == 0) return written;
+    const Ref<fs::File> file = TRY(get_file(descriptor));
+    if (file->inode()) TRY(file->inode()->synchronize((flags & RWF_SYNC) == 0));
+    return written;
 }
 
 Result<long> sys_lseek(int descriptor, int64_t offset, uint32_t whence) {

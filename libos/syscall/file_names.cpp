@@ -18,6 +18,7 @@ Result<fs::Location> locate_new(int directory, std::string_view path, bool is_di
     fs::Location where = TRY(locate_at(directory, path));
     if (where.last != Last::Name || where.inode) return Error{EEXIST};
     if (where.trailing_slash && !is_directory) return Error{ENOENT};
+    TRY(may_change(*where.parent));
     return where;
 }
 
@@ -29,14 +30,15 @@ Result<long> remove_directory(int directory, std::string_view path) {
         case Last::Root: return Error{EBUSY};
         case Last::Name: break;
     }
+    TRY(may_change(*where.parent));
     if (!where.inode) return Error{ENOENT};
-    if (where.inode->covered()) return Error{EBUSY};
+    if (where.inode->is_mounted_root()) return Error{EBUSY};
     TRY(where.parent->remove_directory(where.name));
     return 0L;
 }
 
 // The file system in which a name stands or would stand.
-const void* file_system_of(const fs::Location& where) { return (where.parent ? where.parent : where.inode)->file_system(); }
+const fs::FileSystem* file_system_of(const fs::Location& where) { return &(where.parent ? where.parent : where.inode)->file_system(); }
 
 // What a slash behind the name of something that is to be removed means.
 Error slash_error(const fs::Location& where) {
@@ -66,6 +68,7 @@ Result<long> sys_unlinkat(int directory, VirtualAddress path, int flags) {
     if ((flags & AT_REMOVEDIR) != 0) return remove_directory(directory, text);
     const fs::Location where = TRY(locate_at(directory, text));
     if (where.last != Last::Name) return Error{EISDIR};
+    TRY(may_change(*where.parent));
     if (where.trailing_slash) return slash_error(where);
     if (!where.inode) return Error{ENOENT};
     TRY(where.parent->unlink(where.name));
@@ -91,6 +94,7 @@ Result<long> sys_renameat2(int from_directory, VirtualAddress from, int to_direc
     if (source.last != Last::Name) return Error{EBUSY};
     const bool no_replace = (flags & RENAME_NOREPLACE) != 0;
     if (target.last != Last::Name) return Error{no_replace ? EEXIST : EBUSY};
+    TRY(may_change(*source.parent));
     if (!source.inode) return Error{ENOENT};
     if (no_replace && target.inode) return Error{EEXIST};
     if ((flags & RENAME_EXCHANGE) != 0) {
@@ -102,7 +106,7 @@ Result<long> sys_renameat2(int from_directory, VirtualAddress from, int to_direc
         if (source.trailing_slash) return Error{ENOTDIR};
         if ((flags & RENAME_EXCHANGE) == 0 && target.trailing_slash) return Error{ENOTDIR};
     }
-    if (source.inode->covered() || (target.inode && target.inode->covered())) return Error{EBUSY};
+    if (source.inode->is_mounted_root() || (target.inode && target.inode->is_mounted_root())) return Error{EBUSY};
     const fs::RenameMode mode = (flags & RENAME_EXCHANGE) != 0 ? fs::RenameMode::Exchange
                                 : no_replace                   ? fs::RenameMode::NoReplace
                                                                : fs::RenameMode::Replace;
@@ -118,10 +122,8 @@ Result<long> sys_linkat(int from_directory, VirtualAddress from, int to_director
     const Ref<fs::Inode> source = TRY(find_at(from_directory, from, find_flags));
     PathArgument argument;
     const fs::Location where = TRY(locate_new(to_directory, TRY(argument.load(to)), false));
-    if (source->file_system() != where.parent->file_system()) return Error{EXDEV};
+    if (&source->file_system() != &where.parent->file_system()) return Error{EXDEV};
     if (source->is_directory()) return Error{EPERM};
-    // A file whose last name is gone does not come back, except one that was opened without a name.
-    if (TRY(source->attributes()).links == 0) return Error{ENOENT};
     TRY(where.parent->link(where.name, *source));
     return 0L;
 }

@@ -33,12 +33,16 @@ struct OpenRequest {
     [[nodiscard]] bool writes() const { return ((flags + 1) & 2) != 0; }
 };
 
-// A file to be created, or null when one is there already.
-Result<Ref<fs::Inode>> create_file(const fs::Location& where, const OpenRequest& request) {
+uint32_t status_flags(const OpenRequest& request) { return (request.flags & ~creation_flags) | large_file; }
+
+uint32_t permissions_of(const OpenRequest& request) { return request.mode & 07777 & ~process::current().fs().umask(); }
+
+// A file that was created, or null when one is there already.
+Result<Ref<fs::File>> create_file(const fs::Location& where, const OpenRequest& request) {
     if (where.trailing_slash) return Error{EISDIR};
-    if (where.inode) return Ref<fs::Inode>{};
-    const uint32_t mode = request.mode & 07777 & ~process::current().fs().umask();
-    return where.parent->create(where.name, {.mode = S_IFREG | mode});
+    if (where.inode) return Ref<fs::File>{};
+    TRY(may_change(*where.parent));
+    return where.parent->create_open(where.name, permissions_of(request), status_flags(request));
 }
 
 Result<void> may_open(const fs::Inode& inode, const OpenRequest& request) {
@@ -46,24 +50,22 @@ Result<void> may_open(const fs::Inode& inode, const OpenRequest& request) {
     if (inode.type() == fs::FileType::SymbolicLink && !request.has(O_PATH)) return Error{ELOOP};
     if (inode.type() == fs::FileType::Socket && !request.has(O_PATH)) return Error{ENXIO};
     if (inode.is_directory() && (request.writes() || request.has(O_TRUNC) || request.has(O_CREAT))) return Error{EISDIR};
+    if (inode.type() == fs::FileType::Regular && !request.has(O_PATH) && (request.writes() || request.has(O_TRUNC))) TRY(may_change(inode));
     return {};
 }
 
-Result<Ref<fs::File>> open_inode(const Ref<fs::Inode>& inode, const OpenRequest& request, bool created) {
-    if (!created) {
-        TRY(may_open(*inode, request));
-        if (request.has(O_TRUNC) && inode->type() == fs::FileType::Regular) TRY(inode->truncate(0));
-    }
-    const uint32_t kept = request.flags & ~creation_flags;
-    if (request.has(O_PATH)) return Ref<fs::File>{TRY(make_ref<fs::InodeFile>(inode, kept))};
-    return inode->open(kept | large_file);
+Result<Ref<fs::File>> open_inode(const Ref<fs::Inode>& inode, const OpenRequest& request) {
+    TRY(may_open(*inode, request));
+    if (request.has(O_PATH)) return Ref<fs::File>{TRY(make_ref<fs::InodeFile>(inode, request.flags & ~creation_flags))};
+    if (request.has(O_TRUNC) && inode->type() == fs::FileType::Regular) TRY(inode->truncate(0));
+    return inode->open(status_flags(request));
 }
 
-Result<Ref<fs::File>> open_unnamed(const fs::Inode& directory, const OpenRequest& request) {
+Result<Ref<fs::File>> open_unnamed(fs::Inode& directory, const OpenRequest& request) {
     if (!directory.is_directory()) return Error{ENOTDIR};
-    const uint32_t mode = request.mode & 07777 & ~process::current().fs().umask();
-    const Ref<fs::Inode> inode = TRY(fs::dev::unnamed_files().create_unnamed("#tmpfile", mode));
-    return inode->open((request.flags & ~creation_flags) | large_file);
+    TRY(may_change(directory));
+    const Ref<fs::Inode> inode = TRY(directory.create_unnamed(permissions_of(request), !request.has(O_EXCL)));
+    return inode->open(status_flags(request));
 }
 
 Result<Ref<fs::File>> open_path(int directory, std::string_view path, const OpenRequest& request) {
@@ -90,12 +92,12 @@ Result<Ref<fs::File>> open_path(int directory, std::string_view path, const Open
                 auto created = create_file(where, request);
                 if (created.code() == EEXIST && !request.has(O_EXCL)) continue;
                 if (!created.ok()) return created.error();
-                if (created.value()) return open_inode(created.value(), request, true);
+                if (created.value()) return created;
             }
             if (request.has(O_EXCL)) return Error{EEXIST};
         }
         if (!where.inode) return Error{ENOENT};
-        return open_inode(where.inode, request, false);
+        return open_inode(where.inode, request);
     }
     return Error{EBUSY};
 }
@@ -152,16 +154,23 @@ Result<long> sys_close_range(uint32_t first, uint32_t last, uint32_t flags) {
     return 0L;
 }
 
+// Newer than some headers: MFD_NOEXEC_SEAL and MFD_EXEC.
+constexpr uint32_t no_exec_seal = 8;
+constexpr uint32_t executable = 16;
+
 Result<long> sys_memfd_create(VirtualAddress name, uint32_t flags) {
-    if ((flags & ~uint32_t{MFD_CLOEXEC | MFD_ALLOW_SEALING}) != 0) return Error{EINVAL};
+    if ((flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | no_exec_seal | executable)) != 0) return Error{EINVAL};
+    if ((flags & no_exec_seal) != 0 && (flags & executable) != 0) return Error{EINVAL};
     constexpr std::string_view prefix = "memfd:";
     std::array<char, fs::name_maximum + 1> label;
     prefix.copy(label.data(), prefix.size());
     const auto text = mm::copy_string_from_user(std::span{label}.subspan(prefix.size()), name);
     if (text.code() == ENAMETOOLONG) return Error{EINVAL};
     if (!text.ok()) return text.error();
-    Ref<fs::Inode> inode = TRY(fs::dev::unnamed_files().create_unnamed({label.data(), prefix.size() + text.value().size()}, 0777));
-    if ((flags & MFD_ALLOW_SEALING) != 0) static_cast<fs::ramfs::RegularFile&>(*inode).allow_sealing();
+    Ref<fs::Inode> inode = TRY(fs::dev::unnamed_files().create_unnamed({label.data(), prefix.size() + text.value().size()},
+                                                                         (flags & no_exec_seal) != 0 ? 0666 : 0777));
+    if ((flags & (MFD_ALLOW_SEALING | no_exec_seal)) != 0)
+        static_cast<fs::ramfs::RegularFile&>(*inode).allow_sealing((flags & no_exec_seal) != 0);
     Ref<fs::File> file = TRY(inode->open(O_RDWR | large_file));
     return TRY(process::current().files().add(std::move(file), (flags & MFD_CLOEXEC) != 0));
 }

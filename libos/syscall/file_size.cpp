@@ -2,6 +2,7 @@
 
 #include <linux/falloc.h>
 
+#include "libos/fs/mount.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -23,6 +24,7 @@ Result<long> sys_truncate(VirtualAddress path, int64_t length) {
     const Ref<fs::Inode> inode = TRY(find_at(AT_FDCWD, path, 0));
     if (inode->is_directory()) return Error{EISDIR};
     if (inode->type() != fs::FileType::Regular) return Error{EINVAL};
+    TRY(may_change(*inode));
     TRY(inode->truncate(static_cast<uint64_t>(length)));
     return 0L;
 }
@@ -58,13 +60,16 @@ Result<long> sys_fallocate(int descriptor, int mode, int64_t offset, int64_t len
     return 0L;
 }
 
-// Files in memory are as lasting as they will ever be; file systems on devices synchronize when they are asked by descriptor.
-Result<long> sys_sync() { return 0L; }
+// Linux reports no errors here; fsync() does.
+Result<long> sys_sync() {
+    (void)fs::synchronize_all();
+    return 0L;
+}
 
 Result<long> sys_syncfs(int descriptor) {
     const Ref<fs::File> file = TRY(get_file(descriptor));
     const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{EINVAL}));
-    TRY(inode->synchronize(false));
+    TRY(inode->file_system().synchronize());
     return 0L;
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,25 +55,30 @@ Result<long> store_stat(VirtualAddress buffer, const fs::Attributes& a) {
     return 0L;
 }
 
-uint32_t major_of(uint64_t device) { return static_cast<uint32_t>((device >> 8) & 0xfff); }
-uint32_t minor_of(uint64_t device) { return static_cast<uint32_t>((device & 0xff) | ((device >> 12) & ~uint64_t{0xff})); }
+// What a call names: an open file or an inode.
+struct Named {
+    Ref<fs::File> file;
+    Ref<fs::Inode> path_inode;
+    [[nodiscard]] Result<fs::Attributes> attributes() const { return file ? file->attributes() : path_inode->attributes(); }
+    // Null for files that are in no file system.
+    [[nodiscard]] const fs::Inode* inode() const { return file ? file->inode() : path_inode.get(); }
+};
 
-// Attributes for the *at calls, where an empty path names the descriptor itself, which need not have an inode.
-Result<fs::Attributes> attributes_at(int directory, VirtualAddress path, int flags) {
+// For the *at calls, where an empty path names the descriptor itself.
+Result<Named> named_at(int directory, VirtualAddress path, int flags) {
     PathArgument argument;
     const std::string_view text = TRY(argument.load(path));
     if (text.empty() && (flags & AT_EMPTY_PATH) != 0 && directory != AT_FDCWD) {
-        const Ref<fs::File> file = TRY(get_file_or_path(directory));
-        return file->attributes();
+        return Named{TRY(get_file_or_path(directory)), nullptr};
     }
-    const Ref<fs::Inode> start = TRY(start_of(directory, text));
-    if (text.empty() && (flags & AT_EMPTY_PATH) != 0) return start->attributes();
-    const Ref<fs::Inode> inode =
-        TRY(fs::find(process::current().fs(), start, text, {.follow_last = (flags & AT_SYMLINK_NOFOLLOW) == 0}));
-    return inode->attributes();
+    Ref<fs::Inode> start = TRY(start_of(directory, text));
+    if (text.empty() && (flags & AT_EMPTY_PATH) != 0) return Named{nullptr, std::move(start)};
+    Ref<fs::Inode> inode = TRY(fs::find(process::current().fs(), start, text, {.follow_last = (flags & AT_SYMLINK_NOFOLLOW) == 0}));
+    return Named{nullptr, std::move(inode)};
 }
 
-Result<long> store_statfs(VirtualAddress buffer, const fs::FileSystemStatus& status) {
+Result<long> store_statfs(VirtualAddress buffer, fs::FileSystem& file_system) {
+    const fs::FileSystemStatus status = TRY(file_system.status());
     struct statfs s {};
     s.f_type = static_cast<decltype(s.f_type)>(status.magic);
     s.f_bsize = static_cast<decltype(s.f_bsize)>(status.block_size);
@@ -82,10 +88,10 @@ Result<long> store_statfs(VirtualAddress buffer, const fs::FileSystemStatus& sta
     s.f_files = status.files;
     s.f_ffree = status.free_files;
     s.f_fsid.__val[0] = static_cast<int>(status.identifier);
-    s.f_namelen = fs::name_maximum;
+    s.f_namelen = status.name_maximum;
     s.f_frsize = s.f_bsize;
     constexpr int flags_valid = 0x20;  // ST_VALID of Linux: f_flags means something
-    s.f_flags = flags_valid;
+    s.f_flags = flags_valid | (file_system.read_only() ? ST_RDONLY : 0);
     TRY(mm::copy_to_user(buffer, &s, sizeof s));
     return 0L;
 }
@@ -103,14 +109,18 @@ Result<long> sys_fstat(int descriptor, VirtualAddress buffer) {
 
 Result<long> sys_newfstatat(int directory, VirtualAddress path, VirtualAddress buffer, int flags) {
     if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE)) != 0) return Error{EINVAL};
-    return store_stat(buffer, TRY(attributes_at(directory, path, flags)));
+    return store_stat(buffer, TRY(TRY(named_at(directory, path, flags)).attributes()));
 }
 
 Result<long> sys_statx(int directory, VirtualAddress path, int flags, uint32_t mask, VirtualAddress buffer) {
     if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE)) != 0) return Error{EINVAL};
     if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE || (mask & STATX__RESERVED) != 0) return Error{EINVAL};
-    const fs::Attributes a = TRY(attributes_at(directory, path, flags));
+    const Named named = TRY(named_at(directory, path, flags));
+    const fs::Attributes a = TRY(named.attributes());
     struct statx s {};
+    s.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT;
+    const fs::Inode* const inode = named.inode();
+    if (inode && (inode->is_mounted_root() || inode == process::current().fs().root().get())) s.stx_attributes = STATX_ATTR_MOUNT_ROOT;
     s.stx_mask = STATX_BASIC_STATS | (a.birth_time != 0 ? STATX_BTIME : 0);
     s.stx_blksize = a.block_size;
     s.stx_nlink = a.links;
@@ -124,10 +134,10 @@ Result<long> sys_statx(int directory, VirtualAddress path, int flags, uint32_t m
     s.stx_btime = statx_time_of(a.birth_time);
     s.stx_ctime = statx_time_of(a.change_time);
     s.stx_mtime = statx_time_of(a.modification_time);
-    s.stx_rdev_major = major_of(a.device_number);
-    s.stx_rdev_minor = minor_of(a.device_number);
-    s.stx_dev_major = major_of(a.device);
-    s.stx_dev_minor = minor_of(a.device);
+    s.stx_rdev_major = fs::major_of(a.device_number);
+    s.stx_rdev_minor = fs::minor_of(a.device_number);
+    s.stx_dev_major = fs::major_of(a.device);
+    s.stx_dev_minor = fs::minor_of(a.device);
     TRY(mm::copy_to_user(buffer, &s, sizeof s));
     return 0L;
 }
@@ -139,9 +149,12 @@ Result<long> sys_faccessat(int directory, VirtualAddress path, int mode) { retur
 // The program is root, to whom everything is allowed but executing what nobody may execute (capabilities(7), CAP_DAC_OVERRIDE).
 Result<long> sys_faccessat2(int directory, VirtualAddress path, int mode, int flags) {
     if ((mode & ~(R_OK | W_OK | X_OK)) != 0 || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) return Error{EINVAL};
-    const fs::Attributes a = TRY(attributes_at(directory, path, flags));
+    const Named named = TRY(named_at(directory, path, flags));
+    const fs::Attributes a = TRY(named.attributes());
     const bool executable = (a.mode & S_IFMT) == S_IFDIR || (a.mode & 0111) != 0;
     if ((mode & X_OK) != 0 && !executable) return Error{EACCES};
+    const uint32_t type = a.mode & S_IFMT;
+    if ((mode & W_OK) != 0 && (type == S_IFREG || type == S_IFDIR) && named.inode()) TRY(may_change(*named.inode()));
     return 0L;
 }
 
@@ -164,13 +177,13 @@ Result<long> sys_readlinkat(int directory, VirtualAddress path, VirtualAddress b
 
 Result<long> sys_statfs(VirtualAddress path, VirtualAddress buffer) {
     const Ref<fs::Inode> inode = TRY(find_at(AT_FDCWD, path, 0));
-    return store_statfs(buffer, inode->file_system_status());
+    return store_statfs(buffer, inode->file_system());
 }
 
 Result<long> sys_fstatfs(int descriptor, VirtualAddress buffer) {
     const Ref<fs::File> file = TRY(get_file_or_path(descriptor));
     const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{ENOSYS}));
-    return store_statfs(buffer, inode->file_system_status());
+    return store_statfs(buffer, inode->file_system());
 }
 
 }  // namespace eremite::syscall

@@ -33,6 +33,11 @@ Result<Ref<fs::Inode>> inode_of(fs::File& file, Error otherwise) {
     return Ref<fs::Inode>::share(inode);
 }
 
+Result<void> may_change(const fs::Inode& inode) {
+    if (inode.file_system().read_only()) return Error{EROFS};
+    return {};
+}
+
 Result<std::string_view> PathArgument::load(VirtualAddress address) {
     const auto text = mm::copy_string_from_user(short_, address);
     if (text.ok()) return text.value();

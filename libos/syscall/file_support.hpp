@@ -35,6 +35,9 @@ private:
     std::unique_ptr<char[]> long_;
 };
 
+// EROFS: the file or directory is on a file system that was mounted read-only.
+[[nodiscard]] Result<void> may_change(const fs::Inode& inode);
+
 // Where a relative path starts: the working directory for AT_FDCWD, else the directory of the descriptor (EBADF). For an
 // absolute path the descriptor does not matter.
 [[nodiscard]] Result<Ref<fs::Inode>> start_of(int directory, std::string_view path);

@@ -1,12 +1,11 @@
 #pragma once
 // The system calls on files, for the table in table.cpp.
-#include <asm/unistd.h>
-
 #include "libos/syscall/adapter.hpp"
 #include "libos/syscall/file_attributes.hpp"
 #include "libos/syscall/file_control.hpp"
 #include "libos/syscall/file_directory.hpp"
 #include "libos/syscall/file_io.hpp"
+#include "libos/syscall/file_mount.hpp"
 #include "libos/syscall/file_names.hpp"
 #include "libos/syscall/file_open.hpp"
 #include "libos/syscall/file_poll.hpp"
@@ -14,6 +13,7 @@
 #include "libos/syscall/file_stat.hpp"
 #include "libos/syscall/file_transfer.hpp"
 #include "libos/syscall/file_xattr.hpp"
+#include "libos/syscall/numbers.hpp"
 
 namespace eremite::syscall {
 
@@ -21,6 +21,7 @@ inline constexpr Assignment file_assignments[] = {
     {__NR_chmod, adapt<sys_chmod>},
     {__NR_fchmod, adapt<sys_fchmod>},
     {__NR_fchmodat, adapt<sys_fchmodat>},
+    {__NR_fchmodat2, adapt<sys_fchmodat2>},
     {__NR_chown, adapt<sys_chown>},
     {__NR_lchown, adapt<sys_lchown>},
     {__NR_fchown, adapt<sys_fchown>},
@@ -66,6 +67,8 @@ inline constexpr Assignment file_assignments[] = {
     {__NR_symlinkat, adapt<sys_symlinkat>},
     {__NR_mknod, adapt<sys_mknod>},
     {__NR_mknodat, adapt<sys_mknodat>},
+    {__NR_mount, adapt<sys_mount>},
+    {__NR_umount2, adapt<sys_umount2>},
     {__NR_open, adapt<sys_open>},
     {__NR_openat, adapt<sys_openat>},
     {__NR_openat2, adapt<sys_openat2>},

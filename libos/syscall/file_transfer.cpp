@@ -84,6 +84,7 @@ Result<long> sys_copy_file_range(int in, VirtualAddress in_offset, int out, Virt
     if (is_directory(*source) || is_directory(*target)) return Error{EISDIR};
     if (!is_regular(*source) || !is_regular(*target)) return Error{EINVAL};
     if (!source->readable() || !target->writable() || (target->flags() & O_APPEND) != 0) return Error{EBADF};
+    if (&source->inode()->file_system() != &target->inode()->file_system()) return Error{EXDEV};
     Place from;
     Place to;
     TRY(from.load(*source, in_offset));

@@ -19,6 +19,15 @@ constexpr mm::Protection protection_of(int prot) {
     return {static_cast<uint8_t>(prot & (PROT_READ | PROT_WRITE | PROT_EXEC))};
 }
 
+// A file that is sealed against writing cannot be written through new mappings. EPERM.
+Result<void> heed_seals(mm::MapRequest& request, const fs::Inode& inode) {
+    const auto seals = inode.seals();
+    if (!seals.ok() || (seals.value() & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) == 0) return {};
+    if (request.protection.writable()) return Error{EPERM};
+    request.maximum = mm::protection::read_execute;
+    return {};
+}
+
 // Attaches the file of descriptor `fd`. EBADF; EACCES: the file is not open for that; ENODEV: it cannot be mapped.
 Result<void> attach_file(mm::MapRequest& request, int fd) {
     const auto file = TRY(process::current().files().get(fd));
@@ -29,6 +38,7 @@ Result<void> attach_file(mm::MapRequest& request, int fd) {
         if (request.protection.writable()) return Error{EACCES};
         request.maximum = mm::protection::read_execute;
     }
+    if (const fs::Inode* const inode = file->inode(); shared && inode) TRY(heed_seals(request, *inode));
     request.object = TRY(file->memory_object());
     return {};
 }

@@ -2,9 +2,8 @@
 // the C library's differ, as the system call has them.
 #include "libos/trace/descriptions.hpp"
 
-#include <asm/unistd.h>
-
 #include "base/packed_names.hpp"
+#include "libos/syscall/numbers.hpp"
 
 namespace eremite::trace {
 
@@ -155,6 +154,7 @@ constexpr Description descriptions[] = {
     {__NR_chmod, with_file, Int, {Path, Octal}},
     {__NR_fchmod, with_fd, Int, {Fd, Octal}},
     {__NR_fchmodat, with_file | with_fd, Int, {Directory, Path, Octal}},
+    {__NR_fchmodat2, with_file | with_fd, Int, {Directory, Path, Octal, AtFlags}},
     {__NR_chown, with_file, Int, {Path, Int, Int}},
     {__NR_lchown, with_file, Int, {Path, Int, Int}},
     {__NR_fchown, with_fd, Int, {Fd, Int, Int}},
@@ -247,6 +247,8 @@ constexpr Description descriptions[] = {
     {__NR_removexattr, with_file, Int, {Path, Text}},
     {__NR_lremovexattr, with_file, Int, {Path, Text}},
     {__NR_fremovexattr, with_fd, Int, {Fd, Text}},
+    {__NR_mount, with_file, Int, {Text, Path, Text, MountFlags, Text}},
+    {__NR_umount2, with_file, Int, {Path, UnmountFlags}},
 };
 
 constexpr auto groups = pack_names<[] {

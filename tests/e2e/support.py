@@ -44,7 +44,7 @@ def need_tool(name):
 def clean_environment(**changes):
     """The environment of a command: nothing of the user's that would choose compilers or flags."""
     chosen = ("CC", "CXX", "FC", "CFLAGS", "CXXFLAGS", "FFLAGS", "LDFLAGS", "MAKEFLAGS", "DESTDIR")
-    chosen += ("EREMITE_CC", "EREMITE_CXX", "EREMITE_FC")
+    chosen += ("EREMITE_CC", "EREMITE_CXX", "EREMITE_FC", "EREMITE_COMPONENTS")
     env = {name: value for name, value in os.environ.items() if name not in chosen}
     env.update(changes)
     return env
@@ -96,9 +96,9 @@ class CommandTest(unittest.TestCase):
     def run_program(self, image, *arguments, options=(), limit=LIMIT, **how):
         return self.eremite("run", "--accel", "tcg", "--timeout", limit, *options, image, "--", *arguments, limit=limit + 20, **how)
 
-    def raw_qemu(self, image, *arguments, options=(), change=None, **how):
+    def raw_qemu(self, image, *arguments, options=(), change=None, accelerator="tcg", **how):
         """Runs the QEMU command that the command prints, its words changed by change(words). Gives the program's own status."""
-        printed = self.eremite("run", "--accel", "tcg", "--dry-run", *options, image, "--", *arguments)
+        printed = self.eremite("run", "--accel", accelerator, "--dry-run", *options, image, "--", *arguments)
         self.check(printed)
         words = shlex.split(printed.text)
         if change:

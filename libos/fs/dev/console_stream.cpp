@@ -7,19 +7,19 @@
 
 namespace eremite::fs::dev {
 
+namespace {
+constinit NamelessFileSystem pipes{PIPEFS_MAGIC, device_number(0, 14)};
+}  // namespace
+
 Result<Attributes> ConsoleStream::attributes() {
     Attributes a;
-    a.device = device_number(0, 14);
+    a.device = pipes.device();
     a.inode = number_;
     a.mode = S_IFIFO | 0600;
     return a;
 }
 
-FileSystemStatus ConsoleStream::file_system_status() {
-    FileSystemStatus status;
-    status.magic = PIPEFS_MAGIC;
-    return status;
-}
+FileSystem& ConsoleStream::file_system() const { return pipes; }
 
 Result<Ref<File>> ConsoleStream::open(uint32_t flags) {
     return Ref<File>{TRY(make_ref<ConsoleFile>(Ref<Inode>::share(this), flags, output_))};

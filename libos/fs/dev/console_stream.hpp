@@ -10,9 +10,8 @@ class ConsoleStream final : public Inode {
 public:
     explicit ConsoleStream(ConsoleOutput output, uint64_t number) : Inode{FileType::Fifo}, output_{output}, number_{number} {}
     [[nodiscard]] Result<Attributes> attributes() override;
-    [[nodiscard]] FileSystemStatus file_system_status() override;
     [[nodiscard]] Result<Ref<File>> open(uint32_t flags) override;
-    [[nodiscard]] const void* file_system() const override { return this; }
+    [[nodiscard]] FileSystem& file_system() const override;
     size_t describe(char* path, size_t size, uint64_t& inode) const override;
 
 private:

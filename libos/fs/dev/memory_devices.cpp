@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "libos/drivers/virtio_rng.hpp"
 #include "libos/fs/dev/devices.hpp"
 #include "libos/random/random.hpp"
 
@@ -48,6 +49,20 @@ Result<size_t> RandomFile::read(IoBuffer& buffer) {
 }
 
 ReadinessSource* WaitedRandomFile::readiness_source() { return &random_source; }
+
+Result<size_t> HardwareRandomFile::read(IoBuffer& buffer) {
+    std::array<uint8_t, 512> bytes;
+    size_t done = 0;
+    while (buffer.remaining() > 0) {
+        const auto count = drivers::read_virtio_entropy(std::span{bytes}.first(std::min(bytes.size(), buffer.remaining())), nonblocking());
+        if (!count.ok()) return done > 0 ? Result<size_t>{done} : Result<size_t>{count.error()};
+        const size_t copied = buffer.put(bytes.data(), count.value());
+        done += copied;
+        if (copied < count.value()) break;
+    }
+    if (done == 0 && buffer.faulted()) return Error{EFAULT};
+    return done;
+}
 
 Result<long> RandomFile::ioctl(uint32_t request, uint64_t argument) {
     if (request != RNDGETENTCNT) return Error{EINVAL};

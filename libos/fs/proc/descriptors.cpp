@@ -28,7 +28,7 @@ Result<Ref<Inode>> DescriptorDirectory::lookup(std::string_view name) {
     String target = TRY(String::copy({path.get(), length}));
     const auto number = link_numbers + static_cast<uint64_t>(descriptor);
     return Ref<Inode>{
-        TRY(make_ref<DescriptorLink>(entry(), Ref<Inode>::share(this), number, magic(), std::move(*file), std::move(target)))};
+        TRY(make_ref<DescriptorLink>(entry(), Ref<Inode>::share(this), number, file_system(), std::move(*file), std::move(target)))};
 }
 
 Result<void> DescriptorDirectory::list(uint64_t& cursor, DirectorySink& sink) {

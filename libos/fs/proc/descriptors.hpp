@@ -6,16 +6,16 @@ namespace eremite::fs::proc {
 
 class DescriptorDirectory final : public GeneratedInode {
 public:
-    DescriptorDirectory(const Entry& entry, Ref<Inode> parent, uint64_t number, uint64_t magic)
-        : GeneratedInode{FileType::Directory, entry, std::move(parent), number, magic} {}
+    DescriptorDirectory(const Entry& entry, Ref<Inode> parent, uint64_t number, FileSystem& file_system)
+        : GeneratedInode{FileType::Directory, entry, std::move(parent), number, file_system} {}
     [[nodiscard]] Result<Ref<Inode>> lookup(std::string_view name) override;
     [[nodiscard]] Result<void> list(uint64_t& cursor, DirectorySink& sink) override;
 };
 
 class DescriptorLink final : public GeneratedInode {
 public:
-    DescriptorLink(const Entry& entry, Ref<Inode> parent, uint64_t number, uint64_t magic, Ref<File> file, String target)
-        : GeneratedInode{FileType::SymbolicLink, entry, std::move(parent), number, magic},
+    DescriptorLink(const Entry& entry, Ref<Inode> parent, uint64_t number, FileSystem& file_system, Ref<File> file, String target)
+        : GeneratedInode{FileType::SymbolicLink, entry, std::move(parent), number, file_system},
           file_{std::move(file)},
           target_{std::move(target)} {}
     [[nodiscard]] Result<Attributes> attributes() override;

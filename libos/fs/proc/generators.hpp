@@ -19,6 +19,10 @@ Result<void> write_process_stat(TextSink& out);
 Result<void> write_memory_pages(TextSink& out);
 Result<void> write_limits(TextSink& out);
 
+// What is mounted: mount_files.cpp
+Result<void> write_mounts(TextSink& out);
+Result<void> write_mount_info(TextSink& out);
+
 // The machine: system_files.cpp
 Result<void> write_cpu_info(TextSink& out);
 Result<void> write_memory_info(TextSink& out);
@@ -27,7 +31,6 @@ Result<void> write_uptime(TextSink& out);
 Result<void> write_stat(TextSink& out);
 Result<void> write_load(TextSink& out);
 Result<void> write_file_systems(TextSink& out);
-Result<void> write_mounts(TextSink& out);
 Result<void> write_cpu_list(TextSink& out);
 Result<void> write_release(TextSink& out);
 Result<void> write_host_name(TextSink& out);

@@ -36,6 +36,7 @@ constexpr Entry process_entries[] = {
     {"fd", Kind::Descriptors},
     {"limits", Kind::File, write_limits},
     {"maps", Kind::File, write_maps},
+    {"mountinfo", Kind::File, write_mount_info},
     {"mounts", Kind::File, write_mounts},
     {"root", Kind::Link, write_root_directory},
     {"stat", Kind::File, write_process_stat},
@@ -88,10 +89,13 @@ constexpr Entry sys_entries[] = {{"devices", Kind::Directory, nullptr, device_en
 constexpr Entry proc_root{"", Kind::Directory, nullptr, proc_entries};
 constexpr Entry sys_root{"", Kind::Directory, nullptr, sys_entries};
 
+constinit NamelessFileSystem proc_files{PROC_SUPER_MAGIC, device_number(0, 3)};
+constinit NamelessFileSystem sys_files{SYSFS_MAGIC, device_number(0, 4)};
+
 }  // namespace
 
-Result<Ref<Inode>> create_proc() { return make_inode(proc_root, nullptr, 1, PROC_SUPER_MAGIC); }
+Result<Ref<Inode>> create_proc() { return make_inode(proc_root, nullptr, 1, proc_files); }
 
-Result<Ref<Inode>> create_sys() { return make_inode(sys_root, nullptr, 1, SYSFS_MAGIC); }
+Result<Ref<Inode>> create_sys() { return make_inode(sys_root, nullptr, 1, sys_files); }
 
 }  // namespace eremite::fs::proc

@@ -112,12 +112,6 @@ Result<void> write_file_systems(TextSink& out) {
     return {};
 }
 
-Result<void> write_mounts(TextSink& out) {
-    out.write("rootfs / tmpfs rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw,relatime 0 0\n");
-    out.write("proc /proc proc ro,relatime 0 0\nsysfs /sys sysfs ro,relatime 0 0\n");
-    return {};
-}
-
 Result<void> write_cpu_list(TextSink& out) {
     if (source().cpu_count == 1) out.write("0\n");
     else format(out, "0-{}\n", source().cpu_count - 1);

@@ -25,7 +25,7 @@ FileType type_of(Entry::Kind kind) {
 
 Result<Attributes> GeneratedInode::attributes() {
     Attributes a;
-    a.device = device_number(0, static_cast<uint32_t>(magic_ & 0xff));
+    a.device = file_system_.device();
     a.inode = number_;
     const uint32_t permissions = type() == FileType::Regular ? entry_.permissions : type() == FileType::SymbolicLink ? 0777 : 0555;
     a.mode = mode_of(type()) | permissions;
@@ -36,21 +36,15 @@ Result<Attributes> GeneratedInode::attributes() {
     return a;
 }
 
-FileSystemStatus GeneratedInode::file_system_status() {
-    FileSystemStatus status;
-    status.magic = magic_;
-    return status;
-}
-
-Result<Ref<Inode>> make_inode(const Entry& entry, Ref<Inode> parent, uint64_t number, uint64_t magic) {
+Result<Ref<Inode>> make_inode(const Entry& entry, Ref<Inode> parent, uint64_t number, FileSystem& file_system) {
     switch (entry.kind) {
-        case Entry::Kind::File: return Ref<Inode>{TRY(make_ref<GeneratedFile>(entry, std::move(parent), number, magic))};
-        case Entry::Kind::Directory: return Ref<Inode>{TRY(make_ref<TableDirectory>(entry, std::move(parent), number, magic))};
-        case Entry::Kind::Descriptors: return Ref<Inode>{TRY(make_ref<DescriptorDirectory>(entry, std::move(parent), number, magic))};
+        case Entry::Kind::File: return Ref<Inode>{TRY(make_ref<GeneratedFile>(entry, std::move(parent), number, file_system))};
+        case Entry::Kind::Directory: return Ref<Inode>{TRY(make_ref<TableDirectory>(entry, std::move(parent), number, file_system))};
+        case Entry::Kind::Descriptors: return Ref<Inode>{TRY(make_ref<DescriptorDirectory>(entry, std::move(parent), number, file_system))};
         case Entry::Kind::Link: {
             StringSink sink;
             TRY(entry.generate(sink));
-            return Ref<Inode>{TRY(make_ref<GeneratedLink>(entry, std::move(parent), number, magic, TRY(sink.take())))};
+            return Ref<Inode>{TRY(make_ref<GeneratedLink>(entry, std::move(parent), number, file_system, TRY(sink.take())))};
         }
     }
     return Error{ENOENT};
@@ -59,7 +53,7 @@ Result<Ref<Inode>> make_inode(const Entry& entry, Ref<Inode> parent, uint64_t nu
 Result<Ref<Inode>> TableDirectory::lookup(std::string_view name) {
     const std::span<const Entry> children = entry().children;
     for (size_t i = 0; i < children.size(); ++i) {
-        if (children[i].name == name) return make_inode(children[i], Ref<Inode>::share(this), child_number(i), magic());
+        if (children[i].name == name) return make_inode(children[i], Ref<Inode>::share(this), child_number(i), file_system());
     }
     return Error{ENOENT};
 }

@@ -40,31 +40,28 @@ struct Entry {
 // What all inodes of such a tree have in common.
 class GeneratedInode : public Inode {
 public:
-    GeneratedInode(FileType type, const Entry& entry, Ref<Inode> parent, uint64_t number, uint64_t magic)
-        : Inode{type}, entry_{entry}, parent_{std::move(parent)}, number_{number}, magic_{magic} {}
+    GeneratedInode(FileType type, const Entry& entry, Ref<Inode> parent, uint64_t number, FileSystem& file_system)
+        : Inode{type}, entry_{entry}, parent_{std::move(parent)}, number_{number}, file_system_{file_system} {}
     [[nodiscard]] Result<Attributes> attributes() override;
-    [[nodiscard]] FileSystemStatus file_system_status() override;
     [[nodiscard]] Ref<Inode> parent() override { return parent_; }
     size_t name(std::span<char> buffer) const override { return entry_.name.copy(buffer.data(), buffer.size()); }
-    // All inodes of one tree have the same root, which is what makes it one file system.
-    [[nodiscard]] const void* file_system() const override { return parent_ ? parent_->file_system() : this; }
+    [[nodiscard]] FileSystem& file_system() const override { return file_system_; }
 
 protected:
     [[nodiscard]] const Entry& entry() const { return entry_; }
     [[nodiscard]] uint64_t number() const { return number_; }
-    [[nodiscard]] uint64_t magic() const { return magic_; }
 
 private:
     const Entry& entry_;
     Ref<Inode> parent_;
     uint64_t number_;
-    uint64_t magic_;
+    FileSystem& file_system_;
 };
 
 class TableDirectory final : public GeneratedInode {
 public:
-    TableDirectory(const Entry& entry, Ref<Inode> parent, uint64_t number, uint64_t magic)
-        : GeneratedInode{FileType::Directory, entry, std::move(parent), number, magic} {}
+    TableDirectory(const Entry& entry, Ref<Inode> parent, uint64_t number, FileSystem& file_system)
+        : GeneratedInode{FileType::Directory, entry, std::move(parent), number, file_system} {}
     [[nodiscard]] Result<Ref<Inode>> lookup(std::string_view name) override;
     [[nodiscard]] Result<void> list(uint64_t& cursor, DirectorySink& sink) override;
 
@@ -74,8 +71,8 @@ private:
 
 class GeneratedFile final : public GeneratedInode {
 public:
-    GeneratedFile(const Entry& entry, Ref<Inode> parent, uint64_t number, uint64_t magic)
-        : GeneratedInode{FileType::Regular, entry, std::move(parent), number, magic} {}
+    GeneratedFile(const Entry& entry, Ref<Inode> parent, uint64_t number, FileSystem& file_system)
+        : GeneratedInode{FileType::Regular, entry, std::move(parent), number, file_system} {}
     [[nodiscard]] Result<Ref<File>> open(uint32_t flags) override;
     // Programs open files of /proc with O_TRUNC; there is nothing to cut off.
     [[nodiscard]] Result<void> truncate(uint64_t) override { return {}; }
@@ -83,8 +80,8 @@ public:
 
 class GeneratedLink final : public GeneratedInode {
 public:
-    GeneratedLink(const Entry& entry, Ref<Inode> parent, uint64_t number, uint64_t magic, String target)
-        : GeneratedInode{FileType::SymbolicLink, entry, std::move(parent), number, magic}, target_{std::move(target)} {}
+    GeneratedLink(const Entry& entry, Ref<Inode> parent, uint64_t number, FileSystem& file_system, String target)
+        : GeneratedInode{FileType::SymbolicLink, entry, std::move(parent), number, file_system}, target_{std::move(target)} {}
     [[nodiscard]] Result<std::string_view> link_target() override { return target_.view(); }
 
 private:
@@ -105,6 +102,6 @@ private:
 };
 
 // The inode for an entry. ENOMEM, and what generating a link reports.
-[[nodiscard]] Result<Ref<Inode>> make_inode(const Entry& entry, Ref<Inode> parent, uint64_t number, uint64_t magic);
+[[nodiscard]] Result<Ref<Inode>> make_inode(const Entry& entry, Ref<Inode> parent, uint64_t number, FileSystem& file_system);
 
 }  // namespace eremite::fs::proc

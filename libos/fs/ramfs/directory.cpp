@@ -1,5 +1,9 @@
 #include "libos/fs/ramfs/directory.hpp"
 
+#include <array>
+
+#include "base/format.hpp"
+#include "libos/fs/mount.hpp"
 #include "libos/fs/ramfs/name_hash.hpp"
 #include "libos/fs/ramfs/regular_file.hpp"
 
@@ -11,13 +15,32 @@ constexpr uint64_t first_entry_cursor = 2;  // behind "." and ".."
 
 }  // namespace
 
+// A directory that is not empty ends with its whole file system. What is below goes in a loop, since a recursion could be
+// as deep as the tree: directories that nobody else holds form a chain until their turn comes.
 Directory::~Directory() {
-    // Only when a whole file system goes, or the directory is empty.
-    for (const Slot& slot : slots_) {
+    Ref<Directory> chain;
+    release_entries(chain);
+    while (chain) {
+        const Ref<Directory> directory = std::move(chain);
+        chain = std::move(directory->last_directory_);
+        directory->release_entries(chain);
+    }
+}
+
+void Directory::release_entries(Ref<Directory>& chain) {
+    for (Slot& slot : slots_) {
         if (!slot.entry) continue;
-        Node& node = *slot.entry->node;
-        if (node.entry_ == slot.entry) node.entry_ = nullptr;
-        Entry::destroy(slot.entry);
+        Ref<Node> node;
+        {
+            const sync::Guard guard{owner().tree_lock()};
+            node = std::move(slot.entry->node);
+            if (node->entry_ == slot.entry) node->entry_ = nullptr;
+            Entry::destroy(std::exchange(slot.entry, nullptr));
+        }
+        if (!node->is_directory() || node->reference_count() != 1) continue;
+        auto& child = static_cast<Directory&>(*node);
+        child.last_directory_ = std::move(chain);
+        chain = Ref<Directory>::share(&child);
     }
 }
 
@@ -182,6 +205,22 @@ Result<Ref<Inode>> Directory::create(std::string_view name, const NewFile& file)
     return Ref<Inode>{std::move(node)};
 }
 
+// Its path shows the directory and a name made of its number, as on Linux.
+Result<Ref<Inode>> Directory::create_unnamed(uint32_t permissions, bool linkable) {
+    if (!FileSystem::has_room()) return Error{ENOSPC};
+    Ref<Node> file = TRY(make_ref<RegularFile>(owner(), permissions));
+    std::array<char, 24> text;
+    BufferSink name{text};
+    format(name, "#{}", file->number_);
+    file->entry_ = Entry::create(name.view(), 0);
+    if (!file->entry_) return Error{ENOMEM};
+    file->linkable_ = linkable;
+    inherit(*file);
+    const sync::Guard guard{owner().tree_lock()};
+    file->last_directory_ = Ref<Directory>::share(this);
+    return Ref<Inode>{std::move(file)};
+}
+
 Result<Ref<Inode>> Directory::create_directory(std::string_view name, uint32_t permissions) {
     Ref<Directory> node = TRY(make_ref<Directory>(owner(), permissions));
     TRY(add_new(name, node));
@@ -193,7 +232,7 @@ Result<void> Directory::create_symbolic_link(std::string_view name, std::string_
 }
 
 Result<void> Directory::link(std::string_view name, Inode& target) {
-    if (target.file_system() != file_system()) return Error{EXDEV};
+    if (&target.file_system() != &file_system()) return Error{EXDEV};
     if (target.is_directory()) return Error{EPERM};
     Ref<Node> node = Ref<Node>::share(static_cast<Node*>(&target));
     const uint32_t hash = hash_name(name);
@@ -203,8 +242,10 @@ Result<void> Directory::link(std::string_view name, Inode& target) {
     {
         const sync::Guard guard{owner().tree_lock()};
         if (find(name, hash)) result = Error{EEXIST};
+        else if (node->links_.load(std::memory_order_relaxed) == 0 && !node->linkable_) result = Error{ENOENT};
         else result = insert(entry, node);
         if (result.ok()) node->links_.fetch_add(1, std::memory_order_relaxed);
+        if (result.ok()) node->linkable_ = false;
     }
     if (!result.ok()) {
         Entry::destroy(entry);
@@ -223,7 +264,7 @@ Result<void> Directory::remove_name(std::string_view name, bool directory) {
         Entry* entry = find(name, hash);
         if (!entry) return Error{ENOENT};
         if (entry->node->is_directory() != directory) return Error{directory ? ENOTDIR : EISDIR};
-        if (entry->node->mounted()) return Error{EBUSY};
+        if (entry->node->is_mount_point()) return Error{EBUSY};
         if (directory) {
             auto& victim = static_cast<Directory&>(*entry->node);
             if (victim.count_ != 0) return Error{ENOTEMPTY};
@@ -252,7 +293,8 @@ Result<void> Directory::list(uint64_t& cursor, DirectorySink& sink) {
         cursor = 1;
     }
     if (cursor == 1) {
-        const Ref<Inode> up = covered() ? covered()->parent() : parent();
+        const Ref<Inode> point = covered_by(*this);
+        const Ref<Inode> up = point ? point->parent() : parent();
         const uint64_t number = up ? TRY(up->attributes()).inode : own_number;
         if (!sink.add("..", number, FileType::Directory, first_entry_cursor)) return {};
         cursor = first_entry_cursor;

@@ -16,6 +16,7 @@ public:
 
     [[nodiscard]] Result<Ref<Inode>> lookup(std::string_view name) override;
     [[nodiscard]] Result<Ref<Inode>> create(std::string_view name, const NewFile& file) override;
+    [[nodiscard]] Result<Ref<Inode>> create_unnamed(uint32_t permissions, bool linkable) override;
     [[nodiscard]] Result<Ref<Inode>> create_directory(std::string_view name, uint32_t permissions) override;
     [[nodiscard]] Result<void> create_symbolic_link(std::string_view name, std::string_view target) override;
     [[nodiscard]] Result<void> link(std::string_view name, Inode& target) override;
@@ -33,6 +34,8 @@ private:
         Entry* entry = nullptr;
         uint32_t next_free = 0;  // plus one; 0 ends the list
     };
+    // Lets go of all entries; directories that end with that are put in front of the chain.
+    void release_entries(Ref<Directory>& chain);
     // All below require the tree lock.
     [[nodiscard]] Entry* find(std::string_view name, uint32_t hash) const;
     [[nodiscard]] Result<void> insert(Entry* entry, Ref<Node> node);

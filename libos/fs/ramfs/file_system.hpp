@@ -6,6 +6,7 @@
 
 #include "base/ref.hpp"
 #include "libos/fs/attributes.hpp"
+#include "libos/fs/file_system.hpp"
 #include "libos/fs/inode.hpp"
 #include "libos/sync/spinlock.hpp"
 
@@ -18,34 +19,33 @@ class RegularFile;
 // Opens a device node; called with the inode and O_* flags. ENXIO: no such device.
 using DeviceOpener = Result<Ref<File>> (*)(Ref<Inode> node, uint32_t flags);
 
-// Outlives its inodes.
-class FileSystem {
+class FileSystem final : public fs::FileSystem {
 public:
-    // `magic`: what statfs() reports (TMPFS_MAGIC). `device_number`: st_dev.
-    constexpr FileSystem(uint64_t magic, uint64_t device_number, DeviceOpener device_opener)
-        : magic_{magic}, device_{device_number}, device_opener_{device_opener} {}
-    FileSystem(const FileSystem&) = delete;
-    FileSystem& operator=(const FileSystem&) = delete;
+    // `device`: st_dev.
+    constexpr FileSystem(uint64_t device, DeviceOpener device_opener) : fs::FileSystem{device}, device_opener_{device_opener} {}
 
     // A root directory of its own; called once. ENOMEM.
     [[nodiscard]] Result<Ref<Inode>> create_root(uint32_t permissions);
+    // The root directory of a new file system, which goes with its last inode. ENOMEM.
+    [[nodiscard]] static Result<Ref<Inode>> create(uint32_t permissions, DeviceOpener device_opener);
     // A file without a name (memfd_create, O_TMPFILE); `label` is what /proc/self/fd shows. ENOMEM.
     [[nodiscard]] Result<Ref<Inode>> create_unnamed(std::string_view label, uint32_t permissions);
 
     // Files and names leave the last pages of memory to the program, whose page faults cannot fail as gracefully as a write can.
     [[nodiscard]] static bool has_room();
-    [[nodiscard]] FileSystemStatus status() const;
-    [[nodiscard]] uint64_t device() const { return device_; }
+    [[nodiscard]] Result<FileSystemStatus> status() override;
     [[nodiscard]] DeviceOpener device_opener() const { return device_opener_; }
     [[nodiscard]] uint64_t new_inode_number() { return next_inode_.fetch_add(1, std::memory_order_relaxed); }
     [[nodiscard]] sync::Spinlock& tree_lock() { return tree_lock_; }
-    // Counts for statfs().
-    void count_inode(int change) { inodes_.fetch_add(static_cast<uint64_t>(int64_t{change}), std::memory_order_relaxed); }
+    // Counts for statfs(). A file system that nobody else owns ends with its last inode.
+    void inode_created() { inodes_.fetch_add(1, std::memory_order_relaxed); }
+    void inode_destroyed() {
+        if (inodes_.fetch_sub(1, std::memory_order_acq_rel) == 1 && owned_by_inodes_) delete this;
+    }
 
 private:
-    uint64_t magic_;
-    uint64_t device_;
     DeviceOpener device_opener_;
+    bool owned_by_inodes_ = false;
     std::atomic<uint64_t> next_inode_{1};
     std::atomic<uint64_t> inodes_{0};
     sync::Spinlock tree_lock_{sync::Rank::Directory};

@@ -30,11 +30,11 @@ Node::Node(FileSystem& file_system, FileType type, uint32_t permissions)
     access_time_ = birth_time_;
     modification_time_ = birth_time_;
     change_time_ = birth_time_;
-    file_system_.count_inode(1);
+    file_system_.inode_created();
 }
 
 Node::~Node() {
-    file_system_.count_inode(-1);
+    delete extended_.load(std::memory_order_relaxed);
     if (entry_) Entry::destroy(entry_);
     // A chain of removed directories may hang on this one alone. It is taken apart in a loop, since a recursion could be as
     // deep as paths are long.
@@ -43,6 +43,7 @@ Node::~Node() {
         Ref<Directory> next = std::move(static_cast<Node&>(*directory).last_directory_);
         directory = std::move(next);
     }
+    file_system_.inode_destroyed();
 }
 
 Result<Attributes> Node::attributes() {
@@ -92,7 +93,7 @@ void Node::touch_change() { change_time_.store(platform::realtime_now(), std::me
 
 Ref<Inode> Node::parent() {
     const sync::Guard guard{file_system_.tree_lock()};
-    if (entry_ && entry_->directory) return Ref<Inode>::share(entry_->directory);
+    if (entry_ && entry_->directory) return Ref<Inode>::share_if_alive(entry_->directory);
     return last_directory_;
 }
 

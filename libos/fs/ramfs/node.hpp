@@ -6,6 +6,7 @@
 
 #include "base/vector.hpp"
 #include "libos/fs/inode.hpp"
+#include "libos/fs/ramfs/extended_attributes.hpp"
 #include "libos/fs/ramfs/file_system.hpp"
 
 namespace eremite::fs::ramfs {
@@ -32,17 +33,22 @@ public:
 
     [[nodiscard]] Result<Attributes> attributes() override;
     [[nodiscard]] Result<void> set_attributes(const AttributeChange& change) override;
-    [[nodiscard]] FileSystemStatus file_system_status() override { return file_system_.status(); }
-    [[nodiscard]] const void* file_system() const override { return &file_system_; }
+    [[nodiscard]] fs::FileSystem& file_system() const override { return file_system_; }
     [[nodiscard]] Ref<Inode> parent() override;
     size_t name(std::span<char> buffer) const override;
     [[nodiscard]] bool unlinked() const override;
+    // In the name spaces "user", "trusted" and "security" (xattr(7)).
+    [[nodiscard]] Result<size_t> extended_attribute(std::string_view name, std::span<uint8_t> value) override;
+    [[nodiscard]] Result<void> set_extended_attribute(std::string_view name, std::span<const uint8_t> value, uint32_t flags) override;
+    [[nodiscard]] Result<void> remove_extended_attribute(std::string_view name) override;
+    [[nodiscard]] Result<size_t> list_extended_attributes(std::span<char> names) override;
 
     [[nodiscard]] FileSystem& owner() const { return file_system_; }
     void touch_modification();
     void touch_change();
 
 protected:
+    [[nodiscard]] uint32_t permissions() const { return permissions_.load(std::memory_order_relaxed); }
     // Adds size, blocks and device number.
     virtual void fill(Attributes& attributes) = 0;
     void touch_access();
@@ -52,6 +58,7 @@ private:
     friend class FileSystem;
 
     FileSystem& file_system_;
+    std::atomic<ExtendedAttributes*> extended_{nullptr};
     uint64_t number_;
     std::atomic<uint32_t> permissions_;
     std::atomic<uint32_t> uid_{0};
@@ -61,6 +68,7 @@ private:
     std::atomic<int64_t> modification_time_;
     std::atomic<int64_t> change_time_;
     int64_t birth_time_;
+    bool linkable_ = false;  // under the tree lock: has no name yet but may get one
     // Guarded by the tree lock. The entry of the last link; owned by the node once it was removed from its directory,
     // which is then kept by `last_directory_`, for /proc/self/fd and for `..` of a removed directory.
     Entry* entry_ = nullptr;

@@ -250,6 +250,12 @@ void RegularFile::unmapped() {
     if (--mappings_ == 0) release_pages(pages_for(size_.load(std::memory_order_relaxed)), UINT64_MAX - 1);
 }
 
+Result<void> RegularFile::set_attributes(const AttributeChange& change) {
+    const bool sealed = (seals_.load(std::memory_order_relaxed) & seal_executable) != 0;
+    if (sealed && change.permissions && ((*change.permissions ^ permissions()) & 0111) != 0) return Error{EPERM};
+    return Node::set_attributes(change);
+}
+
 Result<void> RegularFile::add_seals(uint32_t seals) {
     const sync::Guard guard{file_lock_};
     if ((seals_.load(std::memory_order_relaxed) & F_SEAL_SEAL) != 0) return Error{EPERM};

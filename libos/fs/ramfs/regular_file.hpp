@@ -15,6 +15,8 @@ namespace eremite::fs::ramfs {
 
 class RegularFile final : public Node {
 public:
+    // F_SEAL_EXEC, newer than some headers.
+    static constexpr uint32_t seal_executable = 0x20;
     // Offsets are signed in system calls.
     static constexpr uint64_t size_maximum = INT64_MAX;
 
@@ -33,10 +35,11 @@ public:
     void mapped() override;
     void unmapped() override;
 
-    // memfd_create(2): the seals of fcntl(F_ADD_SEALS). EPERM: sealed against more, or not a file that can be sealed.
-    [[nodiscard]] Result<void> add_seals(uint32_t seals);
-    void allow_sealing() { seals_.store(0, std::memory_order_relaxed); }
-    [[nodiscard]] uint32_t seals() const { return seals_.load(std::memory_order_relaxed); }
+    [[nodiscard]] Result<void> add_seals(uint32_t seals) override;
+    // `not_executable`: the file can never be made executable either.
+    void allow_sealing(bool not_executable) { seals_.store(not_executable ? seal_executable : 0, std::memory_order_relaxed); }
+    [[nodiscard]] Result<void> set_attributes(const AttributeChange& change) override;
+    [[nodiscard]] Result<uint32_t> seals() const override { return seals_.load(std::memory_order_relaxed); }
 
 protected:
     void fill(Attributes& attributes) override;

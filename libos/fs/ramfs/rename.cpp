@@ -14,11 +14,11 @@ Result<void> Directory::may_rename(const Entry* from, const Directory& to, const
     const Node& source = *from->node;
     if (source.is_directory() && to.is_below(source)) return Error{EINVAL};
     if (to.removed_) return Error{ENOENT};
-    if (source.mounted()) return Error{EBUSY};
+    if (source.is_mount_point()) return Error{EBUSY};
     if (!target) return {};
     const Node& old = *target->node;
     if (old.is_directory() && is_below(old)) return Error{mode == RenameMode::Exchange ? EINVAL : ENOTEMPTY};
-    if (old.mounted()) return Error{EBUSY};
+    if (old.is_mount_point()) return Error{EBUSY};
     if (mode == RenameMode::Exchange || &old == &source) return {};
     if (source.is_directory() && !old.is_directory()) return Error{ENOTDIR};
     if (!source.is_directory() && old.is_directory()) return Error{EISDIR};
@@ -39,7 +39,7 @@ void Directory::exchange(Entry* a, Directory& other, Entry* b) {
 }
 
 Result<void> Directory::rename(std::string_view name, Inode& to_inode, std::string_view new_name, RenameMode mode) {
-    if (to_inode.file_system() != file_system()) return Error{EXDEV};
+    if (&to_inode.file_system() != &file_system()) return Error{EXDEV};
     if (!to_inode.is_directory()) return Error{ENOTDIR};
     auto& to = static_cast<Directory&>(to_inode);
     const uint32_t hash = hash_name(name);

@@ -89,6 +89,8 @@ void path_checks();
 void stat_checks();
 void control_checks();
 void size_checks();
+void xattr_checks();
+void unnamed_checks();
 void device_checks();
 // Mapped files; they need mmap() of the same kernel.
 void map_checks();

@@ -37,6 +37,8 @@ int main(int argc, char** argv) {
     stat_checks();
     control_checks();
     size_checks();
+    xattr_checks();
+    unnamed_checks();
     device_checks();
     map_checks();
     return file_ops::rmdir(directory) == 0 ? 0 : 1;

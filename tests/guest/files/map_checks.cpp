@@ -16,6 +16,32 @@ char* map(int fd, size_t size, int protection, int flags, long offset = 0) {
     return at == MAP_FAILED ? nullptr : static_cast<char*>(at);
 }
 
+// What is sealed against writing is not written through mappings either.
+void sealed_maps() {
+    CHECK(call(SYS_memfd_create, "m", 2));
+    CHECK(ftruncate(3, 4096));
+    char* const writable = map(3, 4096, PROT_READ | PROT_WRITE, MAP_SHARED);
+    CHECK(writable != nullptr);
+    CHECK(fcntl(3, F_ADD_SEALS, F_SEAL_WRITE));
+    CHECK(fcntl(3, F_ADD_SEALS, F_SEAL_FUTURE_WRITE));
+    if (writable) writable[0] = 'w';
+    CHECK(map(3, 4096, PROT_READ | PROT_WRITE, MAP_SHARED) == nullptr);
+    char* const readable = map(3, 4096, PROT_READ, MAP_SHARED);
+    CHECK(readable != nullptr);
+    if (readable) CHECK(readable[0]);
+    CHECK(::mprotect(readable, 4096, PROT_READ | PROT_WRITE));
+    CHECK(::munmap(writable, 4096));
+    CHECK(::munmap(readable, 4096));
+    CHECK(fcntl(3, F_ADD_SEALS, F_SEAL_WRITE));
+    char* const own = map(3, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    CHECK(own != nullptr);
+    if (own) own[0] = 'x';
+    CHECK(pread(3, buffer, 1, 0));
+    CHECK(buffer[0]);
+    CHECK(::munmap(own, 4096));
+    CHECK(close(3));
+}
+
 }  // namespace
 
 void map_checks() {
@@ -74,6 +100,7 @@ void map_checks() {
         CHECK(::munmap(memory, 4096));
     }
     CHECK(close(3));
+    sealed_maps();
     show_directory(".");
 }
 

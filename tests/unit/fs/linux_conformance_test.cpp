@@ -56,6 +56,8 @@ void run_checks() {
     file_ops::stat_checks();
     file_ops::control_checks();
     file_ops::size_checks();
+    file_ops::xattr_checks();
+    file_ops::unnamed_checks();
     file_ops::device_checks();
 }
 

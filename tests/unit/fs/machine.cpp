@@ -18,6 +18,8 @@
 #include "libos/arch/tlb.hpp"
 #include "libos/arch/user_copy.hpp"
 #include "libos/drivers/console.hpp"
+#include "libos/drivers/virtio_rng.hpp"
+#include "libos/fs/mount.hpp"
 #include "libos/fs/path.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
@@ -117,6 +119,7 @@ fs::ReadinessSource& console_readiness_source() {
     return source;
 }
 bool console_is_terminal() { return test::console.terminal; }
+Result<size_t> read_virtio_entropy(std::span<uint8_t>, bool) { return Error{ENODEV}; }
 
 }  // namespace drivers
 
@@ -187,9 +190,9 @@ Program::Program() {
 }
 
 Program::~Program() {
-    for (const char* path : {"/dev", "/proc", "/sys"}) {
+    for (const char* path : {"/sys", "/proc", "/dev/shm", "/dev", "/"}) {
         auto root = fs::find(process_->fs(), process_->fs().root(), path);
-        if (!root.ok() || !fs::unmount(std::move(*root)).ok()) std::abort();
+        if (!root.ok() || !fs::unmount(*root).ok()) std::abort();
     }
     mm::AddressSpace* const space = &process_->address_space();
     delete process_;
@@ -236,7 +239,7 @@ void set_mask(sched::Thread& thread, uint64_t blocked) { thread.blocked_signals 
 void raise_in_thread(int) {}
 }  // namespace signal
 namespace syscall {
-void note_interrupted(Entry) {}
+long fail(int code, Entry) { return -code; }
 }  // namespace syscall
 
 }  // namespace eremite

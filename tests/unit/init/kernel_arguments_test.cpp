@@ -159,13 +159,17 @@ TEST(KernelArguments, UnterminatedQuotes) {
     }
 }
 
-TEST(KernelArguments, DeviceAnnouncementsAreRemoved) {
+TEST(KernelArguments, DeviceAnnouncementsAreNotTheProgramsArguments) {
     EXPECT_EQ(argv("-- a b virtio_mmio.device=512@0xfeb00e00:12 virtio_mmio.device=4K@0xd0000000:5"), (Words{"program", "a", "b"}));
     EXPECT_EQ(argv("virtio_mmio.device=512@0xfeb00e00:12 -- a"), (Words{"program", "a"}));
     EXPECT_EQ(argv("virtio_mmio.device=512@0xfeb00e00:12"), Words{"program"});
     const Line line{"virtio_mmio.device=1 stats=1"};
     EXPECT_TRUE(line.arguments.unknown.empty());
     EXPECT_TRUE(line.arguments.statistics);
+    const Line devices{"virtio_mmio.device=512@1:2 -- a virtio_mmio.device=4K@3:4"};
+    ASSERT_EQ(devices.arguments.devices.size(), 2u);
+    EXPECT_EQ(devices.arguments.devices[0], "512@1:2");
+    EXPECT_EQ(devices.arguments.devices[1], "4K@3:4");
     // The program's own words.
     EXPECT_EQ(argv("-- \"virtio_mmio.device=x\" virtio_mmio.devices virtio_mmio.device"),
               (Words{"program", "virtio_mmio.device=x", "virtio_mmio.devices", "virtio_mmio.device"}));
