@@ -54,7 +54,7 @@ public:
     [[nodiscard]] virtual Result<Attributes> attributes() = 0;
     [[nodiscard]] virtual Result<void> set_attributes(const AttributeChange&) { return Error{EPERM}; }
 
-    // An open file description. `flags`: O_* after creation flags were dealt with.
+    // An open file description. `flags`: O_* after creation flags were dealt with. For a FIFO this is an end of a pipe.
     [[nodiscard]] virtual Result<Ref<File>> open(uint32_t flags);
 
     // Data. `position` moves on by the bytes transferred, under the inode's own lock, so that threads which share a
