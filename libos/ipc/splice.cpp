@@ -10,7 +10,7 @@ constexpr size_t piece_size = 16 * 1024;
 class Piece {
 public:
     Result<void> allocate(size_t size) {
-        bytes_.reset(new (std::nothrow) uint8_t[std::min(size, piece_size)]);
+        bytes_.reset(new (std::nothrow) uint8_t[size]);
         return bytes_ ? Result<void>{} : Error{ENOMEM};
     }
     [[nodiscard]] std::span<uint8_t> first(size_t size) const { return {bytes_.get(), size}; }
@@ -53,7 +53,7 @@ void end_draining(PipeBuffer& pipe, size_t arrived) {
 
 Result<size_t> splice_into(PipeBuffer& pipe, FileSide from, size_t size, bool wait) {
     Piece piece;
-    TRY(piece.allocate(size));
+    TRY(piece.allocate(std::min(size, piece_size)));
     size_t done = 0;
     while (done < size) {
         size_t wanted = 0;
@@ -81,7 +81,7 @@ Result<size_t> splice_into(PipeBuffer& pipe, FileSide from, size_t size, bool wa
 
 Result<size_t> splice_out_of(PipeBuffer& pipe, FileSide to, size_t size, bool wait) {
     Piece piece;
-    TRY(piece.allocate(size));
+    TRY(piece.allocate(std::min(size, piece_size)));
     size_t done = 0;
     while (done < size) {
         size_t taken = 0;
@@ -105,10 +105,15 @@ Result<size_t> splice_out_of(PipeBuffer& pipe, FileSide to, size_t size, bool wa
 }
 
 Result<size_t> splice_between(PipeBuffer& from, PipeBuffer& to, size_t size, bool wait, bool keep) {
+    // Only what is taken away makes way for more behind it: what stays is copied at once.
+    size_t longest = piece_size;
+    if (keep) {
+        const sync::Guard guard{from.lock};
+        longest = from.capacity();
+    }
     Piece piece;
-    TRY(piece.allocate(size));
+    TRY(piece.allocate(std::min(size, longest)));
     size_t done = 0;
-    // Only what is taken away makes way for more behind it.
     while (done < size && !(keep && done != 0)) {
         size_t room = 0;
         {
@@ -123,7 +128,7 @@ Result<size_t> splice_between(PipeBuffer& from, PipeBuffer& to, size_t size, boo
             const auto ready = from.wait_for_data(wait && done == 0);
             if (!ready.ok()) return outcome(done, ready.error());
             if (!ready.value()) break;
-            taken = std::min({size - done, piece_size, room, from.used()});
+            taken = std::min({size - done, longest, room, from.used()});
             from.peek(piece.first(taken));
             from.start_draining();
         }
