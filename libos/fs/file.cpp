@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "libos/fs/advisory_lock.hpp"
+#include "libos/fs/file_lock.hpp"
 
 namespace eremite::fs {
 
@@ -18,10 +18,9 @@ size_t File::describe(char* path, size_t size) {
 void File::dispose() const {
     auto& self = const_cast<File&>(*this);
     if (ReadinessSource* const source = self.readiness_source()) source->forget(self);
+    file_locks().description_ends(self);
     RefCounted::dispose();
 }
-
-InodeFile::~InodeFile() { advisory_locks().release(*this); }
 
 size_t InodeFile::describe(char* path, size_t size) {
     uint64_t number = 0;

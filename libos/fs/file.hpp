@@ -72,7 +72,6 @@ private:
 class InodeFile : public File {
 public:
     InodeFile(Ref<Inode> inode, uint32_t flags) : File{flags}, inode_{std::move(inode)} {}
-    ~InodeFile() override;
 
     [[nodiscard]] Result<size_t> read(IoBuffer& buffer) override { return inode_->read(position_, buffer); }
     [[nodiscard]] Result<size_t> write(IoBuffer& buffer) override {

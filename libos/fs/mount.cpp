@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "base/immortal.hpp"
 #include "libos/fs/path.hpp"
 #include "libos/sync/spinlock.hpp"
 
 namespace eremite::fs {
 
-// The table proper. Never destroyed: the kernel does not run destructors of globals.
+// The table proper.
 class MountTable {
 public:
     Result<void> add(Ref<Mount> mount) {
@@ -80,15 +81,10 @@ private:
 
 namespace {
 
-union Storage {
-    constexpr Storage() : table{} {}
-    ~Storage() {}
-    MountTable table;
-};
-constinit Storage storage;
+constinit Immortal<MountTable> the_table;
 constinit std::atomic<uint32_t> next_device{32};  // those of the kernel's own file systems lie below
 
-MountTable& table() { return storage.table; }
+MountTable& table() { return the_table.object; }
 
 // The directory at `path`, created with its parents where it is missing.
 Result<Ref<Inode>> make_directories(const Context& context, std::string_view path) {
