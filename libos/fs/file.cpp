@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "libos/fs/file_lock.hpp"
+#include "libos/fs/notify/watch.hpp"
 
 namespace eremite::fs {
 
@@ -19,6 +20,7 @@ void File::dispose() const {
     auto& self = const_cast<File&>(*this);
     if (ReadinessSource* const source = self.readiness_source()) source->forget(self);
     file_locks().description_ends(self);
+    notify::tell_closed(self);
     RefCounted::dispose();
 }
 

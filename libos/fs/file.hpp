@@ -17,7 +17,7 @@
 namespace eremite::fs {
 
 // For system calls that work on one class of files only.
-enum class FileKind : uint8_t { Other, Pipe, Epoll, Timer, Signals, Socket };
+enum class FileKind : uint8_t { Other, Pipe, Epoll, Timer, Signals, Socket, Inotify };
 
 class File : public RefCounted {
 public:

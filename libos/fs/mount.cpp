@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/immortal.hpp"
+#include "libos/fs/notify/watch.hpp"
 #include "libos/fs/path.hpp"
 #include "libos/sync/spinlock.hpp"
 
@@ -21,8 +22,8 @@ public:
         TRY(mounts_.reserve(mounts_.size() + 1));
         TRY(mounts_.push_back(std::move(mount)));
         if (point) {
-            point->mount_state_.fetch_or(Inode::mount_point, std::memory_order_relaxed);
-            root.mount_state_.fetch_or(Inode::mounted_root, std::memory_order_relaxed);
+            point->marks_.fetch_or(Inode::mount_point, std::memory_order_relaxed);
+            root.marks_.fetch_or(Inode::mounted_root, std::memory_order_relaxed);
         }
         return {};
     }
@@ -68,8 +69,8 @@ private:
     }
     // Moves a mount over. Requires: room.
     void take(const Ref<Mount>* mount, Vector<Ref<Mount>>& removed) {
-        if (Inode* const point = (*mount)->point_.get()) point->mount_state_.fetch_and(~Inode::mount_point, std::memory_order_relaxed);
-        (*mount)->root_->mount_state_.fetch_and(~Inode::mounted_root, std::memory_order_relaxed);
+        if (Inode* const point = (*mount)->point_.get()) point->marks_.fetch_and(~Inode::mount_point, std::memory_order_relaxed);
+        (*mount)->root_->marks_.fetch_and(~Inode::mounted_root, std::memory_order_relaxed);
         (void)removed.push_back(*mount);
         mounts_.erase(static_cast<size_t>(mount - mounts_.begin()));
     }
@@ -125,6 +126,7 @@ Result<void> mount(const Context& context, std::string_view path, Ref<Inode> roo
 
 Result<void> unmount(const Ref<Inode>& root, bool with_those_below) {
     const Vector<Ref<Mount>> removed = TRY(table().remove(root, with_those_below));
+    for (const Ref<Mount>& mount : removed) notify::file_system_gone(mount->root()->file_system());
     return {};
 }
 

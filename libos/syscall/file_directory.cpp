@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "libos/fs/notify/watch.hpp"
 #include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
 
@@ -75,6 +76,7 @@ Result<long> get_entries(int descriptor, VirtualAddress buffer, size_t size, Lay
         done += packer.used();
         if (!packer.full()) break;
     }
+    fs::notify::tell(*file, IN_ACCESS);
     return static_cast<long>(done);
 }
 

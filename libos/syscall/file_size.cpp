@@ -3,6 +3,7 @@
 #include <linux/falloc.h>
 
 #include "libos/fs/mount.hpp"
+#include "libos/fs/notify/watch.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -26,6 +27,7 @@ Result<long> sys_truncate(VirtualAddress path, int64_t length) {
     if (inode->type() != fs::FileType::Regular) return Error{EINVAL};
     TRY(may_change(*inode));
     TRY(inode->truncate(static_cast<uint64_t>(length)));
+    fs::notify::tell(*inode, IN_MODIFY);
     return 0L;
 }
 
@@ -35,6 +37,7 @@ Result<long> sys_ftruncate(int descriptor, int64_t length) {
     const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{EINVAL}));
     if (inode->type() != fs::FileType::Regular || !file->writable()) return Error{EINVAL};
     TRY(inode->truncate(static_cast<uint64_t>(length)));
+    fs::notify::tell(*inode, IN_MODIFY);
     return 0L;
 }
 
@@ -57,6 +60,7 @@ Result<long> sys_fallocate(int descriptor, int mode, int64_t offset, int64_t len
                                        : zero ? fs::AllocateMode::ZeroRange
                                               : fs::AllocateMode::Allocate;
     TRY(inode->allocate(operation, static_cast<uint64_t>(offset), static_cast<uint64_t>(length), keep_size));
+    fs::notify::tell(*inode, IN_MODIFY);
     return 0L;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "libos/fs/notify/watch.hpp"
 #include "libos/ipc/splice.hpp"
 #include "libos/syscall/file_support.hpp"
 #include "libos/syscall/file_transfer.hpp"
@@ -47,6 +48,7 @@ Result<size_t> splice_file(ipc::PipeFile& end, fs::File& file, VirtualAddress po
     const ipc::FileSide side{file, offset.get()};
     const size_t done = TRY(into_pipe ? ipc::splice_into(end.pipe(), side, size, wait) : ipc::splice_out_of(end.pipe(), side, size, wait));
     TRY(offset.store());
+    if (done != 0) fs::notify::tell(file, into_pipe ? IN_ACCESS : IN_MODIFY);
     return done;
 }
 

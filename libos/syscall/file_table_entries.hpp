@@ -9,6 +9,7 @@
 #include "libos/syscall/file_io.hpp"
 #include "libos/syscall/file_mount.hpp"
 #include "libos/syscall/file_names.hpp"
+#include "libos/syscall/file_notify.hpp"
 #include "libos/syscall/file_open.hpp"
 #include "libos/syscall/file_poll.hpp"
 #include "libos/syscall/file_size.hpp"
@@ -75,6 +76,10 @@ inline constexpr Assignment file_assignments[] = {
     {__NR_mknodat, adapt<sys_mknodat>},
     {__NR_mount, adapt<sys_mount>},
     {__NR_umount2, adapt<sys_umount2>},
+    {__NR_inotify_init, adapt<sys_inotify_init>},
+    {__NR_inotify_init1, adapt<sys_inotify_init1>},
+    {__NR_inotify_add_watch, adapt<sys_inotify_add_watch>},
+    {__NR_inotify_rm_watch, adapt<sys_inotify_rm_watch>},
     {__NR_open, adapt<sys_open>},
     {__NR_openat, adapt<sys_openat>},
     {__NR_openat2, adapt<sys_openat2>},

@@ -90,6 +90,7 @@ void stat_checks();
 void control_checks();
 void size_checks();
 void xattr_checks();
+void notify_checks();
 void lock_checks();
 void pipe_checks();
 void unnamed_checks();
