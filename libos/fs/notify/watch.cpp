@@ -1,6 +1,5 @@
 #include "libos/fs/notify/watch.hpp"
 
-#include <algorithm>
 #include <memory>
 
 #include "libos/fs/path.hpp"
@@ -20,8 +19,9 @@ std::unique_ptr<Watch> take_out(Watch& watch) {
     List<Watch>::remove(watch);
     List<Watch, ByOwner>::remove(watch);
     watch_count.fetch_sub(1, std::memory_order_relaxed);
-    const bool last = std::none_of(table.begin(), table.end(), [&](const Watch& other) { return other.inode == watch.inode; });
-    if (last) watch.inode->set_watched(false);
+    bool watched = false;
+    for (const Watch& other : table) watched = watched || other.inode == watch.inode;
+    watch.inode->set_watched(watched);
     return std::unique_ptr<Watch>{&watch};
 }
 

@@ -1,11 +1,12 @@
 #pragma once
 // Who wants to hear of changes to which files (inotify(7)). System calls tell what they did; as long as nobody watches
 // anything that is one load. Changes that others make to a shared file system are not seen.
-#include <sys/inotify.h>
-
 #include <atomic>
 #include <cstdint>
 #include <string_view>
+
+// Relies on what other headers of the C library define.
+#include <sys/inotify.h>
 
 #include "base/list.hpp"
 #include "base/ref.hpp"
