@@ -39,7 +39,9 @@ struct alignas(CPU_BLOCK_SIZE) CpuBlock {
     volatile uint64_t flush_done;
     uint64_t flush_start;
     uint64_t flush_pages;
-    uint64_t interrupts;  // taken; for `--stats`
+    uint64_t interrupts;  // taken; for `--stats`, as is the next
+    uint64_t faults;      // of pages
+    uint64_t tlb_reach;   // pages that an emulated CPU's TLB holds, endless for others; 0: not looked at yet
 };
 
 static_assert(offsetof(CpuBlock, interrupts_enabled) == CPU_INTERRUPTS_ENABLED);

@@ -35,7 +35,7 @@
 /* A supervisor's `syscall` stub for each CPU. */
 #define SYSCALL_STUB_SIZE 32
 
-/* CPUs that can be used. A set of them is a 64-bit mask. */
+/* CPUs that can be used (CMake option). A set of them is a 64-bit mask. */
 #ifndef EREMITE_MAX_CPUS
 #define EREMITE_MAX_CPUS 32
 #endif

@@ -59,7 +59,11 @@ using PhysicalRange = Range<PhysicalAddress>;
 using VirtualRange = Range<VirtualAddress>;
 
 // All of physical memory stands here in the virtual address space (no execute, without the supervisor's pages).
+#ifdef __SANITIZE_THREAD__
+inline constexpr uint64_t direct_map_base = 0x7e90'0000'0000;  // of host tests: ThreadSanitizer leaves little to choose
+#else
 inline constexpr uint64_t direct_map_base = 0x4000'0000'0000;
+#endif
 // Programs may map below this address.
 inline constexpr uint64_t user_address_end = direct_map_base;
 

@@ -1,5 +1,6 @@
 #include "measure.hpp"
 
+#include <sched.h>
 #include <sys/reboot.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +51,18 @@ Options parse_options(int argc, char** argv) {
     }
     if (options.tsc_mhz <= 0) options.tsc_mhz = calibrate_tsc_mhz();
     return options;
+}
+
+void fail(const char* what) {
+    std::perror(what);
+    std::exit(1);
+}
+
+void stay_on(int cpu) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(cpu, &cpus);
+    if (sched_setaffinity(0, sizeof cpus, &cpus) != 0) fail("sched_setaffinity");
 }
 
 int finish(const Options& options, int status) {

@@ -26,6 +26,12 @@ Options parse_options(int argc, char** argv);
 /// Ends the program's work: `status` for main to return. As a Linux guest's first process it does not come back.
 [[nodiscard]] int finish(const Options& options, int status);
 
+/// Ends the program with status 1 and says what has gone wrong, by errno.
+[[noreturn]] void fail(const char* what);
+
+/// Keeps the calling thread, and those that it starts, on one CPU.
+void stay_on(int cpu);
+
 /// The time stamp counter, read after everything before it has completed.
 inline uint64_t ticks() {
     _mm_lfence();

@@ -20,13 +20,9 @@
 
 namespace {
 
+using eremite::bench::fail;
 using eremite::bench::Options;
 using eremite::bench::ticks;
-
-[[noreturn]] void fail(const char* what) {
-    std::perror(what);
-    std::exit(1);
-}
 
 // What one thread saw, in ticks. All memory is there before the measurement, so that it causes no page faults.
 struct Record {
@@ -154,10 +150,7 @@ std::vector<Worker> on_all_cpus(size_t records, Body body) {
     for (Task& task : tasks) {
         const auto run = [](void* argument) -> void* {
             Task& mine = *static_cast<Task*>(argument);
-            cpu_set_t set;
-            CPU_ZERO(&set);
-            CPU_SET(mine.worker->cpu, &set);
-            if (pthread_setaffinity_np(pthread_self(), sizeof set, &set) != 0) fail("pthread_setaffinity_np");
+            eremite::bench::stay_on(mine.worker->cpu);
             ++*mine.ready;
             while (*mine.ready < mine.count) sched_yield();
             (*mine.body)(mine.worker->record);
@@ -227,7 +220,8 @@ int main(int argc, char** argv) {
     const Options options = eremite::bench::parse_options(argc, argv);
     const double window_seconds = options.quick ? 1 : 5;
     const auto window = static_cast<uint64_t>(window_seconds * options.tsc_mhz * 1e6);
-    constexpr double quantum_microseconds = 100;
+    constexpr double quantum_microseconds = 100, settling_microseconds = 50'000;
+    const auto settling = static_cast<uint64_t>(settling_microseconds * options.tsc_mhz);
     const auto quantum_ticks = static_cast<uint64_t>(quantum_microseconds * options.tsc_mhz);
     // Three times what is expected of a busy kernel; the time lost counts whether there is room for the detour or not.
     constexpr size_t most_detours = 1 << 17;
@@ -238,6 +232,9 @@ int main(int argc, char** argv) {
     if (options.only.empty() || options.only == "hourglass") {
         const uint64_t pause = options.count ? 0 : 100;
         const auto body = [&](Record& record) {
+            // What was begun before is over by then: wake-ups of the threads, and the time slice in which they waited for each other.
+            const uint64_t start = ticks();
+            while (ticks() - start < settling) quantum(1000);
             record.interrupts_before = interrupts_so_far();
             hourglass(record, window, pause);
             record.interrupts_after = interrupts_so_far();

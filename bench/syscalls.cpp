@@ -12,14 +12,10 @@
 
 namespace {
 
+using eremite::bench::fail;
 using eremite::bench::Options;
 
 constexpr size_t page_size = 4096;
-
-[[noreturn]] void fail(const char* what) {
-    std::perror(what);
-    std::exit(1);
-}
 
 char* map(size_t size, int protection = PROT_READ | PROT_WRITE) {
     void* memory = mmap(nullptr, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

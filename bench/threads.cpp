@@ -20,22 +20,10 @@
 
 namespace {
 
+using eremite::bench::fail;
 using eremite::bench::measure;
 using eremite::bench::Options;
-
-[[noreturn]] void fail(const char* what) {
-    std::perror(what);
-    std::exit(1);
-}
-
-// Threads inherit it. Where CPUs are free to choose, a round trip is a race between wake-up and spinning down, and the worlds would not
-// be comparable.
-void stay_on(int cpu) {
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    CPU_SET(cpu, &cpus);
-    if (sched_setaffinity(0, sizeof cpus, &cpus) != 0) fail("sched_setaffinity");
-}
+using eremite::bench::stay_on;
 
 pthread_t start(void* (*body)(void*), void* argument) {
     pthread_t thread;
@@ -207,6 +195,7 @@ int main(int argc, char** argv) {
     cpu_set_t cpus;
     if (sched_getaffinity(0, sizeof cpus, &cpus) != 0) fail("sched_getaffinity");
     const bool two_cpus = CPU_ISSET(0, &cpus) && CPU_ISSET(1, &cpus);
+    // Where CPUs are free to choose, a round trip is a race between wake-up and spinning down, and the worlds would not be comparable.
     stay_on(0);
     measure(options, "clock", read_clock);
     measure(options, "pthread", create_and_join);

@@ -143,7 +143,7 @@ void build_image(std::span<const std::string> sources, const fs::path& image, st
         }
     }
     link.insert(link.end(), flags.begin(), flags.end());
-    if (linker == SourceLanguage::Cxx && has(SourceLanguage::Fortran)) link.insert(link.end(), {"-lgfortran", "-lquadmath"});
+    if (linker == SourceLanguage::Cxx && has(SourceLanguage::Fortran)) link.insert(link.end(), {"-lgfortran", "-lquadmath", "-Wl,-u,pthread_mutex_destroy"});
     link.insert(link.end(), {"-o", image.string()});
     run_compiler(link);
 }

@@ -66,6 +66,8 @@ void define_run(CLI::App& app, RunWords& words) {
         });
     app.add_option("--qemu", words.options.qemu, "The emulator")->capture_default_str();
     app.add_flag("--icount", words.options.count_instructions, "Count instructions: each takes one nanosecond of the machine's time (TCG)");
+    app.add_flag("--trace{*}", words.options.trace, "Show system calls and signals on standard error as strace does; the pattern is that of strace -e trace=")
+        ->type_name("[=PATTERN]");
     app.add_flag("--dry-run", words.options.dry_run, "Print the QEMU command and do nothing");
     app.add_flag("--stats", words.options.stats, "Print times and counts after the run, on standard error");
     app.footer(

@@ -56,8 +56,7 @@ std::vector<std::string> qemu_command(const VirtualMachine& machine) {
     add_debugcon("log", machine.log_path, abi::log_port);
     add_debugcon("report", machine.report_path, abi::report_port);
     words.insert(words.end(), {"-device", fmt::format("isa-debug-exit,iobase={:#x},iosize=4", abi::debug_exit_port)});
-    // PCI devices are not driven yet; a PC's CPU has random numbers of its own.
-    if (microvm) words.insert(words.end(), {"-device", "virtio-rng-device"});
+    words.insert(words.end(), {"-device", microvm ? "virtio-rng-device" : "virtio-rng-pci"});
     if (machine.gdb_port) words.insert(words.end(), {"-gdb", fmt::format("tcp:127.0.0.1:{}", *machine.gdb_port), "-S"});
     words.insert(words.end(), {"-kernel", machine.kernel});
     if (machine.initrd) words.insert(words.end(), {"-initrd", *machine.initrd});

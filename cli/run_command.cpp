@@ -120,6 +120,7 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
     words.emplace_back(terminal ? "tty=1" : "tty=0");
     if (!terminal) words.emplace_back("stdin=framed");
     if (options.stats) words.emplace_back("stats=1");
+    if (!options.trace.empty()) words.push_back(options.trace == "*" ? "trace=syscalls" : "trace=syscalls:" + options.trace);
     if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);
     for (const std::string& variable : options.environment) words.push_back("env." + variable);
     return words;

@@ -17,6 +17,7 @@ struct RunOptions {
     Machine machine = Machine::Microvm;
     std::optional<Accelerator> accelerator;  // none: what suits this host
     std::string log_level;                   // empty: the image's own
+    std::string trace;                       // which system calls are shown; empty: none
     std::vector<std::string> environment;    // NAME=VALUE
     std::optional<std::string> files;        // a folder that becomes the program's /
     std::optional<uint16_t> gdb_port;

@@ -13,6 +13,10 @@ if(EREMITE_LOG_LIMIT LESS 0)
   message(FATAL_ERROR "EREMITE_LOG_LEVEL is \"${EREMITE_LOG_LEVEL}\"; it must be one of error, warn, info, debug")
 endif()
 
+if(NOT EREMITE_MAX_CPUS MATCHES "^([1-9]|[1-5][0-9]|6[0-4])$")
+  message(FATAL_ERROR "EREMITE_MAX_CPUS is \"${EREMITE_MAX_CPUS}\"; it must be a number from 1 to 64")
+endif()
+
 set_property(GLOBAL PROPERTY EREMITE_LIBOS_LIBRARIES "")
 
 # eremite_kernel_library(NAME SOURCES...): part of the library OS.
@@ -20,8 +24,9 @@ function(eremite_kernel_library name)
   add_library(${name} OBJECT ${ARGN})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${EREMITE_KERNEL_FLAGS}>" "$<$<COMPILE_LANGUAGE:ASM>:-g>")
-  target_compile_definitions(${name} PRIVATE EREMITE_KERNEL=1 EREMITE_LOG_LIMIT=${EREMITE_LOG_LIMIT}
-                             $<$<BOOL:${EREMITE_VIRTIO_RNG}>:EREMITE_VIRTIO_RNG=1>)
+  target_compile_definitions(${name} PRIVATE EREMITE_KERNEL=1 EREMITE_LOG_LIMIT=${EREMITE_LOG_LIMIT} EREMITE_MAX_CPUS=${EREMITE_MAX_CPUS}
+                             $<$<BOOL:${EREMITE_VIRTIO_RNG}>:EREMITE_VIRTIO_RNG=1> $<$<BOOL:${EREMITE_TRACE}>:EREMITE_TRACE=1>
+                             $<$<BOOL:${EREMITE_DEBUG_LOCKS}>:EREMITE_DEBUG_LOCKS=1>)
   set_property(GLOBAL APPEND PROPERTY EREMITE_LIBOS_LIBRARIES ${name})
 endfunction()
 

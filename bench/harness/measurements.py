@@ -9,6 +9,7 @@ MEASUREMENTS = {
     "syscalls": collect.calls,
     "compute": collect.compute,
     "threads": threads.threads,
+    "sharing": threads.sharing,
     "parallel": threads.parallel,
     "noise": noise.noise,
 }

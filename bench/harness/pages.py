@@ -76,18 +76,19 @@ The demo is `examples/parallel`: heat in a plate, Jacobi's method, whose result 
 number of threads. Its time is that of the last of three computations.
 
 """,
-    ("threads", "parallel"),
+    ("threads", "sharing", "parallel"),
     {
         "Instructions": COUNTED,
         "Time": "Medians, on this host, on one CPU.",
         "Time, two CPUs": "The two threads are pinned to a CPU each. Emulated CPUs are threads of the host, so its scheduler takes part.",
+        "Memory": "The time that passes for an operation while each CPU makes as many as it can: with two it can be half of that with one.",
         "Demo": "The time of one computation, 512 x 512 squares, 200 steps.",
         "Speed-up": "The time with one CPU and one thread, divided by that with two.",
     },
     thread_figures.all_figures,
     (
         Panel("Guest instructions (fewer is better, logarithmic)", INSTRUCTIONS, ("Instructions",)),
-        Panel("Time (less is better, logarithmic)", NANOSECONDS, ("Time", "Time, two CPUs", "Demo")),
+        Panel("Time (less is better, logarithmic)", NANOSECONDS, ("Time", "Time, two CPUs", "Memory", "Demo")),
     ),
 )
 

@@ -22,9 +22,23 @@ _TWO_CPUS: list[tuple[str, str, Target]] = [
     ("futex_two_cpus", "futex round trip between two CPUs", NOT_SLOWER),
     ("mutex_two_cpus", "mutex that both CPUs want", NOT_SLOWER),
 ]
+# Keys of bench/memory.cpp; those of both CPUs together end in `_two_cpus`.
+_MEMORY = {
+    "fault": "first touch of a page of one's own",
+    "fault_shared": "first touch of a page, each thread in its part of a mapping",
+    "fault_large": "first touch of a page of 2 MiB",
+    "mmap_4k": "mmap + touch + munmap, 4 KiB",
+    "malloc_24k": "malloc + touch + free, 24 KiB",
+    "eventfd": "eventfd + close",
+}
 INSTRUCTION_COUNTS = [Figure(key, title, INSTRUCTIONS, "Instructions", target) for key, title, target in _ONE_CPU]
 TIMES = [Figure(key, title, NANOSECONDS, "Time", target) for key, title, target in _ONE_CPU]
 TWO_CPU_TIMES = [Figure(key, title, NANOSECONDS, "Time, two CPUs", target) for key, title, target in _TWO_CPUS]
+MEMORY_TIMES = [
+    Figure(key + suffix, title + text, NANOSECONDS, "Memory")
+    for key, title in _MEMORY.items()
+    for suffix, text in (("", ", one CPU"), ("_two_cpus", ", two CPUs"))
+]
 
 # The programs of examples/parallel.
 FORMS = {"heat_threads": "`std::thread`", "heat_openmp": "OpenMP", "heat_tbb": "parallel algorithms (TBB)", "heat_fortran": "Fortran, OpenMP"}
@@ -37,4 +51,4 @@ SPEED_UPS = {program: Figure(f"{program}_speed_up", title, RATIO, "Speed-up") fo
 
 
 def all_figures(_accel: str) -> list[Figure]:
-    return [*INSTRUCTION_COUNTS, *TIMES, *TWO_CPU_TIMES, *DEMO_TIMES.values(), *SPEED_UPS.values()]
+    return [*INSTRUCTION_COUNTS, *TIMES, *TWO_CPU_TIMES, *MEMORY_TIMES, *DEMO_TIMES.values(), *SPEED_UPS.values()]

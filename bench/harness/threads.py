@@ -1,7 +1,7 @@
 """Measures threads, and the demo that computes in parallel."""
 
 from . import thread_figures
-from .collect import Setup, collect_program, count_then_time, progress, run
+from .collect import CALLS_MEMORY_KIB, Setup, collect_program, count_then_time, progress, run
 from .figures import Results
 from .machine import Machine
 
@@ -12,6 +12,14 @@ def threads(setup: Setup, results: Results) -> None:
     for number in range(setup.rounds):
         progress(f"threads: two CPUs, round {number + 1} of {setup.rounds}")
         collect_program(setup, results, "threads", Machine(accel=setup.accel, cpus=2), thread_figures.TWO_CPU_TIMES)
+
+
+def sharing(setup: Setup, results: Results) -> None:
+    """Memory management that two CPUs need at the same time."""
+    for number in range(setup.rounds):
+        progress(f"memory: round {number + 1} of {setup.rounds}")
+        machine = Machine(accel=setup.accel, cpus=2, memory_kib=CALLS_MEMORY_KIB)
+        collect_program(setup, results, "memory", machine, thread_figures.MEMORY_TIMES)
 
 
 def parallel(setup: Setup, results: Results) -> None:

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/address.hpp"
 #include "base/result.hpp"
@@ -84,8 +85,13 @@ public:
     // At most `maximum` empty slots from `address` on within its 2 MiB block, with tables made for them; a count of 0 means
     // that `address` is mapped. `promised`: the tables may come out of the page allocator's reserve. ENOMEM.
     [[nodiscard]] Result<EmptyRun> empty_run(VirtualAddress address, size_t maximum, bool promised = true);
-    // Fills slot `index`. `touched`: the page is about to be accessed, which saves the CPU from recording that.
-    static void fill(EmptyRun run, size_t index, PhysicalAddress frame, PageFlags flags, bool touched);
+    // The same for one who walks through memory: at most one more than are mapped directly before, of which `before` are looked at.
+    [[nodiscard]] Result<EmptyRun> next_run(VirtualAddress address, size_t before, size_t maximum, bool promised = true);
+    // Fills slots from the first one on until one is not empty any more, or there are no more frames; returns how many. The first
+    // page is about to be accessed, which saves the CPU from recording that. Requires: no table was removed meanwhile.
+    [[nodiscard]] static size_t fill(EmptyRun run, std::span<const PhysicalAddress> frames, PageFlags flags);
+    // The same with one frame for all.
+    static void fill_with(EmptyRun run, PhysicalAddress frame, PageFlags flags);
     // Gives the 4 KiB page mapped at `address` another frame and flags. The old frame is not freed. Requires: it is mapped.
     void replace(VirtualAddress address, PhysicalAddress frame, PageFlags flags);
 
@@ -107,6 +113,7 @@ public:
     [[nodiscard]] Removed count(VirtualRange range) const;
 
 private:
+    [[nodiscard, gnu::always_inline]] inline Result<EmptyRun> slots_from(VirtualAddress address, bool promised);
     [[nodiscard]] Result<uint64_t*> table_for(VirtualAddress address, unsigned level, bool promised = true);
     [[nodiscard]] uint64_t* entry(VirtualAddress address, unsigned level) const;
     [[nodiscard]] Result<PhysicalAddress> allocate_table(bool promised = true);

@@ -37,6 +37,13 @@ struct SignalReturn {
 // rt_sigreturn(2): sets all registers from the frame at the stack pointer. EFAULT: it is not readable or not one.
 [[nodiscard]] Result<SignalReturn> leave_signal_handler(TrapFrame& registers, ThreadContext& context);
 
+// What the running rt_sigreturn(2) goes back to: the mask, and the result of the system call before which the handler ran. EFAULT
+struct InterruptedCode {
+    uint64_t mask;
+    int64_t result;
+};
+[[nodiscard]] Result<InterruptedCode> interrupted_code();
+
 // Bytes that a frame takes at most (AT_MINSIGSTKSZ of getauxval(3)).
 [[nodiscard]] size_t signal_frame_size();
 

@@ -28,6 +28,8 @@ inline constexpr unsigned max_cpus = EREMITE_MAX_CPUS;
 
 // What the platform's tables call the CPU that runs this.
 [[nodiscard]] uint32_t hardware_id();
+// The same of any CPU that is online.
+[[nodiscard]] uint32_t hardware_id_of(unsigned cpu);
 
 // Lets CPU `index` begin with run_cpu() on `stack`; it is in the mask of online CPUs from then on. `hardware_id`: as the
 // platform's tables have it. One at a time: false while another one is expected.
@@ -39,6 +41,7 @@ void interrupt_cpu(unsigned index);
 
 struct CpuCounts {
     uint64_t interrupts;
+    uint64_t faults;  // of pages
     uint64_t syscalls;
     uint64_t syscalls_trapped;
 };

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "base/address.hpp"
+#include "base/result.hpp"
 
 namespace eremite::arch {
 
@@ -19,6 +20,12 @@ struct TrapFrame;
 
 // For handlers that are told all of the program's registers. `index`: 0 to 5.
 [[nodiscard]] uint64_t syscall_argument(const TrapFrame& frame, unsigned index);
+
+// Makes each system call tell when it begins and ends. Requires: no call was made yet.
+[[nodiscard]] Result<void> trace_system_calls();
+// Implemented by libos/trace. Calls that come back elsewhere, or not at all, do not end.
+void system_call_begins(uint64_t number, const uint64_t (&arguments)[6]);
+void system_call_ends(int64_t result, const uint64_t (&arguments)[6]);
 
 // Counts since boot, over all CPUs.
 struct SyscallCounts {

@@ -6,11 +6,12 @@
 #include "base/restart.hpp"
 #include "libos/arch/cpu.hpp"
 #include "libos/arch/supervisor.hpp"
-#include "libos/arch/trap.hpp"
 #include "libos/drivers/console_setup.hpp"
 #include "libos/drivers/host_channel.hpp"
+#include "libos/drivers/interrupts.hpp"
 #include "libos/drivers/io_apic.hpp"
 #include "libos/drivers/serial.hpp"
+#include "libos/log/log.hpp"
 #include "libos/sched/wait_queue.hpp"
 
 namespace eremite::drivers {
@@ -18,7 +19,6 @@ namespace eremite::drivers {
 namespace {
 
 constexpr unsigned serial_interrupt_line = 4;  // COM1
-constexpr unsigned serial_vector = 33;
 
 constinit Serial serial{};
 constinit bool terminal = true;
@@ -64,6 +64,8 @@ void receive_available() {
     }
 }
 
+// Keeps together what is written at once.
+constinit sync::Spinlock output_lock{sync::Rank::Console};
 // Guards all that belongs to the input.
 constinit sync::Spinlock input_lock{sync::Rank::Input};
 // Threads that wait for input.
@@ -77,11 +79,24 @@ sched::WaitQueue& waiting() {
 // Who waits for input with other files (poll and the like).
 constinit fs::ReadinessSource source{};
 
+// Waiting threads look at their device themselves: that an interrupt came is all they need to know.
+void input_interrupt(void*) {
+    const sync::Guard guard{input_lock};
+    waiting().wake_all();
+    source.notify(POLLIN | POLLRDNORM | POLLHUP);
+}
+
+constexpr Interrupt interrupt{input_interrupt, nullptr};
+
 // The interrupt is only wanted by programs that read their input.
 void listen() {
-    if (listening) return;
+    if (listening || !serial.present()) return;
     listening = true;
-    route_interrupt(serial_interrupt_line, serial_vector);
+    const auto vector = connect_interrupt(0, interrupt);
+    if (!vector.ok() || !route_interrupt(serial_interrupt_line, 0, vector.value()).ok()) {
+        log::warn("no interrupt for the console's input");
+        return;
+    }
     serial.enable_receive_interrupt();
 }
 
@@ -99,9 +114,13 @@ void start_serial() {
     report("stat boot.console_tsc {}", arch::cycle_counter());
 }
 
-void console_write(std::span<const char> text) { serial.write(text); }
+void console_write(std::span<const char> text) {
+    const sync::Guard guard{output_lock};
+    serial.write(text);
+}
 
 void console_write_error(std::span<const char> text) {
+    const sync::Guard guard{output_lock};
     if (has_log_port()) write_log_port(text);
     else serial.write(text);
 }
@@ -121,11 +140,11 @@ Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
     return count;
 }
 
-bool console_readable() {
+ConsoleInput console_input() {
     const sync::Guard guard{input_lock};
     listen();
     receive_available();
-    return !queue.empty() || ended || !serial.present();
+    return {!queue.empty(), ended || !serial.present()};
 }
 
 fs::ReadinessSource& console_readiness_source() { return source; }
@@ -133,14 +152,3 @@ fs::ReadinessSource& console_readiness_source() { return source; }
 bool console_is_terminal() { return terminal; }
 
 }  // namespace eremite::drivers
-
-namespace eremite::arch {
-
-// Waiting threads look at their devices themselves: that an interrupt came is all they need to know.
-void device_interrupt(unsigned) {
-    const sync::Guard guard{drivers::input_lock};
-    drivers::waiting().wake_all();
-    drivers::source.notify(POLLIN | POLLRDNORM);
-}
-
-}  // namespace eremite::arch

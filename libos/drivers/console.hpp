@@ -15,9 +15,12 @@ void console_write(std::span<const char> text);
 void console_write_error(std::span<const char> text);
 // Waits for at least one byte unless `nonblocking` (then EAGAIN). 0: end of input.
 [[nodiscard]] Result<size_t> console_read(std::span<char> buffer, bool nonblocking);
-// Whether a read would return without waiting.
-[[nodiscard]] bool console_readable();
-// Notified of interrupts of the input: console_readable() tells what they brought.
+// What a read would return without waiting for it: at the end, what is left is read first.
+struct ConsoleInput {
+    bool data, ended;
+};
+[[nodiscard]] ConsoleInput console_input();
+// Notified of interrupts of the input: console_input() tells what they brought.
 [[nodiscard]] fs::ReadinessSource& console_readiness_source();
 // Whether the console is a terminal (kernel argument `tty=`).
 [[nodiscard]] bool console_is_terminal();

@@ -1,15 +1,20 @@
 #include "libos/drivers/virtio_rng.hpp"
 
-#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
-#include <linux/virtio_mmio.h>
-#define VIRTIO_RING_NO_LEGACY  // its inline functions are not C++
-#include <linux/virtio_ring.h>
 
+#include <algorithm>
 #include <cstring>
+#include <new>
 
+#include "base/restart.hpp"
 #include "libos/arch/cpu.hpp"
+#include "libos/arch/smp.hpp"
+#include "libos/drivers/virtio/bus.hpp"
+#include "libos/drivers/virtio/device.hpp"
+#include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
+#include "libos/sched/wait_queue.hpp"
+#include "libos/sync/spinlock.hpp"
 
 namespace eremite::drivers {
 
@@ -17,102 +22,174 @@ namespace eremite::drivers {
 
 namespace {
 
-// QEMU's microvm: 512 bytes a device, 24 of them at most.
-constexpr PhysicalAddress first_device{0xfeb00000};
-constexpr uint64_t device_stride = 512;
-constexpr unsigned device_count = 24;
-constexpr uint32_t magic = 0x74726976;  // "virt"
-constexpr uint32_t modern_version = 2;
-
-// Registers of a device on the MMIO transport (virtio 1.2 section 4.2.2).
-class Registers {
+class EntropyDevice {
 public:
-    explicit Registers(PhysicalAddress base) : base_{direct_map(base)} {}
-    [[nodiscard]] uint32_t read(uint32_t offset) const { return *at(offset); }
-    void write(uint32_t offset, uint32_t value) const { *at(offset) = value; }
-    void write_address(uint32_t low, PhysicalAddress address) const {
-        write(low, static_cast<uint32_t>(address.value));
-        write(low + 4, static_cast<uint32_t>(address.value >> 32));
+    explicit EntropyDevice(virtio::Transport& transport) : device_{transport} {}
+
+    Result<void> start() {
+        TRY(device_.negotiate());
+        queue_ = TRY(device_.start_queue(0, {.size = request_count,
+                                             .cpu = arch::cpu_index(),
+                                             .ready = {[](void* self) { static_cast<EntropyDevice*>(self)->finish_requests(); }, this}}));
+        // SAFETY: the page is ours for good.
+        buffers_ = direct_map(TRY(mm::page_allocator().allocate(0))).as<Buffer>();
+        device_.start();
+        log::info("virtio-rng: {}, {} ring", device_.transport().name(), queue_->shape().packed ? "packed" : "split");
+        return {};
+    }
+
+    Result<size_t> read(std::span<uint8_t> bytes, bool nonblocking) {
+        const sync::Guard guard{lock_};
+        Request* request;
+        for (;;) {
+            if (Request* const spare = find(State::Spare)) return collect(*spare, bytes);
+            request = find(State::Free);
+            if (nonblocking) return ask_for_later(request);
+            if (request) break;
+            if (waiting_.wait(lock_) == sched::Wakeup::Interrupted) return Error{restart_if_asked};
+        }
+        TRY(ask(*request, bytes.size(), State::UnderWay));
+        while (request->state == State::UnderWay) {
+            const bool interrupted = waiting_.wait(lock_) == sched::Wakeup::Interrupted;
+            if (!interrupted || request->state != State::UnderWay) continue;
+            request->state = State::Orphaned;
+            return Error{restart_if_asked};
+        }
+        return collect(*request, bytes);
+    }
+
+    Result<void> poll(std::span<uint8_t> bytes) {
+        constexpr uint64_t patience = uint64_t{5} << 30;  // ticks: a second or two
+        const uint64_t start = arch::cycle_counter();
+        while (!bytes.empty()) {
+            const sync::Guard guard{lock_};
+            Request* const request = find(State::Free);
+            if (!request) return Error{EBUSY};
+            TRY(ask(*request, bytes.size(), State::UnderWay));
+            while (request->state == State::UnderWay) {
+                if (arch::cycle_counter() - start > patience) {
+                    request->state = State::Orphaned;
+                    return Error{EIO};
+                }
+                arch::relax();
+                take_all();
+            }
+            bytes = bytes.subspan(TRY(collect(*request, bytes)));
+        }
+        return {};
     }
 
 private:
-    // SAFETY: init mapped the devices' pages uncached at the direct map.
-    [[nodiscard]] volatile uint32_t* at(uint32_t offset) const { return reinterpret_cast<volatile uint32_t*>(base_.value + offset); }
+    static constexpr uint16_t request_count = 8;
+    using Buffer = uint8_t[page_size / request_count];
+    // Orphaned: under way, but nobody waits for it; what comes is spare, for the next reader.
+    enum class State : uint8_t { Free, UnderWay, Done, Orphaned, Spare };
+    struct Request {
+        State state = State::Free;
+        int error = 0;
+        uint32_t length = 0;
+    };
 
-    VirtualAddress base_;
+    // All of these require the lock.
+    Request* find(State state) {
+        for (Request& r : requests_)
+            if (r.state == state) return &r;
+        return nullptr;
+    }
+    Buffer& buffer_of(const Request& request) { return buffers_[&request - requests_]; }
+
+    Result<void> ask(Request& request, size_t wanted, State state) {
+        const auto length = static_cast<uint32_t>(std::min(wanted, sizeof(Buffer)));
+        const virtio::Segment segment[] = {{physical_of_direct_map(VirtualAddress{&buffer_of(request)}), length}};
+        TRY(queue_->add({}, segment, &request));
+        request.state = state;
+        queue_->kick();
+        return {};
+    }
+
+    // For a reader that does not wait. `free`: a request, or null.
+    Error ask_for_later(Request* free) {
+        const bool under_way = find(State::Orphaned) != nullptr;
+        if (free && !under_way)
+            if (const auto asked = ask(*free, sizeof(Buffer), State::Orphaned); !asked.ok()) return asked.error();
+        return Error{EAGAIN};
+    }
+
+    // The device gives at least one byte (section 5.4.6).
+    Result<size_t> collect(Request& request, std::span<uint8_t> bytes) {
+        const size_t length = std::min<size_t>(request.length, bytes.size());
+        const int error = request.error != 0 ? request.error : length == 0 ? EIO : 0;
+        Buffer& buffer = buffer_of(request);
+        std::memcpy(bytes.data(), buffer, length);
+        std::memset(buffer, 0, sizeof buffer);
+        request = {};
+        waiting_.wake_all();
+        if (error != 0) return Error{error};
+        return length;
+    }
+
+    void take_all() {
+        while (const auto done = queue_->take()) {
+            auto& request = *static_cast<Request*>(done->token);
+            request = {request.state == State::UnderWay ? State::Done : State::Spare, done->error, done->written};
+        }
+    }
+
+    void finish_requests() {
+        const sync::Guard guard{lock_};
+        do take_all();
+        while (queue_->enable_interrupts());
+        waiting_.wake_all();
+    }
+
+    sync::Spinlock lock_{sync::Rank::DeviceQueue};
+    sched::WaitQueue waiting_;  // for a free request, and for answers
+    Request requests_[request_count];
+    Buffer* buffers_ = nullptr;
+    virtio::Device device_;
+    virtio::Queue* queue_ = nullptr;
 };
 
-// One page holds the ring of one descriptor and the buffer.
-constexpr uint32_t ring_size = 1;
-constexpr uint64_t available_at = 64, used_at = 128, buffer_at = 256, buffer_size = 256;
-
-bool negotiate(const Registers& device) {
-    device.write(VIRTIO_MMIO_STATUS, 0);
-    device.write(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
-    device.write(VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
-    device.write(VIRTIO_MMIO_DRIVER_FEATURES, 0);
-    device.write(VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
-    device.write(VIRTIO_MMIO_DRIVER_FEATURES, 1u << (VIRTIO_F_VERSION_1 - 32));
-    device.write(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK);
-    return device.read(VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_FEATURES_OK;
-}
-
-// Asks once and polls for the answer: at boot there is nothing else to do.
-Result<void> request(const Registers& device, PhysicalAddress page, std::span<uint8_t> bytes) {
-    // SAFETY: the page is ours until the device is reset, and the ring's parts do not overlap.
-    auto* memory = direct_map(page).as<uint8_t>();
-    std::memset(memory, 0, buffer_at);
-    auto* descriptor = reinterpret_cast<vring_desc*>(memory);
-    auto* available = reinterpret_cast<vring_avail*>(memory + available_at);
-    auto* used = reinterpret_cast<volatile vring_used*>(memory + used_at);
-    *descriptor = {page.value + buffer_at, static_cast<uint32_t>(bytes.size()), VRING_DESC_F_WRITE, 0};
-    available->flags = VRING_AVAIL_F_NO_INTERRUPT;
-    available->idx = 1;
-
-    device.write(VIRTIO_MMIO_QUEUE_SEL, 0);
-    device.write(VIRTIO_MMIO_QUEUE_NUM, ring_size);
-    device.write_address(VIRTIO_MMIO_QUEUE_DESC_LOW, page);
-    device.write_address(VIRTIO_MMIO_QUEUE_AVAIL_LOW, page + available_at);
-    device.write_address(VIRTIO_MMIO_QUEUE_USED_LOW, page + used_at);
-    device.write(VIRTIO_MMIO_QUEUE_READY, 1);
-    device.write(VIRTIO_MMIO_STATUS,
-                 VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
-    device.write(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
-
-    constexpr uint64_t patience = uint64_t{5} << 30;  // ticks: a second or two
-    const uint64_t start = arch::cycle_counter();
-    while (used->idx != 1) {
-        if (arch::cycle_counter() - start > patience) return Error{EIO};
-        __builtin_ia32_pause();
-    }
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    if (used->ring[0].len != bytes.size()) return Error{EIO};
-    std::memcpy(bytes.data(), memory + buffer_at, bytes.size());
-    return {};
+// The first one of the machine, started when it is needed.
+Result<EntropyDevice*> entropy_device() {
+    static constinit sync::Spinlock lock{sync::Rank::DeviceStart};
+    static constinit EntropyDevice* device = nullptr;
+    static constinit int failure = 0;
+    const sync::Guard guard{lock};
+    if (failure != 0) return Error{failure};
+    if (device) return device;
+    const auto start = []() -> Result<EntropyDevice*> {
+        virtio::Transport* const transport = TRY(virtio::claim(VIRTIO_ID_RNG));
+        auto* const started = new (std::nothrow) EntropyDevice{*transport};
+        if (!started) return Error{ENOMEM};
+        if (const auto done = started->start(); !done.ok()) {
+            delete started;
+            return done.error();
+        }
+        return started;
+    };
+    auto started = start();
+    failure = started.code();
+    if (started.ok()) device = started.value();
+    return started;
 }
 
 }  // namespace
 
-Result<void> read_virtio_entropy(std::span<uint8_t> bytes) {
-    if (bytes.size() > buffer_size) return Error{EINVAL};
-    for (unsigned i = 0; i < device_count; ++i) {
-        const Registers device{first_device + i * device_stride};
-        if (device.read(VIRTIO_MMIO_MAGIC_VALUE) != magic || device.read(VIRTIO_MMIO_VERSION) != modern_version) continue;
-        if (device.read(VIRTIO_MMIO_DEVICE_ID) != VIRTIO_ID_RNG || !negotiate(device)) continue;
-        const PhysicalAddress page = TRY(mm::page_allocator().allocate(0));
-        const Result<void> done = request(device, page, bytes);
-        // Reset before the page goes back, so that the device forgets it.
-        device.write(VIRTIO_MMIO_STATUS, 0);
-        std::memset(direct_map(page).as<uint8_t>() + buffer_at, 0, buffer_size);
-        mm::page_allocator().free(page, 0);
-        return done;
-    }
-    return Error{ENODEV};
+Result<void> poll_virtio_entropy(std::span<uint8_t> bytes) {
+    EntropyDevice* const device = TRY(entropy_device());
+    return device->poll(bytes);
+}
+
+Result<size_t> read_virtio_entropy(std::span<uint8_t> bytes, bool nonblocking) {
+    EntropyDevice* const device = TRY(entropy_device());
+    return device->read(bytes, nonblocking);
 }
 
 #else
 
-Result<void> read_virtio_entropy(std::span<uint8_t>) { return Error{ENODEV}; }
+Result<void> poll_virtio_entropy(std::span<uint8_t>) { return Error{ENODEV}; }
+Result<size_t> read_virtio_entropy(std::span<uint8_t>, bool) { return Error{ENODEV}; }
 
 #endif
 

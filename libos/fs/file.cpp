@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/format.hpp"
 #include "libos/fs/file_lock.hpp"
 #include "libos/fs/notify/watch.hpp"
 
@@ -22,6 +23,18 @@ void File::dispose() const {
     file_locks().description_ends(self);
     notify::tell_closed(self);
     RefCounted::dispose();
+}
+
+Result<Attributes> AnonymousFile::attributes() {
+    Attributes a;
+    a.mode = 0600;
+    return a;
+}
+
+size_t AnonymousFile::describe(char* path, size_t size) {
+    BufferSink sink{{path, size}};
+    format(sink, "anon_inode:[{}]", type_);
+    return sink.view().size();
 }
 
 size_t InodeFile::describe(char* path, size_t size) {

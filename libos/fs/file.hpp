@@ -68,6 +68,21 @@ private:
     std::atomic<uint32_t> flags_;
 };
 
+// A file without a name or a position, which only a system call makes: eventfd, timerfd, epoll and the like. As on Linux, seeking
+// in it is no error.
+class AnonymousFile : public File {
+public:
+    // `type`: what /proc/self/fd shows, "anon_inode:[TYPE]". A literal.
+    AnonymousFile(const char* type, uint32_t flags) : File{flags}, type_{type} {}
+
+    [[nodiscard]] Result<uint64_t> seek(int64_t, int) override { return uint64_t{0}; }
+    [[nodiscard]] Result<Attributes> attributes() override;
+    size_t describe(char* path, size_t size) override;
+
+private:
+    const char* const type_;
+};
+
 // A file of a file system.
 class InodeFile : public File {
 public:

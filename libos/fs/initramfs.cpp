@@ -101,7 +101,9 @@ private:
     Result<void> unpack_directory(Inode& directory, std::string_view name, const CpioEntry& entry) {
         auto present = directory.lookup(name);
         if (present.ok() && present.value()->is_directory()) {
-            return set_metadata(*enter_mounts(std::move(present.value())), entry);
+            // The root of what is mounted there, as on /proc, is not the archive's to change.
+            if (present.value()->is_mount_point()) return {};
+            return set_metadata(*present.value(), entry);
         }
         TRY(make_room(directory, name));
         const Ref<Inode> created = TRY(directory.create_directory(name, entry.mode & 07777));

@@ -6,7 +6,6 @@
 #include "abi/cpu_block_offsets.h"
 #include "libos/arch/kernel_stack.hpp"
 #include "libos/arch/supervisor.hpp"
-#include "libos/drivers/io_apic.hpp"
 #include "libos/init/layout.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
@@ -75,16 +74,11 @@ Result<void> map_direct(mm::AddressSpace& space, const platform::MachineDescript
     return {};
 }
 
-Result<void> map_devices(mm::AddressSpace& space) {
+// What the supervisor uses.
+Result<void> map_supervisor_devices(mm::AddressSpace& space) {
     const VirtualAddress apic{LOCAL_APIC_ADDRESS};
     TRY(space.add_kernel({apic, apic + page_size}, local_apic_registers, mm::protection::read_write, true, true, "[local APIC]"));
-    TRY(space.add_kernel({direct_map(start_page.start), direct_map(start_page.end)}, start_page.start, mm::protection::read_write, true, false, "[CPU start]"));
-    const VirtualAddress io_apic = direct_map(drivers::io_apic_address);
-    TRY(space.add_kernel({io_apic, io_apic + page_size}, drivers::io_apic_address, mm::protection::read_write, false, true, "[I/O APIC]"));
-    // Where QEMU's microvm has its virtio-mmio devices.
-    constexpr PhysicalAddress virtio_registers{0xfeb00000};
-    const VirtualAddress virtio = direct_map(virtio_registers);
-    return space.add_kernel({virtio, virtio + 4 * page_size}, virtio_registers, mm::protection::read_write, false, true, "[virtio]");
+    return space.add_kernel({direct_map(start_page.start), direct_map(start_page.end)}, start_page.start, mm::protection::read_write, true, false, "[CPU start]");
 }
 
 Result<void> map_kernel(mm::AddressSpace& space) {
@@ -134,11 +128,10 @@ Result<mm::AddressSpace*> start_memory(const platform::MachineDescription& machi
     const PhysicalAddress root = TRY(arch::PageTable::create_root());
     auto* space = new (address_space_storage) mm::AddressSpace{root, seed, arch::PageTable::largest_supported_page()};
     TRY(map_direct(*space, machine));
-    TRY(map_devices(*space));
+    TRY(map_supervisor_devices(*space));
     TRY(map_kernel(*space));
     if (has_linked_program()) TRY(map_linked_program(*space));
     arch::load_page_table(root);
-    drivers::start_io_apic();
     TRY(add_memory(machine, reserved.span(), {boundary, PhysicalAddress{~uint64_t{0}}}));
     return space;
 }

@@ -4,7 +4,7 @@
 
 #include "abi/cpu_block_offsets.h"
 #include "libos/arch/smp.hpp"
-#include "libos/init/firmware_memory.hpp"
+#include "libos/platform/firmware_memory.hpp"
 #include "libos/log/log.hpp"
 #include "libos/platform/processors.hpp"
 #include "libos/sched/cpus.hpp"
@@ -13,7 +13,7 @@ namespace eremite::init {
 
 void start_other_cpus(mm::AddressSpace& space, PhysicalAddress rsdp, unsigned most) {
     if (most <= 1) return;
-    FirmwareMemory memory{space};
+    platform::FirmwareMemory memory{space};
     platform::Processors processors = platform::find_processors(rsdp, memory);
     // This one runs already.
     const auto ours = std::find(processors.ids, processors.ids + processors.count, arch::hardware_id());

@@ -90,7 +90,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     const size_t equals = word.find('=');
     const std::string_view key = word.substr(0, equals);
     if (equals == std::string_view::npos) {
-        constexpr std::string_view with_value[] = {"log", "tsc_mhz", "arg0", "init", "tty", "stdin", "stats", "cpus"};
+        constexpr std::string_view with_value[] = {"log", "tsc_mhz", "arg0", "init", "tty", "stdin", "stats", "cpus", "trace"};
         const bool incomplete = key.starts_with("env.") || std::find(std::begin(with_value), std::end(with_value), key) != std::end(with_value);
         return incomplete ? Result<void>{Error{EINVAL}} : out.unknown.push_back(word);
     }
@@ -101,6 +101,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     }
     if (key == "log") return set(out.log_level, parse_level(value));
     if (key == "tsc_mhz") return set(out.tsc_khz, parse_mhz(value));
+    if (key == "trace") return set(out.trace, value.empty() ? std::nullopt : std::optional{value});
     if (key == "tty") return set(out.terminal, parse_switch(value));
     if (key == "cpus") return set(out.cpus, parse_count(value));
     if (key == "stats") return set(out.statistics, parse_switch(value));
@@ -113,7 +114,8 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
 
 // Devices that QEMU's microvm and Firecracker announce at the end of the command line, after the program's arguments. A
 // program argument of this form stands in quotes.
-bool is_device_announcement(const Word& word) { return !word.quoted && word.text.starts_with("virtio_mmio.device="); }
+constexpr std::string_view device_announcement = "virtio_mmio.device=";
+bool is_device_announcement(const Word& word) { return !word.quoted && word.text.starts_with(device_announcement); }
 
 }  // namespace
 
@@ -123,8 +125,8 @@ Result<void> parse_kernel_arguments(std::span<char> text, KernelArguments& out, 
     while (const auto word = next_word(text)) {
         offender = word->text;
         if (!word->terminated) return Error{EINVAL};
-        if (is_device_announcement(*word)) continue;
-        if (for_program) TRY(out.program_arguments.push_back(word->text));
+        if (is_device_announcement(*word)) TRY(out.devices.push_back(word->text.substr(device_announcement.size())));
+        else if (for_program) TRY(out.program_arguments.push_back(word->text));
         else if (!word->quoted && word->text == "--") for_program = true;
         else TRY(parse_kernel_word(word->text, out));
     }

@@ -8,6 +8,7 @@
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/syscall.hpp"
 #include "libos/drivers/console_setup.hpp"
+#include "libos/drivers/virtio/bus.hpp"
 #include "libos/fs/dev/console_terminal.hpp"
 #include "libos/init/boot_memory.hpp"
 #include "libos/init/cpus.hpp"
@@ -29,6 +30,7 @@
 #include "libos/sched/threads.hpp"
 #include "libos/signal/signals.hpp"
 #include "libos/syscall/futex.hpp"
+#include "libos/trace/trace.hpp"
 
 namespace eremite::init {
 
@@ -99,9 +101,19 @@ Result<void> read_arguments(Boot& boot) {
     return {};
 }
 
+Result<void> start_trace(Boot& boot) {
+    if (boot.arguments.trace.empty()) return {};
+    return trace::start(boot.arguments.trace);
+}
+
 Result<void> start_clocks(Boot& boot) {
     platform::start_clock(boot.info, boot.arguments.tsc_khz);
     platform::start_wall_clock();
+    return {};
+}
+
+Result<void> describe_devices(Boot& boot) {
+    virtio::set_machine({machine.acpi_root, {machine.memory, machine.memory_count}, boot.arguments.devices.span()});
     return {};
 }
 
@@ -153,9 +165,11 @@ constexpr Step steps[] = {
     {"first random numbers", seed_from_cpu, {"console"}},
     {"memory", start_memory_step, {"machine description", "first random numbers"}},
     {"threads", start_threads_step, {"memory"}},
-    {"random numbers", seed_from_devices, {"memory"}},
     {"kernel arguments", read_arguments, {"memory"}},
+    {"trace", start_trace, {"kernel arguments"}},
     {"clocks", start_clocks, {"kernel arguments"}},
+    {"devices", describe_devices, {"kernel arguments"}},
+    {"random numbers", seed_from_devices, {"devices", "threads", "clocks"}},
     {"other CPUs", start_cpus, {"threads", "clocks"}},
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
     {"program", load_program_step, {"memory", "files"}},

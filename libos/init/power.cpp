@@ -17,6 +17,7 @@
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
 #include "libos/sched/threads.hpp"
+#include "libos/trace/trace.hpp"
 
 namespace eremite::init {
 
@@ -53,6 +54,7 @@ void report_statistics() {
         report("stat cpu{}.context_switches {}", cpu, one.context_switches);
         report("stat cpu{}.interrupts {}", cpu, counts.interrupts);
         report("stat cpu{}.interrupts_timer {}", cpu, one.timer_interrupts);
+        report("stat cpu{}.faults {}", cpu, counts.faults);
         report("stat cpu{}.syscalls {}", cpu, counts.syscalls);
         report("stat cpu{}.syscalls_trapped {}", cpu, counts.syscalls_trapped);
     }
@@ -111,6 +113,7 @@ void end(int status) {
 namespace eremite::arch {
 
 void program_died(const ProgramFault& fault) {
+    trace::program_killed(fault.signal);
     drivers::report("bias {:x}", init::boot_statistics().program_bias);
     if (fault.sent) drivers::report("fault {}", fault.signal);
     else drivers::report("fault {} {:x}", fault.signal, fault.address.value);

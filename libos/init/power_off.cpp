@@ -1,6 +1,6 @@
 #include "libos/init/power_off.hpp"
 
-#include "libos/init/firmware_memory.hpp"
+#include "libos/platform/firmware_memory.hpp"
 #include "libos/platform/acpi.hpp"
 
 namespace eremite::init {
@@ -27,7 +27,7 @@ void prepare_power_off(mm::AddressSpace& space, PhysicalAddress rsdp) {
 
 void switch_off() {
     if (!address_space) return;
-    FirmwareMemory memory{*address_space};
+    platform::FirmwareMemory memory{*address_space};
     const auto method = platform::find_acpi_power_off(acpi_root, memory);
     if (!method) return;
     if (method->kind == platform::PowerOffMethod::Kind::SleepControlMemory) store_sleep_control(*address_space, *method);

@@ -5,7 +5,6 @@
 #include <memory>
 #include <new>
 
-#include "base/format.hpp"
 #include "libos/fs/poll_set.hpp"
 
 namespace eremite::ipc {
@@ -121,18 +120,6 @@ Result<void> Epoll::remove(fs::File& file, int descriptor) {
     if (!item) return Error{ENOENT};
     drop(*item);
     return {};
-}
-
-Result<fs::Attributes> Epoll::attributes() {
-    fs::Attributes a;
-    a.mode = 0600;
-    return a;
-}
-
-size_t Epoll::describe(char* path, size_t size) {
-    BufferSink sink{{path, size}};
-    format(sink, "anon_inode:[eventpoll]");
-    return sink.view().size();
 }
 
 }  // namespace eremite::ipc

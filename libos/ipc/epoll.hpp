@@ -11,9 +11,9 @@ namespace eremite::ipc {
 
 struct ByReady;    // the list of items that may be ready
 
-class Epoll final : public fs::File {
+class Epoll final : public fs::AnonymousFile {
 public:
-    explicit Epoll(uint32_t flags) : File{O_RDWR | flags} {}
+    explicit Epoll(uint32_t flags) : AnonymousFile{"eventpoll", O_RDWR | flags} {}
     ~Epoll() override;
     // Null when `file` is something else.
     [[nodiscard]] static Epoll* of(fs::File& file) { return file.kind() == fs::FileKind::Epoll ? static_cast<Epoll*>(&file) : nullptr; }
@@ -29,12 +29,9 @@ public:
 
     [[nodiscard]] Result<size_t> read(fs::IoBuffer&) override { return Error{EINVAL}; }
     [[nodiscard]] Result<size_t> write(fs::IoBuffer&) override { return Error{EINVAL}; }
-    [[nodiscard]] Result<uint64_t> seek(int64_t, int) override { return uint64_t{0}; }
-    [[nodiscard]] Result<fs::Attributes> attributes() override;
     [[nodiscard]] uint32_t readiness() override;
     [[nodiscard]] fs::ReadinessSource* readiness_source() override { return &source_; }
     [[nodiscard]] fs::FileKind kind() const override { return fs::FileKind::Epoll; }
-    size_t describe(char* path, size_t size) override;
 
 private:
     struct Key {

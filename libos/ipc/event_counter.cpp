@@ -1,6 +1,5 @@
 #include "libos/ipc/event_counter.hpp"
 
-#include "base/format.hpp"
 #include "base/restart.hpp"
 #include "libos/sched/wait_queue.hpp"
 
@@ -8,9 +7,9 @@ namespace eremite::ipc {
 
 namespace {
 
-class EventCounter final : public fs::File {
+class EventCounter final : public fs::AnonymousFile {
 public:
-    EventCounter(uint64_t value, bool semaphore, uint32_t flags) : File{O_RDWR | flags}, value_{value}, semaphore_{semaphore} {}
+    EventCounter(uint64_t value, bool semaphore, uint32_t flags) : AnonymousFile{"eventfd", O_RDWR | flags}, value_{value}, semaphore_{semaphore} {}
 
     [[nodiscard]] Result<size_t> read(fs::IoBuffer& buffer) override {
         if (buffer.remaining() < sizeof value_) return Error{EINVAL};
@@ -46,17 +45,6 @@ public:
         return (value_ != 0 ? POLLIN : 0) | (value_ < most ? POLLOUT : 0);
     }
     [[nodiscard]] fs::ReadinessSource* readiness_source() override { return &source_; }
-    [[nodiscard]] Result<uint64_t> seek(int64_t, int) override { return uint64_t{0}; }
-    [[nodiscard]] Result<fs::Attributes> attributes() override {
-        fs::Attributes a;
-        a.mode = 0600;
-        return a;
-    }
-    size_t describe(char* path, size_t size) override {
-        BufferSink sink{{path, size}};
-        format(sink, "anon_inode:[eventfd]");
-        return sink.view().size();
-    }
 
 private:
     static constexpr uint64_t most = UINT64_MAX - 1;

@@ -3,7 +3,6 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
-#include "base/format.hpp"
 #include "base/restart.hpp"
 #include "libos/sched/timer.hpp"
 #include "libos/sched/timer_clock.hpp"
@@ -15,9 +14,9 @@ namespace {
 
 using sched::TimerClock;
 
-class TimerFile final : public fs::File, sched::Timer, sched::ClockSetListener {
+class TimerFile final : public fs::AnonymousFile, sched::Timer, sched::ClockSetListener {
 public:
-    TimerFile(int clock, uint32_t flags) : File{O_RDWR | flags}, Timer{expired}, clock_{clock} {}
+    TimerFile(int clock, uint32_t flags) : AnonymousFile{"timerfd", O_RDWR | flags}, Timer{expired}, clock_{clock} {}
     ~TimerFile() override {
         stop_listening();
         cancel();
@@ -41,23 +40,12 @@ public:
         return sizeof taken;
     }
     [[nodiscard]] Result<size_t> write(fs::IoBuffer&) override { return Error{EINVAL}; }
-    [[nodiscard]] Result<uint64_t> seek(int64_t, int) override { return uint64_t{0}; }
     [[nodiscard]] uint32_t readiness() override {
         const sync::Guard guard{lock_};
         return expirations_ != 0 ? POLLIN : 0;
     }
     [[nodiscard]] fs::ReadinessSource* readiness_source() override { return &source_; }
     [[nodiscard]] fs::FileKind kind() const override { return fs::FileKind::Timer; }
-    [[nodiscard]] Result<fs::Attributes> attributes() override {
-        fs::Attributes a;
-        a.mode = 0600;
-        return a;
-    }
-    size_t describe(char* path, size_t size) override {
-        BufferSink sink{{path, size}};
-        format(sink, "anon_inode:[timerfd]");
-        return sink.view().size();
-    }
 
     Result<void> set(int flags, const TimerSetting& wanted, TimerSetting& before) {
         const bool of_wall_clock = clock_ == CLOCK_REALTIME || clock_ == CLOCK_REALTIME_ALARM;

@@ -20,26 +20,31 @@ bool mergeable(const Vma& low, const Vma& high) {
     return low.kind == Vma::Kind::Object && low.object == high.object && low.object_page(low.range.end) == high.page_offset;
 }
 
-// The highest place for `length` bytes within `window` and between two areas.
-bool fits(uint64_t low, uint64_t high, uint64_t length, uint64_t alignment, VirtualRange window, VirtualAddress& found) {
-    low = std::max(low, window.start.value);
-    high = std::min(high, window.end.value);
-    if (high < length) return false;
-    const uint64_t place = align_down(high - length, alignment);
-    if (place < low) return false;
-    found = VirtualAddress{place};
-    return true;
-}
+// Looks for the highest place for `length` bytes within `window` and between areas.
+struct GapSearch {
+    uint64_t length;
+    uint64_t alignment;
+    VirtualRange window;
+    VirtualAddress found{};
 
-// Searches the gaps of a subtree from high to low; `low` and `high` are the ends of the areas around it. Subtrees
-// without a gap wide enough are skipped.
-bool search_gap(const Vma* vma, uint64_t low, uint64_t high, uint64_t length, uint64_t alignment, VirtualRange window, VirtualAddress& found) {
-    if (high <= window.start.value || low >= window.end.value) return false;
-    if (!vma) return fits(low, high, length, alignment, window, found);
-    if (vma->subtree_gap < length && vma->subtree_first - low < length && high - vma->subtree_end < length) return false;
-    return search_gap(VmaTree::right(*vma), vma->range.end.value, high, length, alignment, window, found) ||
-           search_gap(VmaTree::left(*vma), low, vma->range.start.value, length, alignment, window, found);
-}
+    // Searches the gaps of a subtree from high to low; `low` and `high` are the ends of the areas around it. Subtrees without a
+    // gap wide enough are skipped.
+    bool in_subtree(const Vma* vma, uint64_t low, uint64_t high) {
+        if (high <= window.start.value || low >= window.end.value) return false;
+        if (!vma) return between(low, high);
+        if (vma->subtree_gap < length && vma->subtree_first - low < length && high - vma->subtree_end < length) return false;
+        return in_subtree(VmaTree::right(*vma), vma->range.end.value, high) || in_subtree(VmaTree::left(*vma), low, vma->range.start.value);
+    }
+    bool between(uint64_t low, uint64_t high) {
+        low = std::max(low, window.start.value);
+        high = std::min(high, window.end.value);
+        if (high < length) return false;
+        const uint64_t place = align_down(high - length, alignment);
+        if (place < low) return false;
+        found = VirtualAddress{place};
+        return true;
+    }
+};
 
 }  // namespace
 
@@ -51,6 +56,7 @@ Vma* AddressSpace::find(VirtualAddress address) {
 }
 
 Vma* AddressSpace::first_ending_after(VirtualAddress address) {
+    if (recent_ && recent_->range.contains(address)) return recent_;
     Vma* vma = areas_.at_or_before(address.value);
     if (vma && vma->range.end > address) return vma;
     return vma ? areas_.next(*vma) : areas_.first();
@@ -71,10 +77,14 @@ bool AddressSpace::touches_kernel(VirtualRange range) {
 Result<VirtualAddress> AddressSpace::find_gap(uint64_t length, Placement placement) {
     const VirtualRange window = placement == Placement::Below2GiB ? VirtualRange{low_window_start, low_window_end}
                                                                   : VirtualRange{VirtualAddress{lowest_address}, map_top_};
-    VirtualAddress found;
+    GapSearch search{length, page_size, window};
     // Large mappings start where large pages can, as long as there is room.
-    if (length >= large_page_size && search_gap(areas_.root(), 0, UINT64_MAX, length, large_page_size, window, found)) return found;
-    if (search_gap(areas_.root(), 0, UINT64_MAX, length, page_size, window, found)) return found;
+    if (length >= large_page_size) {
+        search.alignment = large_page_size;
+        if (search.in_subtree(areas_.root(), 0, UINT64_MAX)) return search.found;
+        search.alignment = page_size;
+    }
+    if (search.in_subtree(areas_.root(), 0, UINT64_MAX)) return search.found;
     return Error{ENOMEM};
 }
 
@@ -125,7 +135,7 @@ Result<Vma*> AddressSpace::add_area(const Vma& wanted, Graveyard& graveyard) {
     }
     const auto pages = wanted.range.size() / page_size;
     count_mapped(wanted, static_cast<int64_t>(pages));
-    return area;
+    return recent_ = area;
 }
 
 // Merges an area with its neighbours where they allow it; returns what it is part of then.
@@ -166,12 +176,17 @@ void AddressSpace::remove(Vma& vma, Graveyard& graveyard) {
     graveyard.add(vma);
 }
 
-// Can `pages` more be promised, and every page promised so far still find a frame?
-bool AddressSpace::may_commit(uint64_t pages) const {
-    if (overcommit_ == Overcommit::Always || pages == 0) return true;
-    const uint64_t free = page_allocator().free_pages();
-    if (pages > free) return false;
-    return PageAllocator::with_tables(promised_pages() + fault_margin_ + pages) + commit_margin <= free;
+bool AddressSpace::Pledge::make(uint64_t pages) {
+    if (space_.overcommit_ == Overcommit::Always || pages == 0) return true;
+    if (!page_allocator().promise(space_.fault_margin_ + space_.promised_pages() + pages, commit_margin)) return false;
+    space_.pledged_ = pages;
+    return true;
+}
+
+AddressSpace::Pledge::~Pledge() {
+    if (space_.pledged_ == 0) return;
+    space_.pledged_ = 0;
+    space_.keep_promises();
 }
 
 // What was promised stays free for those it was promised to.
@@ -212,6 +227,7 @@ void AddressSpace::count_mapped(const Vma& vma, int64_t pages) {
     statistics_.mapped_pages += static_cast<uint64_t>(pages);
     if (vma.flags.accounted) {
         statistics_.committed_pages += static_cast<uint64_t>(pages);
+        if (pages > 0) pledged_ -= std::min(pledged_, static_cast<uint64_t>(pages));
         keep_promises();
     }
     if (vma.flags.locked) statistics_.locked_pages += static_cast<uint64_t>(pages);

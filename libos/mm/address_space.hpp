@@ -4,6 +4,9 @@
 // Memory is lazy: a page gets its frame when it is first touched. Pages are writable or executable, never both: a request
 // for both is refused with EACCES, as SELinux does (a program that compiles at run time maps writable, then mprotects).
 // Areas of the library OS stand in the same tree; the program may neither change nor unmap nor cover them.
+//
+// One lock guards it all. A fault lets it go while it zeroes or copies frames, which takes far longer than the rest, and looks
+// again if something has changed meanwhile: so CPUs that fault hardly wait for each other.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -129,6 +132,29 @@ private:
     // Areas that were removed. Destroyed after the lock is released, since an object's last reference may take locks that rank
     // before ours.
     class Graveyard;
+    // The lock, for whoever changes areas or takes tables away: a fault that has let it go sees that.
+    class [[nodiscard]] Changing {
+    public:
+        explicit Changing(AddressSpace& space) : guard_{space.lock_} { ++space.generation_; }
+
+    private:
+        sync::Guard guard_;
+    };
+    // Pages that are about to be promised: from the decision on nobody else may have them. They are counted before the lock is let
+    // go, or not wanted any more.
+    class [[nodiscard]] Pledge {
+    public:
+        explicit Pledge(AddressSpace& space) : space_{space} {}
+        Pledge(const Pledge&) = delete;
+        Pledge& operator=(const Pledge&) = delete;
+        ~Pledge();
+        // False: not every page promised would find a frame.
+        [[nodiscard]] bool make(uint64_t pages);
+
+    private:
+        AddressSpace& space_;
+    };
+    struct Fault;
     enum class Placement : uint8_t { Anywhere, Below2GiB };
 
     [[nodiscard]] static VmaInfo describe(const Vma& vma);
@@ -145,8 +171,7 @@ private:
     void merge_around(VirtualRange range, Graveyard& graveyard);
     void resize(Vma& vma, VirtualRange range);
     void remove(Vma& vma, Graveyard& graveyard);
-    [[nodiscard]] uint64_t promised_pages() const { return statistics_.committed_pages - committed_resident_; }
-    [[nodiscard]] bool may_commit(uint64_t pages) const;
+    [[nodiscard]] uint64_t promised_pages() const { return statistics_.committed_pages - committed_resident_ + pledged_; }
     void keep_promises() const;
     void drop_pages(const Vma& vma, VirtualRange range, VirtualRange unused);
     [[nodiscard]] VirtualRange unused_around(const Vma& first, const Vma& last, const Vma* behind, VirtualRange range);
@@ -169,19 +194,26 @@ private:
     [[nodiscard]] Result<void> advise_area(Vma& vma, VirtualRange range, int advice);
     [[nodiscard]] Result<void> set_locked(VirtualRange range, bool locked);
     // fault.cpp
-    [[nodiscard]] Result<void> fault_locked(VirtualAddress address, Access access);
-    [[nodiscard]] Vma* grow_down(VirtualAddress address);
-    [[nodiscard]] Result<void> fault_anonymous(Vma& vma, VirtualAddress page, Access access);
+    template <typename Work>
+    [[nodiscard]] bool without_lock(Work&& work);
+    [[nodiscard]] Result<void> resolve(Fault& fault);
+    [[nodiscard]] Result<void> attempt(Fault& fault);
+    [[nodiscard]] Vma* grow_down(VirtualAddress page);
+    [[nodiscard, gnu::always_inline]] inline Result<arch::PageTable::EmptyRun> empty_run(const Vma& vma, const Fault& fault);
+    [[nodiscard]] Result<void> prepare_zeroed(Fault& fault, size_t count, const Vma& vma);
+    [[nodiscard]] Result<void> fault_anonymous(Vma& vma, Fault& fault);
     [[nodiscard]] bool wants_large(const Vma& vma, VirtualAddress page) const;
-    [[nodiscard]] bool map_large(Vma& vma, VirtualAddress page);
-    [[nodiscard]] Result<void> map_zero_pages(Vma& vma, VirtualAddress page, arch::PageTable::EmptyRun run);
-    [[nodiscard]] Result<void> replace_zero_page(Vma& vma, VirtualAddress page);
-    [[nodiscard]] Result<void> copy_object_page(Vma& vma, VirtualAddress page);
-    [[nodiscard]] Result<void> map_object_page(Vma& vma, VirtualAddress page, Access access);
+    [[nodiscard]] Result<bool> map_large(Vma& vma, Fault& fault);
+    [[nodiscard]] Result<void> map_zero_pages(Vma& vma, arch::PageTable::EmptyRun run);
+    [[nodiscard]] Result<void> replace_zero_page(Vma& vma, Fault& fault);
+    [[nodiscard]] Result<void> copy_object_page(Vma& vma, Fault& fault);
+    [[nodiscard]] Result<void> map_object_page(Vma& vma, Fault& fault);
     [[nodiscard]] Result<void> already_mapped(VirtualAddress page, Access access);
     [[nodiscard]] Result<void> populate(VirtualRange range, bool write);
 
     sync::Spinlock lock_{sync::Rank::AddressSpace};
+    uint32_t preparing_ = 0;   // faults that have let the lock go
+    uint64_t generation_ = 0;  // counts the changes of areas and the tables that were taken away
     arch::PageTable table_;
     VmaTree areas_;
     PhysicalAddress zero_frame_{};  // 0: not needed so far
@@ -193,6 +225,7 @@ private:
     bool lock_future_ = false;
     bool populate_future_ = false;
     uint64_t committed_resident_ = 0;  // pages of accounted areas that have their own frame
+    uint64_t pledged_ = 0;
     uint64_t fault_margin_;            // free pages kept beside the promised ones
     Statistics statistics_;
 };

@@ -54,7 +54,7 @@ Result<VirtualRange> whole_pages(VirtualAddress start, uint64_t length, int over
 }  // namespace
 
 // Calls change(vma, part) for each part of an area in the range. Goes on over holes and says ENOMEM at the end, as madvise
-// and msync do; an error of `change` ends it.
+// and msync do; an error of `change` ends it. `change` may populate.
 template <typename Change>
 Result<void> AddressSpace::for_each_part(VirtualRange range, Change&& change) {
     bool hole = false;
@@ -78,7 +78,7 @@ Result<void> AddressSpace::advise(VirtualAddress start, uint64_t length, int adv
     const VirtualRange range = TRY(whole_pages(start, length, EINVAL));
     if (range.empty()) return {};
     Graveyard graveyard;
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     auto result = for_each_part(range, [&](Vma& vma, VirtualRange part) { return advise_area(vma, part, advice); });
     merge_around(range, graveyard);
     return result;
@@ -165,7 +165,7 @@ Result<void> AddressSpace::lock(VirtualAddress start, uint64_t length, bool want
     const VirtualRange range = TRY(whole_pages(first, length + (start - first), EINVAL));
     if (range.empty()) return {};
     Graveyard graveyard;
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     auto result = set_locked(range, true);
     merge_around(range, graveyard);
     if (!result.ok() || !wants_pages) return result;
@@ -182,7 +182,7 @@ Result<void> AddressSpace::unlock(VirtualAddress start, uint64_t length) {
     if (length > UINT64_MAX - page_size) return Error{EINVAL};
     const VirtualRange range = TRY(whole_pages(first, length + (start - first), EINVAL));
     Graveyard graveyard;
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     auto result = set_locked(range, false);
     merge_around(range, graveyard);
     return result;
@@ -190,7 +190,7 @@ Result<void> AddressSpace::unlock(VirtualAddress start, uint64_t length) {
 
 Result<void> AddressSpace::lock_all(bool current, bool future, bool wants_pages) {
     Graveyard graveyard;
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     lock_future_ = future;
     populate_future_ = future && wants_pages;
     if (!current) return {};
@@ -198,16 +198,22 @@ Result<void> AddressSpace::lock_all(bool current, bool future, bool wants_pages)
         if (vma->kind == Vma::Kind::Kernel || vma->flags.locked) continue;
         vma->flags.locked = true;
         statistics_.locked_pages += vma->range.size() / page_size;
-        // Failures to populate are ignored, as in Linux: a stack need not be in memory as a whole.
-        if (wants_pages && vma->protection.bits != 0 && !vma->flags.stack) static_cast<void>(populate(vma->range, !vma->flags.shared).ok());
     }
-    merge_around({VirtualAddress{lowest_address}, VirtualAddress{user_address_end}}, graveyard);
+    const VirtualRange everything{VirtualAddress{lowest_address}, VirtualAddress{user_address_end}};
+    merge_around(everything, graveyard);
+    if (!wants_pages) return {};
+    // Failures to populate are ignored, as in Linux: a stack need not be in memory as a whole.
+    static_cast<void>(for_each_part(everything, [&](Vma& vma, VirtualRange part) -> Result<void> {
+        if (vma.kind == Vma::Kind::Kernel || vma.protection.bits == 0 || vma.flags.stack) return {};
+        static_cast<void>(populate(part, !vma.flags.shared).ok());
+        return {};
+    }).ok());
     return {};
 }
 
 void AddressSpace::unlock_all() {
     Graveyard graveyard;
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     lock_future_ = populate_future_ = false;
     for (Vma* vma = areas_.first(); vma; vma = areas_.next(*vma)) vma->flags.locked = false;
     statistics_.locked_pages = 0;
@@ -225,7 +231,7 @@ Result<void> AddressSpace::sync(VirtualAddress start, uint64_t length, bool inva
 }
 
 void AddressSpace::drop_object_pages(const MemoryObject& object, uint64_t first) {
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     for (Vma* vma = areas_.first(); vma; vma = areas_.next(*vma)) {
         if (vma->kind != Vma::Kind::Object || vma->object.get() != &object) continue;
         const uint64_t pages = vma->range.size() / page_size;

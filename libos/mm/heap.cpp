@@ -2,10 +2,12 @@
 
 #include <array>
 #include <bit>
+#include <new>
 
 #include "base/address.hpp"
 #include "base/list.hpp"
 #include "base/panic.hpp"
+#include "libos/arch/smp.hpp"
 #include "libos/mm/page_allocator.hpp"
 
 namespace eremite::mm {
@@ -39,6 +41,8 @@ uint64_t mark_of(const FreeObject* object) {
     return ~reinterpret_cast<uint64_t>(object) * 0x9e3779b97f4a7c15;
 }
 
+struct Arena;
+
 // The header of a page of objects, which lie at the end of the page, so that they are aligned as their size is.
 struct Slab : ListNode<> {
     static constexpr uint32_t expected_magic = 0x51ab51ab;
@@ -48,35 +52,34 @@ struct Slab : ListNode<> {
     uint16_t fresh;    // objects never used yet, which are not on the free list
     uint16_t size;     // bytes of an object
     uint16_t size_class;
+    Arena* arena;
 };
 static_assert(page_size - 2 * 2016 >= sizeof(Slab) && page_size - 3 * 1344 >= sizeof(Slab) && page_size - 4 * 1008 >= sizeof(Slab));
 
-struct SizeClass {
-    Slab* partial = nullptr;  // doubly linked slabs with a free object; those full are on no list
-};
-
-// All that allocation on one CPU needs. An SMP version has one for each.
-struct Cache {
+// The slabs that a CPU made. It allocates from these alone, so that CPUs meet only where one frees what another one allocated.
+struct alignas(64) Arena {
     sync::Spinlock lock{sync::Rank::Heap};
-    std::array<SizeClass, class_count> classes{};
-    HeapStatistics statistics{};
+    std::array<Slab*, class_count> partial{};  // doubly linked slabs with a free object; those full are on no list
+    HeapStatistics statistics{};               // of large objects some are counted off in another arena than on: only sums tell
 };
-constinit Cache cache;
+constinit Arena first_arena;
+constinit std::array<Arena*, arch::max_cpus> arenas{&first_arena};
 
-void push_partial(SizeClass& size_class, Slab& slab) {
+void push_partial(Arena& arena, Slab& slab) {
+    Slab*& first = arena.partial[slab.size_class];
     slab.previous = nullptr;
-    slab.next = size_class.partial;
-    if (slab.next) slab.next->previous = &slab;
-    size_class.partial = &slab;
+    slab.next = first;
+    if (first) first->previous = &slab;
+    first = &slab;
 }
 
-void remove_partial(SizeClass& size_class, Slab& slab) {
+void remove_partial(Arena& arena, Slab& slab) {
     if (slab.next) slab.next->previous = slab.previous;
     if (slab.previous) slab.previous->next = slab.next;
-    else size_class.partial = static_cast<Slab*>(slab.next);
+    else arena.partial[slab.size_class] = static_cast<Slab*>(slab.next);
 }
 
-Slab* create_slab(size_t c) {
+Slab* create_slab(Arena& arena, size_t c) {
     auto frame = page_allocator().allocate(0);
     if (!frame.ok()) return nullptr;
     // SAFETY: the frame is ours, and the direct map reaches it.
@@ -87,16 +90,14 @@ Slab* create_slab(size_t c) {
     slab->size = class_sizes[c];
     slab->fresh = static_cast<uint16_t>((page_size - sizeof(Slab)) / class_sizes[c]);
     slab->size_class = static_cast<uint16_t>(c);
-    push_partial(cache.classes[c], *slab);
-    ++cache.statistics.pages;
+    slab->arena = &arena;
+    push_partial(arena, *slab);
+    ++arena.statistics.pages;
     return slab;
 }
 
-void* allocate_small(size_t c) {
-    sync::Guard guard{cache.lock};
-    SizeClass& size_class = cache.classes[c];
-    auto* slab = static_cast<Slab*>(size_class.partial);
-    if (!slab && !(slab = create_slab(c))) return nullptr;
+// Requires the arena's lock and a slab with a free object.
+[[gnu::always_inline]] inline void* take_object(Arena& arena, Slab* slab) {
     FreeObject* object = slab->free;
     if (object) {
         slab->free = object->next;
@@ -107,9 +108,39 @@ void* allocate_small(size_t c) {
         --slab->fresh;
     }
     ++slab->used;
-    ++cache.statistics.objects;
-    if (!slab->free && slab->fresh == 0) remove_partial(size_class, *slab);
+    ++arena.statistics.objects;
+    if (!slab->free && slab->fresh == 0) remove_partial(arena, *slab);
     return object;
+}
+
+[[gnu::noinline]] void* allocate_from_new_slab(Arena& own, size_t c) {
+    {
+        sync::Guard guard{own.lock};
+        if (Slab* const slab = create_slab(own, c)) return take_object(own, slab);
+    }
+    // Memory is gone: what other CPUs have is used up.
+    for (Arena* const arena : arenas) {
+        if (!arena) continue;
+        sync::Guard guard{arena->lock};
+        if (Slab* const slab = arena->partial[c]) return take_object(*arena, slab);
+    }
+    return nullptr;
+}
+
+void* allocate_small(size_t c) {
+    Arena& own = *arenas[arch::cpu_index()];
+    {
+        sync::Guard guard{own.lock};
+        if (Slab* const slab = own.partial[c]) return take_object(own, slab);
+    }
+    return allocate_from_new_slab(own, c);
+}
+
+void count_block(uint64_t pages, uint64_t objects) {
+    Arena& arena = *arenas[arch::cpu_index()];
+    sync::Guard guard{arena.lock};
+    arena.statistics.pages += pages;
+    arena.statistics.objects += objects;
 }
 
 void* allocate_pages(size_t size) {
@@ -117,9 +148,7 @@ void* allocate_pages(size_t size) {
     const auto order = static_cast<unsigned>(std::bit_width((size - 1) >> page_shift));
     auto block = page_allocator().allocate(order);
     if (!block.ok()) return nullptr;
-    sync::Guard guard{cache.lock};
-    cache.statistics.pages += uint64_t{1} << order;
-    ++cache.statistics.objects;
+    count_block(uint64_t{1} << order, 1);
     return direct_map(*block).as<void>();
 }
 
@@ -128,9 +157,7 @@ void free_pages(VirtualAddress address) {
     const PhysicalAddress block = physical_of_direct_map(address);
     const unsigned order = page_allocator().order_of(block);
     page_allocator().free(block, order);
-    sync::Guard guard{cache.lock};
-    cache.statistics.pages -= uint64_t{1} << order;
-    --cache.statistics.objects;
+    count_block(-(uint64_t{1} << order), -uint64_t{1});
 }
 
 // Is this object on the free list of its slab already?
@@ -167,28 +194,47 @@ void heap_free(void* pointer) {
     // SAFETY: a pointer of ours lies in a slab; the magic number catches most that are not.
     auto* slab = VirtualAddress{address.down_to(page_size)}.as<Slab>();
     auto* object = static_cast<FreeObject*>(pointer);
-    sync::Guard guard{cache.lock};
     require(slab->magic == Slab::expected_magic, "heap: freed pointer is not ours");
+    Arena& arena = *slab->arena;
+    sync::Guard guard{arena.lock};
     require(object->mark != mark_of(object) || !on_free_list(*slab, object), "heap: object freed twice");
-    SizeClass& size_class = cache.classes[slab->size_class];
     const bool was_full = !slab->free && slab->fresh == 0;
     object->next = slab->free;
     object->mark = mark_of(object);
     slab->free = object;
     --slab->used;
-    --cache.statistics.objects;
-    if (was_full) push_partial(size_class, *slab);
+    --arena.statistics.objects;
+    if (was_full) push_partial(arena, *slab);
     // One empty slab stays for the next allocation.
-    if (slab->used != 0 || (size_class.partial == slab && !slab->next)) return;
-    remove_partial(size_class, *slab);
+    if (slab->used != 0 || (arena.partial[slab->size_class] == slab && !slab->next)) return;
+    remove_partial(arena, *slab);
     slab->magic = 0;
-    --cache.statistics.pages;
+    --arena.statistics.pages;
     page_allocator().free(physical_of_direct_map(VirtualAddress{slab}), 0);
 }
 
+Result<void> heap_add_cpu(unsigned index) {
+    if (arenas[index]) return {};
+    void* const memory = heap_allocate(sizeof(Arena), alignof(Arena));
+    if (!memory) return Error{ENOMEM};
+    arenas[index] = new (memory) Arena;
+    return {};
+}
+
+Result<void> add_cpu(unsigned index) {
+    TRY(page_allocator().add_cpu(index));
+    return heap_add_cpu(index);
+}
+
 HeapStatistics heap_statistics() {
-    sync::Guard guard{cache.lock};
-    return cache.statistics;
+    HeapStatistics sum;
+    for (Arena* const arena : arenas) {
+        if (!arena) continue;
+        sync::Guard guard{arena->lock};
+        sum.pages += arena->statistics.pages;
+        sum.objects += arena->statistics.objects;
+    }
+    return sum;
 }
 
 }  // namespace eremite::mm

@@ -81,10 +81,11 @@ Result<VirtualAddress> AddressSpace::map(const MapRequest& request) {
     }
 
     Graveyard graveyard;
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     const VirtualAddress start = TRY(place(request, length));
     wanted.range = {start, start + length};
-    if (wanted.flags.accounted && !may_commit(length / page_size)) return Error{ENOMEM};
+    Pledge pledge{*this};
+    if (wanted.flags.accounted && !pledge.make(length / page_size)) return Error{ENOMEM};
     if (request.flags & MAP_FIXED) TRY(unmap_areas(wanted.range, graveyard));
     TRY(add_area(wanted, graveyard));
     const bool populates = (request.flags & MAP_POPULATE) && !(request.flags & MAP_NONBLOCK);
@@ -99,7 +100,7 @@ Result<void> AddressSpace::unmap(VirtualAddress start, uint64_t length) {
     if (!start.is_aligned(page_size) || length == 0) return Error{EINVAL};
     if (start.value > user_address_end || length > user_address_end - start.value) return Error{EINVAL};
     Graveyard graveyard;
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     return unmap_areas({start, start + align_up(length, page_size)}, graveyard);
 }
 
@@ -139,7 +140,7 @@ Result<void> AddressSpace::protect(VirtualAddress start, uint64_t length, Protec
     if (protection.writable() && protection.executable()) return Error{EACCES};
     const VirtualRange range{start, start + size};
     Graveyard graveyard;
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     Result<void> result;
     VirtualAddress at = start;
     while (at < range.end) {
@@ -166,13 +167,15 @@ Result<void> AddressSpace::protect_area(Vma& vma, VirtualRange range, Protection
     changed.protection = protection;
     const uint64_t pages = range.size() / page_size;
     const bool promise = !vma.flags.accounted && accountable(changed);
-    if (promise && !may_commit(pages)) return Error{ENOMEM};
+    Pledge pledge{*this};
+    if (promise && !pledge.make(pages)) return Error{ENOMEM};
     Vma* part = TRY(isolate(vma, range));
     part->protection = protection;
     if (promise) {
         part->flags.accounted = true;
         statistics_.committed_pages += pages;
         committed_resident_ += table_.count(range).owned;
+        pledged_ = 0;
         keep_promises();
     }
     // Pages that an area shares, with an object or with everybody (the zero page), do not become writable by this.
@@ -184,7 +187,7 @@ Result<void> AddressSpace::protect_area(Vma& vma, VirtualRange range, Protection
 
 VirtualAddress AddressSpace::brk(VirtualAddress wanted) {
     Graveyard graveyard;
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     if (wanted < brk_start_ || wanted.value > user_address_end - page_size) return brk_;
     const VirtualAddress old_end = brk_.up_to(page_size);
     const VirtualAddress new_end = wanted.up_to(page_size);
@@ -200,8 +203,11 @@ VirtualAddress AddressSpace::brk(VirtualAddress wanted) {
         heap.flags.accounted = true;
         heap.flags.locked = lock_future_;
         heap.name = heap_name;
-        if (!may_commit(heap.range.size() / page_size) || !add_area(heap, graveyard).ok()) return brk_;
+        Pledge pledge{*this};
+        if (!pledge.make(heap.range.size() / page_size) || !add_area(heap, graveyard).ok()) return brk_;
+            brk_ = wanted;
         if (populate_future_) static_cast<void>(populate(heap.range, true).ok());
+        return wanted;
     }
     return brk_ = wanted;
 }

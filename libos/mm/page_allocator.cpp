@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 
 #include "base/panic.hpp"
 
@@ -11,7 +12,8 @@ namespace {
 
 // What the byte of a page says. It is valid for the first page of every block; for pages within a block it says Inside or,
 // where no block was ever split so far, nothing at all. That suffices: the buddy of a block is itself one block, or was
-// split, and both ways its first page heads a block.
+// split, and both ways its first page heads a block. The bytes of pages in caches and of those handed out are written by whoever
+// has them, all others with the lock held.
 constexpr uint8_t inside = 0;
 constexpr uint8_t is_free = 0x40;
 constexpr uint8_t is_allocated = 0x80;
@@ -34,21 +36,31 @@ Result<void> PageAllocator::add(PhysicalRange range) {
     first += metadata_pages;
     zones_[zone_count_++] = Zone{first, end, states};
     total_pages_ += end - first;
-    free_pages_ += end - first;
+    listed_.store(listed_pages() + (end - first), std::memory_order_relaxed);
     const Zone& zone = zones_[zone_count_ - 1];
     // The largest aligned blocks that fit. Two neighbours that could merge cannot arise.
     while (first < end) {
         const unsigned order = std::min({unsigned(std::countr_zero(first)), unsigned(std::bit_width(end - first)) - 1, maximum_order});
-        zone.state(first) = static_cast<uint8_t>(is_free | order);
+        zone.store(first, is_free | order);
         push(first, order);
         first += uint64_t{1} << order;
     }
     return {};
 }
 
-const PageAllocator::Zone& PageAllocator::zone_of(uint64_t frame) const {
-    for (size_t i = 0; i < zone_count_; ++i) {
-        if (frame - zones_[i].first < zones_[i].end - zones_[i].first) return zones_[i];
+Result<void> PageAllocator::add_cpu(unsigned index) {
+    for (; cache_count_ <= index; ++cache_count_) {
+        auto* const cache = new (std::nothrow) PageCache;
+        if (!cache) return Error{ENOMEM};
+        caches_[cache_count_] = cache;
+    }
+    return {};
+}
+
+inline const PageAllocator::Zone& PageAllocator::zone_of(uint64_t frame) const {
+    // The largest one is mostly the last one.
+    for (const Zone* zone = zones_.data() + zone_count_; zone-- != zones_.data();) {
+        if (frame - zone->first < zone->end - zone->first) return *zone;
     }
     panic("page allocator: not a page of ours");
 }
@@ -59,6 +71,12 @@ bool PageAllocator::manages(PhysicalAddress address) const {
         if (frame >= zones_[i].first && frame < zones_[i].end) return true;
     }
     return false;
+}
+
+VirtualRange PageAllocator::largest_range() const {
+    const auto size = [](const Zone& zone) { return zone.end - zone.first; };
+    const Zone& largest = *std::max_element(zones_.begin(), zones_.begin() + zone_count_, [&](auto& a, auto& b) { return size(a) < size(b); });
+    return {direct_map(PhysicalAddress{largest.first << page_shift}), direct_map(PhysicalAddress{largest.end << page_shift})};
 }
 
 void PageAllocator::push(uint64_t frame, unsigned order) {
@@ -87,12 +105,13 @@ bool PageAllocator::take(unsigned order, uint64_t& frame) {
     unsigned have = order + static_cast<unsigned>(std::countr_zero(candidates));
     frame = physical_of_direct_map(VirtualAddress{lists_[have]}).value >> page_shift;
     remove(frame, have);
+    listed_.store(listed_pages() - (uint64_t{1} << order), std::memory_order_relaxed);
     if (have == order) return true;
     const Zone& zone = zone_of(frame);
     while (have > order) {
         --have;
         const uint64_t upper = frame + (uint64_t{1} << have);
-        zone.state(upper) = static_cast<uint8_t>(is_free | have);
+        zone.store(upper, is_free | have);
         push(upper, have);
     }
     return true;
@@ -100,83 +119,199 @@ bool PageAllocator::take(unsigned order, uint64_t& frame) {
 
 // Returns a block to the lists and merges it with its buddies.
 void PageAllocator::release(const Zone& zone, uint64_t frame, unsigned order) {
+    listed_.store(listed_pages() + (uint64_t{1} << order), std::memory_order_relaxed);
     for (; order < maximum_order; ++order) {
         const uint64_t size = uint64_t{1} << order;
         const uint64_t buddy = frame ^ size;
-        if (buddy < zone.first || buddy + size > zone.end || zone.state(buddy) != (is_free | order)) break;
+        if (buddy < zone.first || buddy + size > zone.end || zone.load(buddy) != (is_free | order)) break;
         remove(buddy, order);
-        zone.state(std::max(frame, buddy)) = inside;
+        zone.store(std::max(frame, buddy), inside);
         frame = std::min(frame, buddy);
     }
-    zone.state(frame) = static_cast<uint8_t>(is_free | order);
+    zone.store(frame, is_free | order);
     push(frame, order);
 }
 
-// Fills the cache with a few single pages, from small blocks first, so that large ones stay whole.
-bool PageAllocator::refill_cache() {
-    constexpr unsigned batch = 4;
-    if (nonempty_ == 0) return false;
-    unsigned order = std::min(unsigned(std::countr_zero(nonempty_)), batch);
+// Fills the cache with a few single pages, from small blocks first, so that large ones stay whole. For ordinary use only if the
+// lists still hold all that was promised then. False: nothing has changed. Requires: the cache is locked.
+bool PageAllocator::refill(PageCache& cache, Use use) {
+    if (cache.count.load(std::memory_order_relaxed) != 0 || closed()) return false;
+    sync::Guard guard{lock_};
+    if (nonempty_ == 0 || (use == Use::Ordinary && listed_pages() < reserve() + (1u << batch_order))) return false;
+    const unsigned order = std::min(unsigned(std::countr_zero(nonempty_)), batch_order);
     uint64_t frame = 0;
     if (!take(order, frame)) return false;
     const Zone& zone = zone_of(frame);
-    for (uint64_t i = uint64_t{1} << order; i-- > 0;) {
-        zone.state(frame + i) = is_cached;
-        cache_.frames[cache_.count++] = frame + i;
+    const uint32_t count = 1u << order;
+    for (uint32_t i = 0; i < count; ++i) {
+        zone.store(frame + i, is_cached);
+        cache.frames[count - 1 - i] = frame + i;
     }
+    cache.count.store(count, std::memory_order_relaxed);
     return true;
 }
 
-// Returns all but `keep` pages, the oldest first.
-void PageAllocator::drain_cache(size_t keep) {
-    const size_t surplus = cache_.count - keep;
-    for (size_t i = 0; i < surplus; ++i) release(zone_of(cache_.frames[i]), cache_.frames[i], 0);
-    for (size_t i = 0; i < keep; ++i) cache_.frames[i] = cache_.frames[surplus + i];
-    cache_.count = keep;
+// Returns all but `keep` pages, the oldest first. Requires both locks.
+void PageAllocator::drain(PageCache& cache, size_t keep) {
+    const size_t count = cache.count.load(std::memory_order_relaxed);
+    if (count <= keep) return;
+    const size_t surplus = count - keep;
+    for (size_t i = 0; i < surplus; ++i) release(zone_of(cache.frames[i]), cache.frames[i], 0);
+    for (size_t i = 0; i < keep; ++i) cache.frames[i] = cache.frames[surplus + i];
+    cache.count.store(static_cast<uint32_t>(keep), std::memory_order_relaxed);
+}
+
+// While it lives all that is free is in the lists, so that it can be counted.
+class PageAllocator::ClosedCaches {
+public:
+    explicit ClosedCaches(PageAllocator& allocator) : allocator_{allocator} {
+        allocator.closed_.fetch_add(1, std::memory_order_relaxed);
+        // Whoever locks a cache after this sees that it is closed.
+        for (PageCache* const cache : allocator.caches()) {
+            sync::Guard cache_guard{cache->lock};
+            sync::Guard guard{allocator.lock_};
+            allocator.drain(*cache, 0);
+        }
+    }
+    ClosedCaches(const ClosedCaches&) = delete;
+    ClosedCaches& operator=(const ClosedCaches&) = delete;
+    ~ClosedCaches() { allocator_.closed_.fetch_sub(1, std::memory_order_relaxed); }
+
+private:
+    PageAllocator& allocator_;
+};
+
+// What lies in caches is to spare as long as the lists hold all that was promised.
+inline bool PageAllocator::holds(const PageCache& cache, Use use) const {
+    return cache.count.load(std::memory_order_relaxed) != 0 && (use == Use::Promised || listed_pages() >= reserve());
+}
+
+// Requires: the cache is locked and not empty.
+inline PhysicalAddress PageAllocator::pop(PageCache& cache) {
+    const uint32_t count = cache.count.load(std::memory_order_relaxed) - 1;
+    cache.count.store(count, std::memory_order_relaxed);
+    return allocated(cache.frames[count], 0);
+}
+
+// Requires: the cache is locked and not full.
+inline void PageAllocator::push_cached(PageCache& cache, const Zone& zone, uint64_t frame) {
+    const uint32_t count = cache.count.load(std::memory_order_relaxed);
+    zone.store(frame, is_cached);
+    cache.frames[count] = frame;
+    cache.count.store(count + 1, std::memory_order_relaxed);
+}
+
+inline PhysicalAddress PageAllocator::allocated(uint64_t frame, unsigned order) {
+    zone_of(frame).store(frame, is_allocated | order);
+    return {frame << page_shift};
+}
+
+size_t PageAllocator::allocate_pages(std::span<PhysicalAddress> frames, Use use) {
+    PhysicalAddress* next = frames.data();
+    PhysicalAddress* const end = next + frames.size();
+    {
+        PageCache& cache = own_cache();
+        sync::Guard guard{cache.lock};
+        while (next != end && (holds(cache, use) || refill(cache, use))) {
+            uint32_t count = cache.count.load(std::memory_order_relaxed);
+            while (next != end && count != 0) *next++ = allocated(cache.frames[--count], 0);
+            cache.count.store(count, std::memory_order_relaxed);
+        }
+    }
+    const auto filled = static_cast<size_t>(next - frames.data());
+    if (filled != 0 || frames.empty()) return filled;
+    const auto frame = allocate_block(0, use);
+    if (!frame.ok()) return 0;
+    *next = frame.value();
+    return 1;
 }
 
 Result<PhysicalAddress> PageAllocator::allocate(unsigned order, Use use) {
-    require(order <= maximum_order, "page allocator: order out of range");
-    sync::Guard guard{lock_};
-    if (use == Use::Ordinary && available_pages() < uint64_t{1} << order) return Error{ENOMEM};
-    uint64_t frame = 0;
-    if (order == 0) {
-        if (cache_.count == 0 && !refill_cache()) return Error{ENOMEM};
-        frame = cache_.frames[--cache_.count];
-    } else if (!take(order, frame)) {
-        drain_cache(0);
-        if (!take(order, frame)) return Error{ENOMEM};
+    if (order != 0) return allocate_block(order, use);
+    {
+        PageCache& cache = own_cache();
+        sync::Guard guard{cache.lock};
+        if (holds(cache, use)) return pop(cache);
     }
-    zone_of(frame).state(frame) = static_cast<uint8_t>(is_allocated | order);
-    free_pages_ -= uint64_t{1} << order;
-    return PhysicalAddress{frame << page_shift};
+    PhysicalAddress frame;
+    if (allocate_pages({&frame, 1}, use) == 0) return Error{ENOMEM};
+    return frame;
+}
+
+// Past the caches.
+Result<PhysicalAddress> PageAllocator::allocate_block(unsigned order, Use use) {
+    require(order <= maximum_order, "page allocator: order out of range");
+    const auto block = allocate_listed(order, use);
+    if (block.ok()) return block.value();
+    const ClosedCaches caches{*this};
+    return allocate_listed(order, use);
+}
+
+Result<PhysicalAddress> PageAllocator::allocate_listed(unsigned order, Use use) {
+    sync::Guard guard{lock_};
+    uint64_t frame = 0;
+    if (use == Use::Ordinary && listed_pages() < reserve() + (uint64_t{1} << order)) return Error{ENOMEM};
+    if (!take(order, frame)) return Error{ENOMEM};
+    return allocated(frame, order);
 }
 
 void PageAllocator::free(PhysicalAddress block, unsigned order) {
     const uint64_t frame = block.value >> page_shift;
-    sync::Guard guard{lock_};
     const Zone& zone = zone_of(frame);
-    require(zone.state(frame) == (is_allocated | order), "page allocator: freed block is not allocated");
-    free_pages_ += uint64_t{1} << order;
-    if (order != 0) return release(zone, frame, order);
-    if (cache_.count == PageCache::capacity) drain_cache(PageCache::capacity / 2);
-    zone.state(frame) = is_cached;
-    cache_.frames[cache_.count++] = frame;
+    require(zone.load(frame) == (is_allocated | order), "page allocator: freed block is not allocated");
+    if (order == 0) {
+        PageCache& cache = own_cache();
+        sync::Guard guard{cache.lock};
+        if (cache.count.load(std::memory_order_relaxed) != PageCache::capacity && !closed()) return push_cached(cache, zone, frame);
+    }
+    free_to_lists(zone, frame, order);
+}
+
+// A block, or a page for which the cache has no room: half of what is there goes too.
+void PageAllocator::free_to_lists(const Zone& zone, uint64_t frame, unsigned order) {
+    PageCache& cache = own_cache();
+    sync::Guard cache_guard{cache.lock};
+    sync::Guard guard{lock_};
+    if (order == 0) drain(cache, PageCache::capacity / 2);
+    release(zone, frame, order);
 }
 
 void PageAllocator::split(PhysicalAddress block, unsigned order) {
     const uint64_t frame = block.value >> page_shift;
-    sync::Guard guard{lock_};
     const Zone& zone = zone_of(frame);
-    require(zone.state(frame) == (is_allocated | order), "page allocator: split block is not allocated");
-    for (uint64_t i = 0; i < uint64_t{1} << order; ++i) zone.state(frame + i) = is_allocated;
+    require(zone.load(frame) == (is_allocated | order), "page allocator: split block is not allocated");
+    for (uint64_t i = 0; i < uint64_t{1} << order; ++i) zone.store(frame + i, is_allocated);
 }
 
 unsigned PageAllocator::order_of(PhysicalAddress block) const {
     const uint64_t frame = block.value >> page_shift;
-    const uint8_t state = zone_of(frame).state(frame);
+    const uint8_t state = zone_of(frame).load(frame);
     require((state & ~order_mask) == is_allocated, "page allocator: block is not allocated");
     return state & order_mask;
+}
+
+bool PageAllocator::promise(uint64_t pages, uint64_t spare) {
+    if (promise_listed(pages, spare)) return true;
+    const ClosedCaches caches{*this};
+    return promise_listed(pages, spare);
+}
+
+bool PageAllocator::promise_listed(uint64_t pages, uint64_t spare) {
+    sync::Guard guard{lock_};
+    if (listed_pages() < with_tables(pages) + spare) return false;
+    set_promised(pages);
+    return true;
+}
+
+uint64_t PageAllocator::free_pages() const {
+    uint64_t pages = listed_pages();
+    for (const PageCache* const cache : caches()) pages += cache->count.load(std::memory_order_relaxed);
+    return pages;
+}
+
+uint64_t PageAllocator::available_pages() const {
+    const uint64_t free = free_pages();
+    return free > reserve() ? free - reserve() : 0;
 }
 
 }  // namespace eremite::mm

@@ -41,7 +41,7 @@ Result<VirtualAddress> AddressSpace::remap(VirtualAddress start, uint64_t old_le
     }
 
     Graveyard graveyard;
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     Vma* vma = find(start);
     if (!vma) return Error{EFAULT};
     if (vma->kind == Vma::Kind::Kernel || vma->kind == Vma::Kind::Image) return Error{EINVAL};
@@ -61,7 +61,8 @@ Result<VirtualAddress> AddressSpace::remap(VirtualAddress start, uint64_t old_le
     if (kept.end > vma->range.end) return Error{EFAULT};
     if (!fixed && !keep_old && new_length == old_length) return start;
     const uint64_t more = (keep_old ? new_length : new_length - old_length) / page_size;
-    if (vma->flags.accounted && !may_commit(more)) return Error{ENOMEM};
+    Pledge pledge{*this};
+    if (vma->flags.accounted && !pledge.make(more)) return Error{ENOMEM};
     if (!fixed && !keep_old && old_length != 0 && grow_in_place(*vma, kept, new_length, graveyard)) return start;
     if (!(flags & MREMAP_MAYMOVE)) return Error{ENOMEM};
 
@@ -94,7 +95,6 @@ Result<VirtualAddress> AddressSpace::move_area(Vma& vma, VirtualRange old_range,
     Vma moved = vma.detached();
     moved.range = {to, to + new_length};
     moved.page_offset = vma.object_page(old_range.start);
-    moved.next_fault = {};
     if (keep_old) {
         TRY(add_area(moved, graveyard));
         table_.move(old_range, to);

@@ -32,7 +32,7 @@ Result<void> AddressSpace::add_fixed(const Vma& vma, PhysicalAddress start, arch
         return Error{EINVAL};
     }
     Graveyard graveyard;
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     if (!free_range(vma.range)) return Error{EEXIST};
     if (vma.protection.readable()) flags = flags | arch::page::read;
     if (vma.protection.writable()) flags = flags | arch::page::write;
@@ -69,7 +69,7 @@ Result<void> AddressSpace::add_kernel(VirtualRange range, PhysicalAddress start,
 Result<VirtualRange> AddressSpace::add_stack(uint64_t size) {
     size = align_up(size, page_size);
     Graveyard graveyard;
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     const VirtualAddress start = TRY(find_gap(size + stack_guard_size, Placement::Anywhere));
     Vma gap;
     gap.range = {start, start + stack_guard_size};
@@ -97,7 +97,7 @@ bool AddressSpace::is_stack_guard(VirtualAddress address) {
 }
 
 void AddressSpace::set_brk_start(VirtualAddress start) {
-    sync::Guard guard{lock_};
+    const Changing lock{*this};
     brk_start_ = brk_ = start.up_to(page_size);
 }
 

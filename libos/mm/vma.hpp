@@ -58,10 +58,6 @@ struct Vma : TreeNode<> {
     uint64_t page_offset = 0;  // of range.start in the object
     std::string_view name;
 
-    // Prediction of faults: the address after the last run that was mapped, and its length in pages.
-    VirtualAddress next_fault;
-    uint32_t run = 0;
-
     // Augmentation of the tree: extent of the subtree and the widest gap within it.
     uint64_t subtree_first = 0;
     uint64_t subtree_end = 0;

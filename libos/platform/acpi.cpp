@@ -5,6 +5,7 @@
 
 #include "libos/arch/supervisor.hpp"
 #include "libos/platform/acpi_tables.hpp"
+#include "libos/platform/aml_reader.hpp"
 
 namespace eremite::platform {
 
@@ -12,66 +13,6 @@ namespace {
 
 struct SleepTypes {
     uint8_t a, b;
-};
-
-// Bytecode of a definition block (section 20.2), read front to back.
-class AmlReader {
-public:
-    explicit AmlReader(Bytes code) : code_{code} {}
-
-    std::optional<uint8_t> byte() {
-        if (code_.empty()) return std::nullopt;
-        const uint8_t value = code_[0];
-        code_ = code_.subspan(1);
-        return value;
-    }
-
-    // PkgLength (section 20.2.4): what is left of it as a reader of its own.
-    std::optional<AmlReader> package() {
-        const Bytes start = code_;
-        const auto lead = byte();
-        if (!lead) return std::nullopt;
-        const unsigned further = *lead >> 6;
-        uint32_t length = *lead & (further == 0 ? 0x3f : 0x0f);
-        for (unsigned i = 0; i < further; ++i) {
-            const auto next = byte();
-            if (!next) return std::nullopt;
-            length |= uint32_t{*next} << (4 + 8 * i);
-        }
-        // The length counts its own bytes.
-        const size_t used = start.size() - code_.size();
-        if (length < used || length > start.size()) return std::nullopt;
-        return AmlReader{start.subspan(used, length - used)};
-    }
-
-    // An integer constant (section 20.2.3).
-    std::optional<uint64_t> integer() {
-        constexpr uint8_t zero = 0x00, one = 0x01, byte_prefix = 0x0a, word_prefix = 0x0b, dword_prefix = 0x0c, qword_prefix = 0x0e;
-        const auto prefix = byte();
-        if (!prefix) return std::nullopt;
-        switch (*prefix) {
-        case zero: return 0;
-        case one: return 1;
-        case byte_prefix: return little_endian(1);
-        case word_prefix: return little_endian(2);
-        case dword_prefix: return little_endian(4);
-        case qword_prefix: return little_endian(8);
-        default: return std::nullopt;
-        }
-    }
-
-private:
-    std::optional<uint64_t> little_endian(unsigned size) {
-        uint64_t value = 0;
-        for (unsigned i = 0; i < size; ++i) {
-            const auto next = byte();
-            if (!next) return std::nullopt;
-            value |= uint64_t{*next} << (8 * i);
-        }
-        return value;
-    }
-
-    Bytes code_;
 };
 
 // The package behind the name \_S5_ (section 7.4.2): SLP_TYP for PM1a, SLP_TYP for PM1b, two reserved elements.
@@ -90,10 +31,9 @@ std::optional<SleepTypes> read_soft_off_package(Bytes code) {
 
 // Finds `Name (\_S5_, Package ...)`. The object is of fixed form and stands in no method, so that its bytes can be searched
 // for; a match by accident in other data does not parse as such a package.
-std::optional<SleepTypes> find_soft_off(Bytes block) {
+std::optional<SleepTypes> find_soft_off(Bytes code) {
     constexpr uint8_t name_op = 0x08, root_prefix = '\\';
     constexpr std::string_view name = "_S5_";
-    const Bytes code = block.subspan(acpi_header_size);
     for (auto at = code.begin();; ++at) {
         at = std::search(at, code.end(), name.begin(), name.end());
         if (at == code.end()) return std::nullopt;
@@ -107,8 +47,8 @@ std::optional<SleepTypes> find_soft_off(Bytes block) {
 
 // Offsets in the FADT (section 5.2.9).
 namespace fadt {
-constexpr size_t dsdt = 40, smi_command = 48, acpi_enable = 52, pm1a_control = 64, pm1b_control = 68, flags = 112, x_dsdt = 140, x_pm1a_control = 172,
-                 x_pm1b_control = 184, sleep_control = 244;
+constexpr size_t smi_command = 48, acpi_enable = 52, pm1a_control = 64, pm1b_control = 68, flags = 112, x_pm1a_control = 172, x_pm1b_control = 184,
+                 sleep_control = 244;
 constexpr uint32_t hardware_reduced = 1 << 20;
 }  // namespace fadt
 
@@ -180,16 +120,13 @@ std::optional<PowerOffMethod> find_acpi_power_off(PhysicalAddress rsdp, MemoryVi
     const auto tables = read_acpi_root(memory, rsdp);
     if (!tables) return std::nullopt;
     std::optional<PowerOffMethod> method;
-    std::optional<SleepTypes> types;
     tables->any(memory, "FACP", [&](Bytes table) {
         method = read_registers(table);
-        const auto extended = field<uint64_t>(table, fadt::x_dsdt);
-        const auto dsdt = read_acpi_table(memory, extended != 0 ? extended : field<uint32_t>(table, fadt::dsdt));
-        if (dsdt && starts_with(*dsdt, "DSDT")) types = find_soft_off(*dsdt);
         return true;
     });
     if (!method) return std::nullopt;
-    if (!types) tables->any(memory, "SSDT", [&](Bytes table) { return (types = find_soft_off(table)).has_value(); });
+    std::optional<SleepTypes> types;
+    tables->any_definition_block(memory, [&](Bytes block) { return (types = find_soft_off(block)).has_value(); });
     if (!types) return std::nullopt;
     method->sleep_type_a = types->a;
     method->sleep_type_b = types->b;

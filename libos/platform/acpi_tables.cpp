@@ -27,6 +27,29 @@ std::optional<Bytes> read_acpi_table(MemoryView& memory, uint64_t address) {
     return table;
 }
 
+bool AcpiTableList::any(MemoryView& memory, std::string_view signature, const TableVisitor& visit) const {
+    for (size_t at = 0; at + entry_size <= entries.size(); at += entry_size) {
+        const uint64_t address = entry_size == 8 ? field<uint64_t>(entries, at) : field<uint32_t>(entries, at);
+        // The signature is looked at first: the other tables may be long and are none of our business.
+        const auto start = address == 0 ? std::nullopt : memory.bytes(PhysicalAddress{address}, signature.size());
+        if (!start || !starts_with(*start, signature)) continue;
+        const auto table = read_acpi_table(memory, address);
+        if (table && visit(*table)) return true;
+    }
+    return false;
+}
+
+bool AcpiTableList::any_definition_block(MemoryView& memory, const TableVisitor& visit) const {
+    // Of the FADT (section 5.2.9).
+    constexpr size_t dsdt_at = 40, x_dsdt_at = 140;
+    const bool enough = any(memory, "FACP", [&](Bytes table) {
+        const auto extended = field<uint64_t>(table, x_dsdt_at);
+        const auto dsdt = read_acpi_table(memory, extended != 0 ? extended : field<uint32_t>(table, dsdt_at));
+        return dsdt && starts_with(*dsdt, "DSDT") && visit(dsdt->subspan(acpi_header_size));
+    });
+    return enough || any(memory, "SSDT", [&](Bytes table) { return visit(table.subspan(acpi_header_size)); });
+}
+
 std::optional<AcpiTableList> read_acpi_root(MemoryView& memory, PhysicalAddress rsdp) {
     constexpr size_t first_size = 20, revision_at = 15, rsdt_at = 16, rsdp_length_at = 20, xsdt_at = 24, extended_size = 36;
     if (rsdp.value == 0) return std::nullopt;

@@ -10,6 +10,7 @@
 #include "libos/platform/cmos.hpp"
 #include "libos/platform/pvclock.hpp"
 #include "libos/sched/scheduler.hpp"
+#include "libos/sync/spinlock.hpp"
 
 namespace eremite::platform {
 
@@ -20,21 +21,23 @@ constinit uint64_t frequency_khz = 0;
 constinit uint64_t start_tsc = 0;
 constinit uint64_t multiplier = 0;  // nanoseconds per tick, 32 fractional bits, like the next two
 constinit uint64_t ticks_per_ns = 0;
-constinit int64_t wall_clock_offset = 0;
+// Changes with the lock, which guards what is published too.
+constinit std::atomic<int64_t> wall_clock_offset{0};
+constinit sync::Spinlock wall_clock_lock{sync::Rank::Clock};
 constinit abi::TimerMode timer_mode{};
 constinit uint64_t timer_ticks_per_ns = uint64_t{1} << 32;  // of the local timer in one-shot mode
-constinit volatile uint64_t timer_interrupts = 0;
+constinit std::atomic<uint64_t> timer_interrupts{0};  // while there is one CPU
 
 constinit vdso::Data* published = nullptr;
 
-// Readers look at the sequence before and after, and again if it was odd or has changed.
+// Readers look at the sequence before and after, and again if it was odd or has changed. Requires the lock.
 void write_published() {
     if (!published) return;
     published->sequence = published->sequence + 1;
     std::atomic_thread_fence(std::memory_order_release);
     published->start_tsc = start_tsc;
     published->multiplier = multiplier;
-    published->wall_clock_offset = wall_clock_offset;
+    published->wall_clock_offset = wall_clock_offset.load(std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_release);
     published->sequence = published->sequence + 1;
 }
@@ -45,10 +48,10 @@ constexpr uint64_t per_ns(uint64_t khz) { return (khz << 32) / 1'000'000; }
 
 // TSC ticks until the one-shot timer has counted down `count`.
 uint64_t time_countdown(uint64_t count) {
-    const uint64_t before = timer_interrupts;
+    const uint64_t before = timer_interrupts.load(std::memory_order_relaxed);
     const uint64_t start = arch::cycle_counter();
     arch::arm_timer(count);
-    while (timer_interrupts == before) arch::wait_for_interrupt();
+    while (timer_interrupts.load(std::memory_order_relaxed) == before) arch::wait_for_interrupt();
     return arch::cycle_counter() - start;
 }
 
@@ -112,19 +115,21 @@ void start_wall_clock() {
         log::info("no real-time clock: the wall clock starts at 1970");
         return;
     }
-    wall_clock_offset = *seconds * 1'000'000'000 - monotonic_now().ns;
+    wall_clock_offset.store(*seconds * 1'000'000'000 - monotonic_now().ns, std::memory_order_relaxed);
 }
 
 Instant monotonic_now() { return {static_cast<int64_t>(ticks_to_ns(arch::cycle_counter() - start_tsc))}; }
-int64_t realtime_now() { return monotonic_now().ns + wall_clock_offset; }
+int64_t realtime_now() { return monotonic_now().ns + wall_clock_offset.load(std::memory_order_relaxed); }
 uint64_t tsc_khz() { return frequency_khz; }
 
 void set_realtime(int64_t ns) {
-    wall_clock_offset = ns - monotonic_now().ns;
+    const sync::Guard guard{wall_clock_lock};
+    wall_clock_offset.store(ns - monotonic_now().ns, std::memory_order_relaxed);
     write_published();
 }
 
 void publish_clock(vdso::Data& data) {
+    const sync::Guard guard{wall_clock_lock};
     published = &data;
     write_published();
 }
@@ -146,7 +151,7 @@ void arm_timer_at(Instant when) {
 namespace eremite::arch {
 
 void timer_interrupt() {
-    platform::timer_interrupts = platform::timer_interrupts + 1;
+    platform::timer_interrupts.store(platform::timer_interrupts.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     sched::timer_interrupt();
 }
 

@@ -6,17 +6,13 @@ namespace eremite::platform {
 
 namespace {
 
-// ACPI 6.5, 5.2.12: the Multiple APIC Description Table is a list of structures, each with its type and length in front.
+// ACPI 6.5, 5.2.12.2
 void read_madt(Bytes table, Processors& found) {
-    constexpr size_t list_at = 44;
-    constexpr uint8_t local_apic = 0;
-    constexpr uint32_t enabled = 1;
-    for (size_t at = list_at; at + 2 <= table.size();) {
-        const uint8_t type = table[at], length = table[at + 1];
-        if (length < 2 || length > table.size() - at) return;
-        if (type == local_apic && length >= 8 && (field<uint32_t>(table, at + 4) & enabled)) found.add(table[at + 3]);
-        at += length;
-    }
+    for_each_madt_entry(table, [&found](uint8_t type, Bytes entry) {
+        constexpr uint8_t local_apic = 0;
+        constexpr uint32_t enabled = 1;
+        if (type == local_apic && entry.size() >= 8 && (field<uint32_t>(entry, 4) & enabled)) found.add(entry[3]);
+    });
 }
 
 // MP specification 1.4, 4.2 and 4.3: processors come first, entries of 20 bytes.

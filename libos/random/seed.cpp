@@ -33,11 +33,11 @@ void seed_from_cpu() {
 void seed_from_devices() {
     if (seeded()) return;
     uint8_t bytes[seed_size];
-    if (drivers::read_virtio_entropy(bytes).ok()) {
+    if (drivers::poll_virtio_entropy(bytes).ok()) {
         add_seed(bytes, true);
         return;
     }
-    log::error("NO SOURCE OF ENTROPY: random numbers are predictable; use a CPU with RDRAND, or the machine microvm with a virtio-rng device");
+    log::error("NO SOURCE OF ENTROPY: random numbers are predictable; use a CPU with RDRAND, or a virtio-rng device");
 }
 
 }  // namespace eremite::random

@@ -7,6 +7,7 @@
 #include "libos/arch/cpu.hpp"
 #include "libos/arch/supervisor.hpp"
 #include "libos/log/log.hpp"
+#include "libos/mm/heap.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/sched/cpu.hpp"
 #include "libos/sched/threads.hpp"
@@ -48,7 +49,7 @@ bool steal(unsigned thief) {
         if (thread) {
             victim.ready.remove(*thread);
             ++victim.counts.stolen;
-            thread->cpu.store(thief, std::memory_order_relaxed);
+            thread->cpu.store(thief, std::memory_order_release);
         }
         victim.lock.unlock();
         if (!thread) continue;
@@ -75,11 +76,11 @@ unsigned start_cpus(std::span<const uint32_t> hardware_ids) {
     unsigned index = 1;
     for (const uint32_t id : hardware_ids) {
         if (index == arch::max_cpus) {
-            log::warn("only {} CPUs are used: EREMITE_MAX_CPUS of abi/cpu_block_offsets.h", index);
+            log::warn("only {} CPUs are used: the kernel was built for no more (EREMITE_MAX_CPUS)", index);
             break;
         }
         auto idle = create_idle_thread();
-        if (!idle.ok() || !add_cpu(index, *idle.value(), *idle.value()).ok()) {
+        if (!idle.ok() || !mm::add_cpu(index).ok() || !add_cpu(index, *idle.value(), *idle.value()).ok()) {
             log::warn("too little memory for more than {} CPUs", index);
             break;
         }
@@ -120,7 +121,7 @@ void send(Thread& thread) {
             cpu.lock.unlock();
             return;
         }
-        thread.cpu.store(place(thread), std::memory_order_relaxed);
+        thread.cpu.store(place(thread), std::memory_order_release);
         cpu.lock.unlock();
     }
 }
@@ -162,12 +163,17 @@ void idle_loop() {
     }
 }
 
-Counts counts(unsigned cpu) { return cpus[cpu] ? cpus[cpu]->counts : Counts{}; }
+Counts counts(unsigned cpu) {
+    if (!cpus[cpu]) return {};
+    const sync::Guard guard{cpus[cpu]->lock};
+    return cpus[cpu]->counts;
+}
 
 uint32_t runnable_count() {
     uint32_t sum = 0;
     for (uint64_t mask = arch::online_cpus(); mask != 0; mask &= mask - 1) {
-        const Cpu& cpu = cpu_at(static_cast<unsigned>(std::countr_zero(mask)));
+        Cpu& cpu = cpu_at(static_cast<unsigned>(std::countr_zero(mask)));
+        const sync::Guard guard{cpu.lock};
         sum += cpu.ready.size() + (cpu.current != cpu.idle ? 1 : 0);
     }
     return sum;

@@ -56,7 +56,7 @@ void make_ready(Cpu& home, Thread& thread, Wakeup why) {
         home.lock.unlock();
         return;
     }
-    thread.cpu.store(target, std::memory_order_relaxed);
+    thread.cpu.store(target, std::memory_order_release);
     home.lock.unlock();
     send(thread);
 }
@@ -92,7 +92,7 @@ Cpu& lock_home(const Thread& thread) {
     for (;;) {
         Cpu& cpu = cpu_at(thread.cpu.load(std::memory_order_relaxed));
         cpu.lock.lock();
-        if (thread.cpu.load(std::memory_order_relaxed) == cpu.index) return cpu;
+        if (thread.cpu.load(std::memory_order_acquire) == cpu.index) return cpu;
         cpu.lock.unlock();
     }
 }
@@ -129,6 +129,7 @@ void weigh(Thread& thread) {
 }
 
 void schedule(Cpu& cpu) {
+    if constexpr (sync::locks_are_checked) sync::check_only_held(cpu.lock);
     Thread& previous = *cpu.current;
     Thread* next = cpu.ready.first();
     if (next) cpu.ready.remove(*next);
@@ -155,7 +156,7 @@ void finish_switch() {
     Cpu& cpu = this_cpu();
     Thread* const dead = std::exchange(cpu.dead, nullptr);
     Thread* const moving = std::exchange(cpu.moving, nullptr);
-    if (moving) moving->cpu.store(place(*moving), std::memory_order_relaxed);
+    if (moving) moving->cpu.store(place(*moving), std::memory_order_release);
     cpu.lock.unlock();
     // On its way back the thread looks for its signals, and tells the program the number of its new CPU.
     const Thread& thread = *cpu.current;
@@ -167,7 +168,9 @@ void finish_switch() {
 Thread& current_thread() { return *this_cpu().current; }
 
 void start_thread(Thread& thread) {
-    thread.cpu.store(place(thread), std::memory_order_relaxed);
+    Cpu& home = lock_home(thread);
+    thread.cpu.store(place(thread), std::memory_order_release);
+    home.lock.unlock();
     send(thread);
 }
 
@@ -203,7 +206,8 @@ void wake(Thread& thread, Wakeup why) {
 
 void interrupt(Thread& thread) {
     Cpu& home = lock_home(thread);
-    if (thread.state == State::Blocked) return make_ready(home, thread, Wakeup::Interrupted);
+    // It may have taken the signal since, before it began to wait for something else.
+    if (thread.state == State::Blocked && thread.signal_due.load()) return make_ready(home, thread, Wakeup::Interrupted);
     const bool running = home.current == &thread;
     home.lock.unlock();
     // One that waits for its turn looks when it has it.
@@ -213,6 +217,14 @@ void interrupt(Thread& thread) {
 }
 
 namespace {
+
+template <typename Read>
+auto read_locked(const Thread& thread, Read&& read) {
+    Cpu& home = lock_home(thread);
+    const auto value = read();
+    home.lock.unlock();
+    return value;
+}
 
 // Changes what a thread's level follows from, with the thread out of its queue.
 template <typename Change>
@@ -229,11 +241,32 @@ void change_level(Thread& thread, Change&& change) {
 
 }  // namespace
 
-void set_scheduling(Thread& thread, Scheduling scheduling) {
-    change_level(thread, [&] { thread.scheduling = scheduling; });
+Scheduling scheduling_of(const Thread& thread) {
+    return read_locked(thread, [&] { return thread.scheduling; });
 }
 
-unsigned importance(const Thread& thread) { return thread.level; }
+uint64_t affinity_of(const Thread& thread) {
+    return read_locked(thread, [&] { return thread.affinity; });
+}
+
+Duration slice_of(const Thread& thread) {
+    return read_locked(thread, [&] { return thread.slice; });
+}
+
+unsigned importance(const Thread& thread) {
+    return read_locked(thread, [&] { return thread.level; });
+}
+
+void set_policy(Thread& thread, int policy, int priority) {
+    change_level(thread, [&] {
+        thread.scheduling.policy = policy;
+        thread.scheduling.priority = priority;
+    });
+}
+
+void set_nice(Thread& thread, int nice) {
+    change_level(thread, [&] { thread.scheduling.nice = nice; });
+}
 
 void set_inherited_importance(Thread& thread, unsigned level) {
     if (thread.inherited_level == level) return;
@@ -251,7 +284,7 @@ void set_affinity(Thread& thread, uint64_t cpus) {
         home.lock.unlock();
     } else {
         home.ready.remove(thread);
-        thread.cpu.store(place(thread), std::memory_order_relaxed);
+        thread.cpu.store(place(thread), std::memory_order_release);
         home.lock.unlock();
         send(thread);
     }
@@ -299,10 +332,9 @@ void timer_interrupt() {
     cpu.armed = Instant::never();
     while (Thread* const sleeper = cpu.sleepers.first()) {
         if (sleeper->deadline > now) break;
-        cpu.sleepers.remove(*sleeper);
-        sleeper->wakeup = Wakeup::TimedOut;
-        sleeper->state = State::Ready;
-        enqueue(cpu, *sleeper);
+        // Maybe elsewhere: its affinity may have changed meanwhile.
+        make_ready(cpu, *sleeper, Wakeup::TimedOut);
+        cpu.lock.lock();
     }
     if (now >= cpu.slice_end && cpu.ready.size() != 0) request_attention(cpu, true);
     arm_timer(cpu);

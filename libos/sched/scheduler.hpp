@@ -28,7 +28,13 @@ void wake(Thread& thread, Wakeup why = Wakeup::Woken);
 // keeps the thread alive (it is the running one, or the lock of the list of threads is held).
 void interrupt(Thread& thread);
 
-void set_scheduling(Thread& thread, Scheduling scheduling);
+// What others may change at any time is read as a whole.
+[[nodiscard]] Scheduling scheduling_of(const Thread& thread);
+[[nodiscard]] uint64_t affinity_of(const Thread& thread);
+// How long it runs when others of the same importance wait.
+[[nodiscard]] Duration slice_of(const Thread& thread);
+void set_policy(Thread& thread, int policy, int priority);
+void set_nice(Thread& thread, int nice);
 // How important a thread is, what it inherits included; and that of the threads for which it holds a lock.
 [[nodiscard]] unsigned importance(const Thread& thread);
 void set_inherited_importance(Thread& thread, unsigned level);

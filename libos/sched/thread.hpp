@@ -33,7 +33,8 @@ public:
     explicit Thread(int id) : id{id} {}
 
     const int id;
-    // The CPU in whose queue it is, on which it runs or ran last. Changes with the lock of the CPU that it names.
+    // The CPU in whose queue it is, on which it runs or ran last. Changes with the lock of the CPU that it names, and releases what
+    // was done under it: from then on another CPU's lock guards the thread.
     std::atomic<unsigned> cpu{0};
     uint64_t affinity = ~uint64_t{0};  // the CPUs on which it may run
     State state = State::Ready;
@@ -70,6 +71,9 @@ public:
     stack_t alternate_stack{nullptr, SS_DISABLE, 0};  // sigaltstack(2)
     // The system call that was interrupted and may have to be repeated.
     uint64_t interrupted_syscall = 0;
+    // The system call under way, where calls are traced (libos/trace), and whether this one is.
+    uint64_t traced_call = 0;
+    bool traced = false;
     char name[16] = "program";
 };
 

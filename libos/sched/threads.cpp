@@ -1,6 +1,7 @@
 #include "libos/sched/threads.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <new>
 
 #include "base/panic.hpp"
@@ -16,8 +17,8 @@ namespace {
 struct Threads {
     sync::Spinlock lock{sync::Rank::Threads};
     List<Thread, ByExist> all;
-    uint32_t count = 0;
-    int next_id = 2;
+    std::atomic<uint32_t> count{0};  // changed with the lock
+    std::atomic<int> next_id{2};
     Duration ended{};  // CPU time of threads that ended
 };
 
@@ -31,6 +32,11 @@ constinit Threads* threads = nullptr;
 // The main thread's extended state is saved before anything is known of its size.
 constexpr size_t largest_state = 4096;
 alignas(64) constinit uint8_t main_state[largest_state]{};
+
+// Requires the lock.
+void count_threads(int change) {
+    threads->count.store(threads->count.load(std::memory_order_relaxed) + static_cast<uint32_t>(change), std::memory_order_relaxed);
+}
 
 }  // namespace
 
@@ -47,11 +53,11 @@ Result<void> start_threads() {
     TRY(add_cpu(0, *main, *idle));
     threads = new (threads_storage.bytes) Threads{};
     threads->all.push_back(*main);
-    threads->count = 1;
+    count_threads(1);
     return {};
 }
 
-uint32_t thread_count() { return __atomic_load_n(&threads->count, __ATOMIC_RELAXED); }
+uint32_t thread_count() { return threads->count.load(std::memory_order_relaxed); }
 Thread& main_thread() { return *std::launder(reinterpret_cast<Thread*>(main_storage.bytes)); }
 sync::Spinlock& threads_lock() { return threads->lock; }
 
@@ -80,7 +86,7 @@ Result<Thread*> create_thread(const arch::TrapFrame& registers, uint64_t stack_p
     if (thread_count() >= most_threads) return Error{EAGAIN};
     auto* const state = static_cast<uint8_t*>(operator new(arch::extended_state_size(), std::align_val_t{64}, std::nothrow));
     if (!state) return Error{ENOMEM};
-    const int id = __atomic_fetch_add(&threads->next_id, 1, __ATOMIC_RELAXED);
+    const int id = threads->next_id.fetch_add(1, std::memory_order_relaxed);
     std::unique_ptr<Thread> thread{new (std::nothrow) Thread{id}};
     auto stack = thread ? allocate_kernel_stack() : Result<arch::KernelStack>{Error{ENOMEM}};
     if (!stack.ok()) {
@@ -91,16 +97,20 @@ Result<Thread*> create_thread(const arch::TrapFrame& registers, uint64_t stack_p
     thread->stack = stack.value();
     thread->context.extended_state = state;
     thread->context.thread_pointer = arch::thread_pointer();
-    thread->scheduling = parent.scheduling;
+    {
+        Cpu& home = lock_home(parent);
+        thread->scheduling = parent.scheduling;
+        thread->affinity = parent.affinity;
+        thread->cpu.store(home.index, std::memory_order_relaxed);
+        home.lock.unlock();
+    }
     weigh(*thread);
-    thread->affinity = parent.affinity;
-    thread->cpu.store(parent.cpu.load(std::memory_order_relaxed), std::memory_order_relaxed);
     thread->blocked_signals = parent.blocked_signals;
     std::copy(std::begin(parent.name), std::end(parent.name), thread->name);
     arch::prepare_program_thread(thread->context, thread->stack, registers, stack_pointer);
     const sync::Guard guard{threads->lock};
     threads->all.push_back(*thread);
-    ++threads->count;
+    count_threads(1);
     return thread.release();
 }
 
@@ -109,10 +119,10 @@ bool exit_thread() {
     const Duration used = cpu_time(thread);
     {
         const sync::Guard guard{threads->lock};
-        if (threads->count == 1) return false;
+        if (thread_count() == 1) return false;
         threads->ended = threads->ended + used;
         threads->all.remove(thread);
-        --threads->count;
+        count_threads(-1);
     }
     Cpu& cpu = this_cpu();
     cpu.lock.lock();

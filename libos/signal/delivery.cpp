@@ -8,6 +8,7 @@
 #include "libos/process/process.hpp"
 #include "libos/signal/signals.hpp"
 #include "libos/syscall/rseq.hpp"
+#include "libos/trace/trace.hpp"
 
 namespace eremite::signal {
 
@@ -21,6 +22,7 @@ bool on_alternate_stack(const stack_t& stack, VirtualAddress pointer) {
 [[noreturn]] void die(int signal, const arch::TrapFrame& frame) {
     if (dumps_core(signal)) arch::die_by_signal(signal, frame);
     log::info("the program is ended by signal {}", signal);
+    trace::program_killed(signal);
     process::end(128 + signal);
 }
 
@@ -82,7 +84,9 @@ void look_before_program(TrapFrame& frame) {
     sched::Thread& thread = sched::current_thread();
     while (thread.signal_due.load()) {
         const auto next = take(~thread.blocked_signals);
-        if (next) (void)deliver_one(frame, *next);
+        if (!next) continue;
+        trace::signal_delivered(*next);
+        (void)deliver_one(frame, *next);
     }
     // No handler took the mask of a wait with it, or the interrupted system call.
     if (thread.mask_replaced) {
@@ -97,6 +101,7 @@ void look_before_program(TrapFrame& frame) {
 
 bool deliver_fault(TrapFrame& frame, const siginfo_t& information, const FaultDetails& details) {
     using namespace signal;
+    trace::signal_delivered(information);
     const Action action = action_of(information.si_signo);
     const bool blocked = sched::current_thread().blocked_signals & signal_bit(information.si_signo);
     if (blocked || action.is_default() || action.is_ignore()) return false;

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/result.hpp"
+#include "libos/fs/readiness.hpp"
 #include "libos/sched/threads.hpp"
 
 namespace eremite::signal {
@@ -48,6 +49,12 @@ void set_mask(sched::Thread& thread, uint64_t blocked);
 [[nodiscard]] std::optional<siginfo_t> take(uint64_t signals);
 // sigtimedwait(2): waits until one of these is pending, which is taken. EAGAIN: the time is up; EINTR.
 [[nodiscard]] Result<siginfo_t> wait_for(uint64_t signals, Instant deadline);
+// What reads of signalfd(2) do: takes one of these signals, waiting for it if `waits`. The set may change meanwhile, see
+// look_again(). EAGAIN; a restart code when another signal interrupts.
+[[nodiscard]] Result<siginfo_t> receive(const std::atomic<uint64_t>& signals, bool waits);
+void look_again();
+// Notified of every signal that becomes pending, whoever may take it.
+[[nodiscard]] fs::ReadinessSource& readiness_source();
 // What was sent to the process and this thread will not take any more goes to another one.
 void thread_ends(sched::Thread& thread);
 

@@ -6,8 +6,10 @@
 #include <array>
 
 #include "base/format.hpp"
+#include "base/restart.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/sched/wait_queue.hpp"
+#include "libos/signal/signals.hpp"
 #include "libos/socket/packet_queue.hpp"
 
 namespace eremite::socket {
@@ -28,6 +30,7 @@ struct Side {
     unsigned shut = 0;
     int error = 0;
     bool closed = false;
+    bool parted = false;  // a sender of datagrams was told that nobody is there
     sched::WaitQueue readers, writers;
     fs::ReadinessSource source;
 
@@ -116,7 +119,7 @@ LocalSocket::~LocalSocket() {
 
 int LocalSocket::send_error() {
     if ((mine().shut & no_send) != 0) return EPIPE;
-    if (!connected_type() && other().closed) return ECONNREFUSED;
+    if (!connected_type() && other().closed) return std::exchange(mine().parted, true) ? ENOTCONN : ECONNREFUSED;
     if ((other().shut & no_receive) != 0) return EPIPE;
     return 0;
 }
@@ -124,7 +127,8 @@ int LocalSocket::send_error() {
 Result<void> LocalSocket::wait(sched::WaitQueue& queue, const Message& message, Instant deadline) {
     if (!waits(message)) return Error{EAGAIN};
     switch (queue.wait(pair_->lock, deadline)) {
-        case sched::Wakeup::Interrupted: return Error{EINTR};
+        // With a timeout, the call is not made again (signal(7)).
+        case sched::Wakeup::Interrupted: return Error{deadline == Instant::never() ? restart_if_asked : EINTR};
         case sched::Wakeup::TimedOut: return Error{EAGAIN};
         case sched::Wakeup::Woken: return {};
     }
@@ -170,10 +174,13 @@ Result<size_t> LocalSocket::send_record(Message& message) {
 Result<size_t> LocalSocket::send(Message& message) {
     if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
     const sync::Guard guard{pair_->lock};
+    if (!stream_) return send_record(message);
     // A stream has no empty messages, but even those are refused by an end that is gone.
-    if (stream_ && message.data.remaining() == 0)
-        if (const int error = send_error()) return Error{error};
-    return stream_ ? send_stream(message) : send_record(message);
+    const int error = message.data.remaining() == 0 ? send_error() : 0;
+    auto sent = error != 0 ? Result<size_t>{Error{error}} : send_stream(message);
+    // Only a stream's writer is told by a signal, as in Linux.
+    if (!sent.ok() && sent.code() == EPIPE && (message.flags & MSG_NOSIGNAL) == 0) signal::raise_in_thread(SIGPIPE);
+    return sent;
 }
 
 // The peer may write again, if it looks and finds enough.

@@ -1,12 +1,15 @@
 #pragma once
-// Spinlock with a rank. The lock order is the order of `Rank`: a CPU takes locks only in ascending rank.
+// Spinlock with a rank. The lock order is the order of `Rank`: a CPU takes locks only in ascending rank (lock_check.hpp).
 #include <atomic>
 #include <cstdint>
+
+#include "libos/sync/lock_check.hpp"
 
 namespace eremite::sync {
 
 // The one table of lock order: a lock may be taken while holding locks above it in this list, never below.
 enum class Rank : uint8_t {
+    Limits,     // of the process's resources
     Mounts,     // the table of what is mounted where
     FileTable,
     Watches,    // on files
@@ -16,27 +19,42 @@ enum class Rank : uint8_t {
     ClockSet,   // timers that hear of a new wall clock
     Input,      // of the console
     File,       // a file's contents: pipes, counters and terminals too
-    Poll,       // who waits for a file to become ready; of two files, the observed one comes first
-    PollReady,  // what was found ready, and the threads that wait for that
     Futex,
     CodePatching,
+    DeviceStart, // of a device by its driver
+    Devices,    // which ones there are
     AddressSpace,
     MemoryObject,
-    PageTable,
+    DeviceQueue, // requests to a device
+    Interrupts, // which handler each one has
     ProgramTimers, // POSIX timers and interval timers
     Threads,    // the list of all threads
     Signal,
+    Poll,       // who waits for a file to become ready; of two files, the observed one comes first
+    PollReady,  // what was found ready, and the threads that wait for that
+    Trace,      // lines of the system-call trace
     Timer,      // timers that run
     RunQueue,
     KernelStacks,
-    Heap,
+    Heap,       // objects of one CPU's slabs
+    PageCache,  // single pages, of one CPU
     PageAllocator,
     Shootdown,  // of translations, by the CPU that asks the others
     Random,
     Clock,
     Console,
-    Log,
 };
+
+// How locks of one rank are held together.
+enum class Siblings : uint8_t {
+    Never,
+    ByAddress,  // the lower address first
+    Observers,  // as the table says: who observes whom has no cycles, which is checked where an observer is added
+};
+constexpr Siblings siblings(Rank rank) {
+    if (rank == Rank::Epoll || rank == Rank::Poll) return Siblings::Observers;
+    return rank == Rank::Futex ? Siblings::ByAddress : Siblings::Never;
+}
 
 class Spinlock {
 public:
@@ -44,11 +62,15 @@ public:
     Spinlock(const Spinlock&) = delete;
     Spinlock& operator=(const Spinlock&) = delete;
     void lock() {
+        if constexpr (locks_are_checked) check_acquire(*this);
         while (locked_.exchange(true, std::memory_order_acquire)) {
             while (locked_.load(std::memory_order_relaxed)) __builtin_ia32_pause();
         }
     }
-    void unlock() { locked_.store(false, std::memory_order_release); }
+    void unlock() {
+        if constexpr (locks_are_checked) check_release(*this);
+        locked_.store(false, std::memory_order_release);
+    }
     [[nodiscard]] Rank rank() const { return rank_; }
 
 private:

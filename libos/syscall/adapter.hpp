@@ -9,6 +9,7 @@
 #include "base/restart.hpp"
 #include "base/result.hpp"
 #include "libos/mm/user_memory.hpp"
+#include "libos/sync/lock_check.hpp"
 
 // Host tests compile handlers with vector instructions, which the attribute rules out.
 #ifdef EREMITE_KERNEL
@@ -60,8 +61,10 @@ inline Result<long> call(Result<long> (*signature)(Parameters...), const uint64_
 // Keeps all registers but its result's: the system-call path saves none, and most handlers of short calls need few.
 template <auto handler>
 EREMITE_KEEPS_REGISTERS long adapt(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
+    if constexpr (sync::locks_are_checked) sync::check_none_held();
     const uint64_t registers[6] = {a, b, c, d, e, f};
     const Result<long> result = call<handler>(handler, registers);
+    if constexpr (sync::locks_are_checked) sync::check_none_held();
     if (result.ok()) return result.value();
     if (is_restart(result.code())) [[unlikely]] note_interrupted(adapt<handler>);
     return -result.code();

@@ -22,15 +22,6 @@ namespace eremite::syscall {
 
 namespace {
 
-// Tells the program how much of its timeout is left, as Linux does. A timeout in read-only memory is no error.
-void store_rest(VirtualAddress timeout, Instant deadline, bool microseconds) {
-    if (timeout.value == 0) return;
-    const int64_t rest = std::max<int64_t>((deadline - platform::monotonic_now()).ns, 0);
-    TimeSpec fields = to_timespec(rest);
-    if (microseconds) fields.nanoseconds /= 1000;
-    (void)mm::UserPtr<TimeSpec>{timeout}.store(fields);
-}
-
 Result<long> poll_until(VirtualAddress address, uint64_t count, Instant deadline) {
     if (count > process::current().files().limit()) return Error{EINVAL};
     constexpr size_t few = 16;
@@ -165,7 +156,7 @@ Result<long> sys_ppoll(VirtualAddress descriptors, uint64_t count, VirtualAddres
     WaitMask wait_mask;
     TRY(wait_mask.set(mask, mask_size));
     const auto ready = poll_until(descriptors, count, deadline);
-    store_rest(timeout, deadline, false);
+    store_rest(timeout, deadline);
     return ready.ok() ? Result<long>{ready.value()} : ready.error();
 }
 
@@ -193,7 +184,7 @@ Result<long> sys_pselect6(int count, VirtualAddress read, VirtualAddress write, 
         TRY(wait_mask.set(VirtualAddress{pack[0]}, pack[1]));
     }
     const auto ready = select_until(count, read, write, except, deadline);
-    store_rest(timeout, deadline, false);
+    store_rest(timeout, deadline);
     return ready.ok() ? Result<long>{ready.value()} : ready.error();
 }
 

@@ -1,25 +1,19 @@
 #include "libos/syscall/names.hpp"
 
-#include <array>
+#include "base/packed_names.hpp"
 
 namespace eremite::syscall {
 
 namespace {
 
-struct Name {
-    unsigned number;
-    const char* name;
-};
-constexpr Name names[] = {
+constexpr auto names = pack_names<[] {
+    return std::to_array<NamedValue>({
 #include "syscall_names.inc"
-};
+    });
+}>();
 
 }  // namespace
 
-std::string_view name_of(uint64_t number) {
-    for (const Name& entry : names)
-        if (entry.number == number) return entry.name;
-    return {};
-}
+std::string_view name_of(uint64_t number) { return PackedNames{names.data()}.find(number); }
 
 }  // namespace eremite::syscall

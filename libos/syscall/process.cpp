@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "libos/arch/cpu.hpp"
@@ -22,6 +23,7 @@
 #include "libos/process/process.hpp"
 #include "libos/random/random.hpp"
 #include "libos/sched/threads.hpp"
+#include "libos/sync/spinlock.hpp"
 
 namespace eremite::syscall {
 
@@ -31,8 +33,8 @@ constexpr std::string_view system_name = "Linux";          // programs test for 
 constexpr std::string_view system_release = "6.1.0-eremite";  // the system-call interface that is followed
 constexpr std::string_view system_version = "#1 Eremite";
 constinit char host_name[65] = "eremite";
-constinit bool no_new_privileges = false;
-constinit bool dumpable = true;
+constinit std::atomic<bool> no_new_privileges{false};
+constinit std::atomic<bool> dumpable{true};
 
 template <size_t N>
 void set_field(char (&field)[N], std::string_view text) {
@@ -54,11 +56,17 @@ constexpr uint64_t unlimited = ~uint64_t{0};
 struct Limit {
     uint64_t soft, hard;
 };
+constinit sync::Spinlock limits_lock{sync::Rank::Limits};
 constinit Limit limits[RLIM_NLIMITS] = {
     {unlimited, unlimited}, {unlimited, unlimited}, {unlimited, unlimited}, {8 << 20, unlimited}, {0, unlimited},     {unlimited, unlimited},
     {1024, 1024},           {fs::FileTable::default_limit, fs::FileTable::maximum_limit}, {8 << 20, 8 << 20},     {unlimited, unlimited}, {unlimited, unlimited}, {1024, 1024},
     {819200, 819200},       {0, 0},                 {0, 0},                 {unlimited, unlimited},
 };
+
+Limit limit_of(unsigned resource) {
+    const sync::Guard guard{limits_lock};
+    return limits[resource];
+}
 
 }  // namespace
 
@@ -125,7 +133,7 @@ Result<long> sys_sysinfo(VirtualAddress buffer) {
 
 Result<long> sys_getrlimit(unsigned resource, VirtualAddress limit) {
     if (resource >= RLIM_NLIMITS) return Error{EINVAL};
-    return store(limit, limits[resource]);
+    return store(limit, limit_of(resource));
 }
 
 Result<long> sys_setrlimit(unsigned resource, VirtualAddress limit) {
@@ -133,6 +141,7 @@ Result<long> sys_setrlimit(unsigned resource, VirtualAddress limit) {
     Limit wanted;
     TRY(mm::copy_from_user(&wanted, limit, sizeof wanted));
     if (wanted.soft > wanted.hard) return Error{EINVAL};
+    const sync::Guard guard{limits_lock};
     if (resource == RLIMIT_NOFILE) {
         // Linux has such an upper bound too (fs.nr_open).
         if (wanted.hard > fs::FileTable::maximum_limit) return Error{EPERM};
@@ -145,7 +154,7 @@ Result<long> sys_setrlimit(unsigned resource, VirtualAddress limit) {
 Result<long> sys_prlimit64(int pid, unsigned resource, VirtualAddress new_limit, VirtualAddress old_limit) {
     if (resource >= RLIM_NLIMITS) return Error{EINVAL};
     if (!is_this_process(pid)) return Error{ESRCH};
-    const Limit before = limits[resource];
+    const Limit before = limit_of(resource);
     if (new_limit.value != 0) TRY(sys_setrlimit(resource, new_limit));
     if (old_limit.value != 0) return store(old_limit, before);
     return 0L;
@@ -229,8 +238,8 @@ Result<long> sys_getrandom(VirtualAddress buffer, size_t size, unsigned flags) {
 }
 
 Result<long> sys_no_processes() {
-    static constinit bool said = false;
-    if (!std::exchange(said, true)) log::warn("the program tried to create a process (fork, vfork, clone, execve): an image is one process, so this gives ENOSYS");
+    static constinit std::atomic<bool> said{false};
+    if (!said.exchange(true)) log::warn("the program tried to create a process (fork, vfork, clone, execve): an image is one process, so this gives ENOSYS");
     return Error{ENOSYS};
 }
 

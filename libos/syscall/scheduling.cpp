@@ -27,7 +27,7 @@ Result<long> change(sched::Thread& thread, int policy, int priority) {
     constexpr int highest = 99;
     if (!is_real_time(policy) && !is_ordinary(policy)) return Error{EINVAL};
     if (is_real_time(policy) ? priority < 1 || priority > highest : priority != 0) return Error{EINVAL};
-    sched::set_scheduling(thread, {.policy = policy, .priority = priority, .nice = thread.scheduling.nice});
+    sched::set_policy(thread, policy, priority);
     return 0L;
 }
 
@@ -39,7 +39,7 @@ Result<long> sys_sched_yield() {
 }
 
 Result<long> sys_sched_getaffinity(int id, size_t size, VirtualAddress mask) {
-    const uint64_t cpus = TRY(of_thread(id, [](const sched::Thread& t) -> Result<uint64_t> { return t.affinity & arch::online_cpus(); }));
+    const uint64_t cpus = TRY(of_thread(id, [](const sched::Thread& t) -> Result<uint64_t> { return sched::affinity_of(t) & arch::online_cpus(); }));
     if (size < sizeof cpus || size % sizeof cpus != 0) return Error{EINVAL};
     TRY(mm::copy_to_user(mask, &cpus, sizeof cpus));
     return static_cast<long>(sizeof cpus);
@@ -56,7 +56,7 @@ Result<long> sys_sched_setaffinity(int id, size_t size, VirtualAddress mask) {
 }
 
 Result<long> sys_sched_getscheduler(int id) {
-    return of_thread(id, [](const sched::Thread& t) -> Result<long> { return static_cast<long>(t.scheduling.policy); });
+    return of_thread(id, [](const sched::Thread& t) -> Result<long> { return static_cast<long>(sched::scheduling_of(t).policy); });
 }
 
 Result<long> sys_sched_setscheduler(int id, int policy, VirtualAddress parameters) {
@@ -67,7 +67,7 @@ Result<long> sys_sched_setscheduler(int id, int policy, VirtualAddress parameter
 
 Result<long> sys_sched_getparam(int id, VirtualAddress parameters) {
     if (parameters.value == 0) return Error{EINVAL};
-    const int priority = TRY(of_thread(id, [](const sched::Thread& t) -> Result<int> { return t.scheduling.priority; }));
+    const int priority = TRY(of_thread(id, [](const sched::Thread& t) -> Result<int> { return sched::scheduling_of(t).priority; }));
     TRY(mm::UserPtr<int>{parameters}.store(priority));
     return 0L;
 }
@@ -75,7 +75,7 @@ Result<long> sys_sched_getparam(int id, VirtualAddress parameters) {
 Result<long> sys_sched_setparam(int id, VirtualAddress parameters) {
     if (parameters.value == 0) return Error{EINVAL};
     const int priority = TRY(mm::UserPtr<int>{parameters}.load());
-    return of_thread(id, [=](sched::Thread& thread) { return change(thread, thread.scheduling.policy, priority); });
+    return of_thread(id, [=](sched::Thread& thread) { return change(thread, sched::scheduling_of(thread).policy, priority); });
 }
 
 Result<long> sys_sched_get_priority_max(int policy) {
@@ -89,7 +89,7 @@ Result<long> sys_sched_get_priority_min(int policy) {
 }
 
 Result<long> sys_sched_rr_get_interval(int id, VirtualAddress interval) {
-    const Duration slice = TRY(of_thread(id, [](const sched::Thread& t) -> Result<Duration> { return t.slice; }));
+    const Duration slice = TRY(of_thread(id, [](const sched::Thread& t) -> Result<Duration> { return sched::slice_of(t); }));
     const int64_t time[2] = {0, slice.ns == INT64_MAX ? 0 : slice.ns};
     TRY(mm::copy_to_user(interval, time, sizeof time));
     return 0L;
@@ -114,14 +114,12 @@ Result<int> thread_named(int which, int who) {
 
 Result<long> sys_getpriority(int which, int who) {
     // Never negative: the C library turns it around.
-    return sched::with_thread(TRY(thread_named(which, who)), [](const sched::Thread& t) -> Result<long> { return 20L - t.scheduling.nice; });
+    return sched::with_thread(TRY(thread_named(which, who)), [](const sched::Thread& t) -> Result<long> { return 20L - sched::scheduling_of(t).nice; });
 }
 
 Result<long> sys_setpriority(int which, int who, int nice) {
     return sched::with_thread(TRY(thread_named(which, who)), [nice](sched::Thread& thread) -> Result<long> {
-        sched::Scheduling scheduling = thread.scheduling;
-        scheduling.nice = std::clamp(nice, -20, 19);
-        sched::set_scheduling(thread, scheduling);
+        sched::set_nice(thread, std::clamp(nice, -20, 19));
         return 0L;
     });
 }

@@ -34,5 +34,8 @@ Result<long> sys_sendto(int descriptor, VirtualAddress data, size_t size, int fl
 Result<long> sys_recvfrom(int descriptor, VirtualAddress data, size_t size, int flags, VirtualAddress address, VirtualAddress length);
 Result<long> sys_sendmsg(int descriptor, VirtualAddress message, int flags);
 Result<long> sys_recvmsg(int descriptor, VirtualAddress message, int flags);
+// `list`: an array of struct mmsghdr.
+Result<long> sys_sendmmsg(int descriptor, VirtualAddress list, uint32_t count, int flags);
+Result<long> sys_recvmmsg(int descriptor, VirtualAddress list, uint32_t count, int flags, VirtualAddress timeout);
 
 }  // namespace eremite::syscall

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
 #include "libos/syscall/file_vectors.hpp"
 #include "libos/syscall/process.hpp"
 #include "libos/syscall/socket.hpp"
+#include "libos/syscall/timespec.hpp"
 
 namespace eremite::syscall {
 
@@ -105,6 +107,59 @@ Result<void> check_destination(const SocketReference& socket, bool named) {
 
 Result<long> send(const SocketReference& socket, socket::Message& message) { return static_cast<long>(TRY(socket->send(message))); }
 
+struct Sent {
+    size_t size;
+    bool all;
+};
+
+Result<Sent> send_message(const SocketReference& socket, VirtualAddress address, int flags) {
+    const Header header = TRY(mm::UserPtr<Header>{address}.load());
+    if (header.vector_count > UIO_MAXIOV) return Error{EMSGSIZE};
+    TRY(check_destination(socket, header.name != 0 && header.name_length != 0));
+    Vectors vectors;
+    fs::IoBuffer io = TRY(vectors.load(VirtualAddress{header.vectors}, static_cast<long>(header.vector_count)));
+    socket::Message message{io, flags};
+    TRY(read_control(header, message.files));
+    const size_t sent = TRY(socket->send(message));
+    return Sent{sent, io.remaining() == 0};
+}
+
+Result<size_t> receive_message(const SocketReference& socket, VirtualAddress address, int flags) {
+    Header header = TRY(mm::UserPtr<Header>{address}.load());
+    if (header.vector_count > UIO_MAXIOV) return Error{EMSGSIZE};
+    Vectors vectors;
+    fs::IoBuffer io = TRY(vectors.load(VirtualAddress{header.vectors}, static_cast<long>(header.vector_count)));
+    socket::Message message{io, flags};
+    const size_t received = TRY(socket->receive(message));
+    TRY(write_control(header, message));
+    if (header.name != 0) header.name_length = 0;
+    header.flags = static_cast<uint32_t>(message.result_flags | (flags & MSG_CMSG_CLOEXEC));
+    TRY(mm::UserPtr<Header>{address}.store(header));
+    return received;
+}
+
+// The kernel's struct mmsghdr.
+struct ListedMessage {
+    Header header;
+    uint32_t size, unused;
+};
+
+// Calls transfer(address of one) for each of the messages until it fails or says that it was the last; returns how many were
+// transferred. The error counts only if there were none: it comes again, or what caused it is over.
+template <typename Transfer>
+Result<long> transfer_list(VirtualAddress list, uint32_t count, Transfer&& transfer) {
+    count = std::min<uint32_t>(count, UIO_MAXIOV);
+    long done = 0;
+    for (bool last = false; done < count && !last; ++done) {
+        const VirtualAddress address = list + static_cast<uint64_t>(done) * sizeof(ListedMessage);
+        const auto size = transfer(address, last);
+        const auto noted = size.ok() ? mm::UserPtr<uint32_t>{address + offsetof(ListedMessage, size)}.store(static_cast<uint32_t>(size.value()))
+                                     : Result<void>{size.error()};
+        if (!noted.ok()) return done != 0 ? Result<long>{done} : noted.error();
+    }
+    return done;
+}
+
 }  // namespace
 
 Result<long> sys_sendto(int descriptor, VirtualAddress data, size_t size, int flags, VirtualAddress address, int length) {
@@ -129,29 +184,38 @@ Result<long> sys_recvfrom(int descriptor, VirtualAddress data, size_t size, int 
 
 Result<long> sys_sendmsg(int descriptor, VirtualAddress address, int flags) {
     const SocketReference socket = TRY(SocketReference::get(descriptor));
-    const Header header = TRY(mm::UserPtr<Header>{address}.load());
-    if (header.vector_count > UIO_MAXIOV) return Error{EMSGSIZE};
-    TRY(check_destination(socket, header.name != 0 && header.name_length != 0));
-    Vectors vectors;
-    fs::IoBuffer io = TRY(vectors.load(VirtualAddress{header.vectors}, static_cast<long>(header.vector_count)));
-    socket::Message message{io, flags};
-    TRY(read_control(header, message.files));
-    return send(socket, message);
+    return static_cast<long>(TRY(send_message(socket, address, flags)).size);
 }
 
 Result<long> sys_recvmsg(int descriptor, VirtualAddress address, int flags) {
     const SocketReference socket = TRY(SocketReference::get(descriptor));
-    Header header = TRY(mm::UserPtr<Header>{address}.load());
-    if (header.vector_count > UIO_MAXIOV) return Error{EMSGSIZE};
-    Vectors vectors;
-    fs::IoBuffer io = TRY(vectors.load(VirtualAddress{header.vectors}, static_cast<long>(header.vector_count)));
-    socket::Message message{io, flags};
-    const size_t received = TRY(socket->receive(message));
-    TRY(write_control(header, message));
-    if (header.name != 0) header.name_length = 0;
-    header.flags = static_cast<uint32_t>(message.result_flags | (flags & MSG_CMSG_CLOEXEC));
-    TRY(mm::UserPtr<Header>{address}.store(header));
-    return static_cast<long>(received);
+    return static_cast<long>(TRY(receive_message(socket, address, flags)));
+}
+
+Result<long> sys_sendmmsg(int descriptor, VirtualAddress list, uint32_t count, int flags) {
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    return transfer_list(list, count, [&](VirtualAddress address, bool& last) -> Result<size_t> {
+        const Sent sent = TRY(send_message(socket, address, flags));
+        last = !sent.all;
+        return sent.size;
+    });
+}
+
+Result<long> sys_recvmmsg(int descriptor, VirtualAddress list, uint32_t count, int flags, VirtualAddress timeout) {
+    const Instant deadline = TRY(deadline_of(timeout));
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    if (const int error = socket->take_error()) return Error{error};
+    const int each = flags & ~MSG_WAITFORONE;
+    int waiting = 0;
+    const long received = TRY(transfer_list(list, count, [&](VirtualAddress address, bool& last) -> Result<size_t> {
+        const size_t size = TRY(receive_message(socket, address, each | waiting));
+        if ((flags & MSG_WAITFORONE) != 0) waiting = MSG_DONTWAIT;
+        // The time is only looked at when a message has come (recvmmsg(2), BUGS).
+        last = deadline <= platform::monotonic_now();
+        return size;
+    }));
+    if (received != 0) store_rest(timeout, deadline);
+    return received;
 }
 
 }  // namespace eremite::syscall

@@ -2,7 +2,7 @@
 #include <asm/unistd.h>
 
 #include <array>
-#include <utility>
+#include <atomic>
 
 #include "libos/log/log.hpp"
 #include "libos/sched/scheduler.hpp"
@@ -19,6 +19,7 @@
 #include "libos/syscall/rseq.hpp"
 #include "libos/syscall/scheduling.hpp"
 #include "libos/syscall/signal.hpp"
+#include "libos/syscall/signal_file.hpp"
 #include "libos/syscall/socket.hpp"
 #include "libos/syscall/thread.hpp"
 #include "libos/syscall/time.hpp"
@@ -113,6 +114,8 @@ constexpr Assignment assignments[] = {
     {__NR_recvfrom, adapt<sys_recvfrom>},
     {__NR_sendmsg, adapt<sys_sendmsg>},
     {__NR_recvmsg, adapt<sys_recvmsg>},
+    {__NR_sendmmsg, adapt<sys_sendmmsg>},
+    {__NR_recvmmsg, adapt<sys_recvmmsg>},
 
     {__NR_timerfd_create, adapt<sys_timerfd_create>},
     {__NR_timerfd_settime, adapt<sys_timerfd_settime>},
@@ -135,6 +138,8 @@ constexpr Assignment assignments[] = {
     {__NR_rt_sigqueueinfo, adapt<sys_rt_sigqueueinfo>},
     {__NR_rt_tgsigqueueinfo, adapt<sys_rt_tgsigqueueinfo>},
     {__NR_rt_sigreturn, eremite_sigreturn},
+    {__NR_signalfd, adapt<sys_signalfd>},
+    {__NR_signalfd4, adapt<sys_signalfd4>},
     {__NR_pause, adapt<sys_pause>},
     {__NR_kill, adapt<sys_kill>},
     {__NR_tkill, adapt<sys_tkill>},
@@ -166,22 +171,18 @@ constexpr Assignment assignments[] = {
     {__NR_msync, adapt<sys_msync>},
 };
 
-constinit uint64_t named[table_size / 64]{};
+constinit std::atomic<uint64_t> named[table_size / 64]{};
 
 // Says once for each number that it is missing.
 void name_missing(uint64_t number) {
     if (number >= table_size) {
         // The first of them is enough: a program that makes up numbers can make up many.
-        static constinit bool said = false;
-        if (!std::exchange(said, true)) log::warn("unknown system call {}: ENOSYS", number);
+        static constinit std::atomic<bool> said{false};
+        if (!said.exchange(true)) log::warn("unknown system call {}: ENOSYS", number);
         return;
     }
-    uint64_t& word = named[number / 64];
     const uint64_t bit = uint64_t{1} << number % 64;
-    if (!(word & bit)) {
-        word |= bit;
-        log::warn("system call {} ({}) is not implemented: ENOSYS", name_of(number), number);
-    }
+    if (!(named[number / 64].fetch_or(bit) & bit)) log::warn("system call {} ({}) is not implemented: ENOSYS", name_of(number), number);
 }
 
 consteval std::array<Entry, table_size> make_table() {

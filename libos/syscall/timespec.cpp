@@ -1,5 +1,7 @@
 #include "libos/syscall/timespec.hpp"
 
+#include <algorithm>
+
 #include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"
 
@@ -16,6 +18,13 @@ Result<int64_t> load_time(VirtualAddress address) { return to_nanoseconds(TRY(mm
 Result<Instant> deadline_of(VirtualAddress timeout) {
     if (timeout.value == 0) return Instant::never();
     return Instant{later(platform::monotonic_now().ns, TRY(load_time(timeout)))};
+}
+
+void store_rest(VirtualAddress timeout, Instant deadline, bool microseconds) {
+    if (timeout.value == 0) return;
+    TimeSpec fields = to_timespec(std::max<int64_t>((deadline - platform::monotonic_now()).ns, 0));
+    if (microseconds) fields.nanoseconds /= 1000;
+    (void)mm::UserPtr<TimeSpec>{timeout}.store(fields);
 }
 
 }  // namespace eremite::syscall

@@ -26,6 +26,9 @@ inline constexpr int64_t ns_per_second = 1'000'000'000;
 [[nodiscard]] Result<int64_t> load_time(VirtualAddress address);
 // When a wait that begins now ends; a null `timeout` is none. EINVAL, EFAULT.
 [[nodiscard]] Result<Instant> deadline_of(VirtualAddress timeout);
+// Tells the program how much of its timeout is left, as Linux does: a struct timespec, or a struct timeval if `microseconds`.
+// A null timeout is nothing, and one in read-only memory no error.
+void store_rest(VirtualAddress timeout, Instant deadline, bool microseconds = false);
 // now + span, at most the end of time.
 [[nodiscard]] constexpr int64_t later(int64_t now, int64_t span) { return span > INT64_MAX - now ? INT64_MAX : now + span; }
 

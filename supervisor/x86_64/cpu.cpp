@@ -107,6 +107,13 @@ volatile uint32_t& apic(unsigned offset) {
     return *reinterpret_cast<volatile uint32_t*>(LOCAL_APIC_ADDRESS + offset);
 }
 
+// The two 8259A, whose timer firmware may have left running. First of all: QEMU keeps an interrupt of theirs that is pending when
+// only the local APIC shuts them out, and raises it later without a vector.
+void mask_old_controllers() {
+    out8(0x21, 0xff);
+    out8(0xa1, 0xff);
+}
+
 // Intel SDM vol. 3, 11.5.1 (timer), 11.9 (spurious vector).
 abi::TimerMode start_apic() {
     constexpr uint32_t masked = 1 << 16, tsc_deadline = 2 << 17;
@@ -123,6 +130,7 @@ abi::TimerMode start_apic() {
 void start_this_cpu(CpuArea& area, abi::BootInfo& info) {
     load_tables(area);
     info.xcr0 = enable_features();
+    if (area.index == 0) mask_old_controllers();
     info.timer_mode = start_apic();
     area.apic_id = apic(0x20) >> 24;
     constexpr uint32_t msr_star = 0xc0000081;

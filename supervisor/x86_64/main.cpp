@@ -54,8 +54,8 @@ void load_page_table(uint64_t root) {
 // Here, and on the CPUs of `others`, who then answer in their blocks.
 void flush_pages(uint64_t address, uint64_t count, uint64_t others) {
     constexpr uint64_t reload_is_cheaper = 64;
-    for (unsigned cpu = 0; others >> cpu != 0; ++cpu)
-        if (others >> cpu & 1) interrupt_cpu(cpu, FLUSH_VECTOR);
+    for (unsigned cpu = 0; others != 0; ++cpu, others >>= 1)
+        if (others & 1) interrupt_cpu(cpu, FLUSH_VECTOR);
     if (count == 0 || count > reload_is_cheaper) {
         write_cr3(read_cr3());
         return;

@@ -96,9 +96,9 @@ class CommandTest(unittest.TestCase):
     def run_program(self, image, *arguments, options=(), limit=LIMIT, **how):
         return self.eremite("run", "--accel", "tcg", "--timeout", limit, *options, image, "--", *arguments, limit=limit + 20, **how)
 
-    def raw_qemu(self, image, *arguments, options=(), change=None, **how):
+    def raw_qemu(self, image, *arguments, options=(), change=None, accelerator="tcg", **how):
         """Runs the QEMU command that the command prints, its words changed by change(words). Gives the program's own status."""
-        printed = self.eremite("run", "--accel", "tcg", "--dry-run", *options, image, "--", *arguments)
+        printed = self.eremite("run", "--accel", accelerator, "--dry-run", *options, image, "--", *arguments)
         self.check(printed)
         words = shlex.split(printed.text)
         if change:

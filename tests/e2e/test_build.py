@@ -56,6 +56,13 @@ class Fortran(BuildTest):
     def test_run_of_the_source(self):
         self.check(self.run_program(self.write("x.f90", FORTRAN)), output=b"hello from Fortran\n", errors=b"")
 
+    def test_openmp(self):
+        source = self.write("sum.f90", "program sum\n  integer :: i, total = 0\n  !$omp parallel do reduction(+:total)\n  do i = 1, 100\n"
+                                       "    total = total + i\n  end do\n  open(10, file='/tmp/total')\n  write(10, *) total\n  close(10)\n"
+                                       "  print '(I0)', total\nend program\n")
+        image = self.build(source, flags=["-fopenmp", "-Wl,--no-warnings"])
+        self.check(self.run_program(image, options=["--cpus", "2"]), output=b"5050\n", errors=b"")
+
     def test_with_cxx(self):
         fortran = self.write("half.f90", "integer(c_int) function half(x) bind(c)\n  use iso_c_binding\n"
                                          "  integer(c_int), value :: x\n  half = x / 2\nend function\n")

@@ -55,6 +55,12 @@ class Files(CommandTest):
         self.make_tree()
         self.assertIn("file 0644 /data/absolute/deeper/deepest/file 8 ", self.listing("/data/absolute/deeper"))
 
+    def test_root_of_a_whole_system(self):
+        for name in ("proc", "dev", "tmp", "etc"):
+            (self.files / name).mkdir()
+        self.write("files/etc/hostname", "somewhere\n")
+        self.assertIn("file 0644 /etc/hostname 10 ", self.listing("/etc"))
+
     def test_relative_names_start_at_the_root(self):
         self.make_tree()
         self.assertEqual(self.listing("data"), self.host_listing())

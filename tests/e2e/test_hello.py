@@ -48,6 +48,10 @@ class SameAsLinuxProcess(CommandTest):
     def test_input(self):
         self.assertEqual(self.compare("copy_input", input=b"some input\n").output, b"some input\n")
 
+    def test_waiting_for_the_end_of_input(self):
+        self.assertIn(b"poll 0x11\nread 5\n", self.compare("poll_input", input=b"some\n").output)
+        self.assertIn(b"epoll 0x10 poll 0x10\n", self.compare("poll_input").output)
+
     def test_exit_status(self):
         self.assertEqual(self.compare("exit_status", "17").status, 17)
 

@@ -42,6 +42,14 @@ class Stats(CommandTest):
         self.assertIn("MiB", rows["memory.total"])
         self.assertLessEqual(self.number(rows, "syscalls.trapped"), self.number(rows, "syscalls.total"))
 
+    def test_each_cpu(self):
+        _, rows = self.table(HELLO, options=["--cpus", "2"])
+        for figure in ("context_switches", "interrupts", "faults", "syscalls", "syscalls_trapped"):
+            for cpu in (0, 1):
+                self.assertIn(f"cpu{cpu}.{figure}", rows)
+        for figure, total in (("faults", "memory.faults"), ("syscalls", "syscalls.total"), ("syscalls_trapped", "syscalls.trapped")):
+            self.assertEqual(sum(self.number(rows, f"cpu{cpu}.{figure}") for cpu in (0, 1)), self.number(rows, total), figure)
+
     def test_count_follows_the_program(self):
         _, few = self.table(program("arguments"))
         result, many = self.table(program("list_files"), "/", options=["--files", self.folder])

@@ -73,8 +73,8 @@ probe_syscall_ring:
     cld
 .endm
 
-// Calls a C++ function, with rcx as its argument, that keeps only the registers of which the psABI says so.
-.macro call_keeping_registers function
+// Calls a C++ function, by default with rcx as its argument, that keeps only the registers of which the psABI says so.
+.macro call_keeping_registers function, argument=%rcx
     push %rax
     push %rdi
     push %rsi
@@ -83,7 +83,7 @@ probe_syscall_ring:
     push %r8
     push %r9
     push %r9                    // twice: keeps the stack aligned
-    mov %rcx, %rdi
+    mov \argument, %rdi
     call \function
     pop %r9
     pop %r9
@@ -149,10 +149,13 @@ eremite_syscall_entry_patched:  // a patched call site, by its trampoline
 dispatch:
     incq %gs:CPU_SYSCALLS
     mov %r10, %rcx
+    .globl eremite_dispatch
+eremite_dispatch:               // becomes a jump to eremite_traced_dispatch where system calls are traced (syscall_trace.cpp)
     cmp $SYSCALL_COUNT, %rax
     jae 2f
     call *eremite_syscall_table(, %rax, 8)
-1:  movb $1, %gs:CPU_INTERRUPTS_ENABLED
+eremite_syscall_exit:
+    movb $1, %gs:CPU_INTERRUPTS_ENABLED
 eremite_syscall_exit_check:     // from here on an upcall may come: it finishes the exit itself (trap.cpp)
     cmpb $0, %gs:CPU_ANY_PENDING
     jne 3f
@@ -162,13 +165,27 @@ eremite_syscall_exit_stack:
 eremite_syscall_exit_jump:
     jmp *%rcx
 2:  call eremite_missing_syscall
-    jmp 1b
+    jmp eremite_syscall_exit
 3:  movb $0, %gs:CPU_INTERRUPTS_ENABLED
     push_program_frame 0, VECTOR_SYSCALL
 look_before_program:            // rsp = struct TrapFrame of the program
     mov %rsp, %rdi
     call eremite_leave_kernel
     jmp return_to_program
+
+#ifdef EREMITE_TRACE
+    .globl eremite_traced_dispatch
+eremite_traced_dispatch:        // rsp, on which the registers stand then: struct SavedArguments
+    call_keeping_registers eremite_syscall_begins, %rsp
+    mov %r10, %rcx
+    cmp $SYSCALL_COUNT, %rax
+    jae 2f
+    call *eremite_syscall_table(, %rax, 8)
+1:  call_keeping_registers eremite_syscall_ends, %rsp
+    jmp eremite_syscall_exit
+2:  call eremite_missing_syscall
+    jmp 1b
+#endif
 
     .globl eremite_missing_syscall
 eremite_missing_syscall:        // a number without a handler: rax still holds it

@@ -17,6 +17,15 @@ using namespace x86_64;
 
 namespace {
 
+PageTable::EmptyRun empty_part(PageTable::EmptyRun run) {
+    size_t count = 0;
+    while (count < run.count && load(run.slots[count]) == 0) ++count;
+    return {run.slots, count};
+}
+
+// What an access will set in an entry with these rights.
+uint64_t access_bits(PageFlags flags) { return flags.has(page::write) ? entry::accessed | entry::dirty : entry::accessed; }
+
 // Frees a table, the tables below it, and the frames that pages own.
 void free_tree(uint64_t* table, unsigned level) {
     for (unsigned i = 0; i < entries_per_table; ++i) {
@@ -149,24 +158,51 @@ bool PageTable::clear_empty_block(VirtualAddress address) {
     return true;
 }
 
-Result<PageTable::EmptyRun> PageTable::empty_run(VirtualAddress address, size_t maximum, bool promised) {
+// The slots from `address` to the end of its table, empty or not; none where a large page stands.
+inline Result<PageTable::EmptyRun> PageTable::slots_from(VirtualAddress address, bool promised) {
     auto table = table_for(address, 0, promised);
     if (!table.ok()) {
         if (table.code() == EEXIST) return EmptyRun{nullptr, 0};
         return table.error();
     }
     const unsigned index = index_of(address, 0);
-    uint64_t* slots = *table + index;
-    const size_t limit = std::min<size_t>(maximum, entries_per_table - index);
-    size_t count = 0;
-    while (count < limit && load(slots[count]) == 0) ++count;
-    return EmptyRun{slots, count};
+    return EmptyRun{*table + index, entries_per_table - index};
 }
 
-void PageTable::fill(EmptyRun run, size_t index, PhysicalAddress frame, PageFlags flags, bool touched) {
-    uint64_t e = frame.value | encode(flags, 0);
-    if (touched) e |= flags.has(page::write) ? entry::accessed | entry::dirty : entry::accessed;
-    store(run.slots[index], e);
+Result<PageTable::EmptyRun> PageTable::empty_run(VirtualAddress address, size_t maximum, bool promised) {
+    const EmptyRun slots = TRY(slots_from(address, promised));
+    return empty_part({slots.slots, std::min(slots.count, maximum)});
+}
+
+Result<PageTable::EmptyRun> PageTable::next_run(VirtualAddress address, size_t before, size_t maximum, bool promised) {
+    const EmptyRun slots = TRY(slots_from(address, promised));
+    if (slots.count == 0) return slots;
+    const size_t index = entries_per_table - slots.count;
+    size_t walked = 0;
+    if (index != 0) {
+        before = std::min({before, maximum - 1, index});
+        while (walked < before && load(*(slots.slots - 1 - walked)) != 0) ++walked;
+    } else if (before != 0 && query(address - page_size)) {
+        walked = maximum - 1;
+    }
+    return empty_part({slots.slots, std::min({slots.count, maximum, walked + 1})});
+}
+
+size_t PageTable::fill(EmptyRun run, std::span<const PhysicalAddress> frames, PageFlags flags) {
+    const uint64_t bits = encode(flags, 0);
+    const size_t most = std::min(run.count, frames.size());
+    uint64_t touched = access_bits(flags);
+    size_t filled = 0;
+    for (; filled < most && load(run.slots[filled]) == 0; ++filled) {
+        store(run.slots[filled], frames[filled].value | bits | touched);
+        touched = 0;
+    }
+    return filled;
+}
+
+void PageTable::fill_with(EmptyRun run, PhysicalAddress frame, PageFlags flags) {
+    const uint64_t e = frame.value | encode(flags, 0);
+    for (size_t i = 0; i < run.count; ++i) store(run.slots[i], i == 0 ? e | access_bits(flags) : e);
 }
 
 void PageTable::replace(VirtualAddress address, PhysicalAddress frame, PageFlags flags) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "abi/cpu_block_offsets.h"
+#include "libos/arch/syscall.hpp"
 #include "libos/arch/x86_64/trap_frame.hpp"
 #include "libos/mm/user_memory.hpp"
 
@@ -126,6 +127,11 @@ Result<SignalReturn> leave_signal_handler(TrapFrame& registers, ThreadContext& c
     from_context(frame.context.registers, registers);
     end_of_syscall(registers);
     return SignalReturn{frame.context.mask, frame.context.stack};
+}
+
+Result<InterruptedCode> interrupted_code() {
+    const UserContext context = TRY(mm::UserPtr<UserContext>{program_stack_pointer()}.load());
+    return InterruptedCode{context.mask, static_cast<int64_t>(context.registers.rax)};
 }
 
 VirtualAddress stack_pointer(const TrapFrame& registers) { return VirtualAddress{registers.rsp}; }

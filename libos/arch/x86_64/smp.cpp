@@ -3,6 +3,7 @@
 
 #include <cpuid.h>
 
+#include "libos/arch/interrupts.hpp"
 #include "libos/arch/x86_64/cpu_block.hpp"
 #include "libos/arch/x86_64/supervisor_call.hpp"
 
@@ -18,6 +19,7 @@ namespace eremite::arch {
 namespace {
 
 constinit std::atomic<uint64_t> online{1};
+constinit uint32_t hardware_ids[max_cpus]{};
 
 }  // namespace
 
@@ -41,7 +43,16 @@ uint32_t hardware_id() {
     return b >> 24;
 }
 
+uint32_t hardware_id_of(unsigned cpu) { return cpu == cpu_index() ? hardware_id() : hardware_ids[cpu]; }
+
+InterruptMessage interrupt_message(unsigned cpu, unsigned vector) {
+    constexpr uint64_t local_apics = 0xfee00000;
+    return {local_apics | uint64_t{hardware_id_of(cpu)} << 12, vector};
+}
+
 bool start_cpu(unsigned index, uint32_t hardware_id, const KernelStack& stack) {
+    hardware_ids[cpu_index()] = arch::hardware_id();
+    hardware_ids[index] = hardware_id;
     abi::CpuBlock& block = eremite_cpu_blocks[index];
     block.self = &block;
     block.index = index;
@@ -57,7 +68,7 @@ void interrupt_cpu(unsigned index) { call(Call::Interrupt, index); }
 
 CpuCounts cpu_counts(unsigned index) {
     const abi::CpuBlock& block = eremite_cpu_blocks[index];
-    return {block.interrupts, block.syscalls, block.syscalls_trapped};
+    return {block.interrupts, block.faults, block.syscalls, block.syscalls_trapped};
 }
 
 }  // namespace eremite::arch

@@ -4,6 +4,7 @@
 #include "libos/arch/trap.hpp"
 #include "libos/arch/x86_64/cpu_block.hpp"
 #include "libos/arch/x86_64/supervisor_call.hpp"
+#include "libos/sync/lock_check.hpp"
 
 extern "C" unsigned probe_syscall_ring();
 
@@ -15,6 +16,7 @@ void wait_for_interrupt() {
 }
 
 void handle_interrupts() {
+    if constexpr (sync::locks_are_checked) sync::check_none_held();
     abi::CpuBlock& cpu = this_cpu();
     while (cpu.any_pending) {
         cpu.any_pending = 0;

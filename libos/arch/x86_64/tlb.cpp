@@ -3,6 +3,9 @@
 // alone: it looks by itself when it wakes up.
 #include "libos/arch/tlb.hpp"
 
+#include <algorithm>
+
+#include "libos/arch/cpu.hpp"
 #include "libos/arch/smp.hpp"
 #include "libos/arch/x86_64/cpu_block.hpp"
 #include "libos/arch/x86_64/supervisor_call.hpp"
@@ -47,5 +50,22 @@ void flush_page(VirtualAddress address) { flush(address.value, 1); }
 void flush_range(VirtualRange range) { flush(range.start.value, (range.size() + page_size - 1) / page_size); }
 void flush_all() { flush(0, 0); }
 void flush_page_here(VirtualAddress address) { call(Call::FlushPages, address.value, 1); }
+
+
+bool exceeds_tlb(uint64_t pages) { return pages > this_cpu().tlb_reach; }
+
+// QEMU, accel/tcg/cputlb.c: 256 entries at first; twice as many at the next flush when 70 % of them are in use.
+void extend_tlb(uint64_t pages, VirtualRange readable) {
+    constexpr uint64_t first_size = 256;
+    uint64_t& reach = this_cpu().tlb_reach;
+    if (reach == 0) reach = hypervisor_name() == "TCGTCGTCGTCG" ? first_size : UINT64_MAX;
+    while (reach < pages) {
+        const uint64_t touched = std::min(reach / 4 * 3, readable.size() / page_size);
+        // SAFETY: the caller vouches for the range.
+        for (uint64_t i = 0; i < touched; ++i) (void)*VirtualAddress{readable.start.value + i * page_size}.as<volatile uint8_t>();
+        call(Call::FlushPages, 0, 0);
+        reach *= 2;
+    }
+}
 
 }  // namespace eremite::arch

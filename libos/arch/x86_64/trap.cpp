@@ -15,6 +15,7 @@
 #include "libos/mm/address_space.hpp"
 #include "libos/process/process.hpp"
 #include "libos/sched/scheduler.hpp"
+#include "libos/sync/lock_check.hpp"
 
 using namespace eremite;
 using arch::TrapFrame;
@@ -145,6 +146,7 @@ void raise(TrapFrame& frame, Verdict verdict, VirtualAddress address) {
 }
 
 void handle_page_fault(TrapFrame& frame) {
+    ++this_cpu().faults;
     // A reserved bit in a table: nothing that could be repaired.
     if (frame.error & fault_reserved) kernel_fault(frame);
     const mm::Access access = frame.error & fault_fetch ? mm::Access::Execute : frame.error & fault_write ? mm::Access::Write : mm::Access::Read;
@@ -193,6 +195,7 @@ void complete_entry_or_exit(TrapFrame& frame) {
 
 // Before the program goes on with these registers. Requires: virtual interrupt flag clear.
 void prepare_return(TrapFrame& frame) {
+    if constexpr (sync::locks_are_checked) sync::check_none_held();
     // Most page faults end here.
     if (frame.vector != VECTOR_INTERRUPT && !this_cpu().any_pending && !sched::current_thread().signal_due.load(std::memory_order_relaxed)) return;
     do {

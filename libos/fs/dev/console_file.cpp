@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
 #include "libos/drivers/console.hpp"
 #include "libos/fs/dev/console_terminal.hpp"
@@ -16,7 +17,13 @@ namespace {
 
 // One terminal for all who opened it, used under the lock. Waiting is done without.
 constinit sync::Spinlock terminal_lock{sync::Rank::File};
-constinit Terminal terminal;
+// Requires the lock. Made on first use: as initialized data its queue would lie in every image.
+Terminal& terminal() {
+    alignas(Terminal) static constinit unsigned char storage[sizeof(Terminal)]{};
+    static constinit Terminal* made = nullptr;
+    if (!made) made = new (storage) Terminal;
+    return *made;
+}
 constinit std::atomic<SignalSender> signal_sender{nullptr};
 constexpr int foreground_process_group = 1;
 
@@ -30,7 +37,7 @@ void receive(std::span<const char> bytes) {
         Terminal::Reaction reaction;
         {
             const sync::Guard guard{terminal_lock};
-            reaction = terminal.receive(c);
+            reaction = terminal().receive(c);
         }
         if (reaction.echo_length != 0) drivers::console_write({reaction.echo.data(), reaction.echo_length});
         const SignalSender send = signal_sender.load(std::memory_order_relaxed);
@@ -41,7 +48,7 @@ void receive(std::span<const char> bytes) {
 // Moves what the device has to the terminal, without waiting.
 void receive_available() {
     std::array<char, 64> bytes;
-    while (drivers::console_readable()) {
+    while (drivers::console_input().data) {
         const auto count = drivers::console_read(bytes, true);
         if (!count.ok() || count.value() == 0) return;
         receive(std::span{bytes}.first(count.value()));
@@ -52,8 +59,8 @@ Result<size_t> read_terminal(std::span<char> bytes, bool nonblocking) {
     for (;;) {
         {
             const sync::Guard guard{terminal_lock};
-            if (terminal.readable()) return terminal.take(bytes);
-            const struct ::termios& settings = terminal.settings();
+            if (terminal().readable()) return terminal().take(bytes);
+            const struct ::termios& settings = terminal().settings();
             if ((settings.c_lflag & ICANON) == 0 && settings.c_cc[VMIN] == 0 && settings.c_cc[VTIME] == 0) nonblocking = true;
         }
         std::array<char, 64> input;
@@ -91,7 +98,7 @@ Result<size_t> ConsoleFile::write(IoBuffer& buffer) {
             size_t length = 0;
             {
                 const sync::Guard guard{terminal_lock};
-                length = terminal.translate_output(text, translated);
+                length = terminal().translate_output(text, translated);
             }
             put_out(output_, std::span<const char>{translated}.first(length));
         } else if (taken > 0) {
@@ -107,23 +114,24 @@ Result<size_t> ConsoleFile::write(IoBuffer& buffer) {
 uint32_t ConsoleFile::readiness() {
     uint32_t ready = writable() ? POLLOUT | POLLWRNORM : 0;
     if (!readable()) return ready;
-    bool input = drivers::console_readable();
+    drivers::ConsoleInput input = drivers::console_input();
     if (drivers::console_is_terminal()) {
         receive_available();
         const sync::Guard guard{terminal_lock};
-        input = terminal.readable();
+        // The end of a terminal's input is something to be read.
+        input.data = input.ended || terminal().readable();
     }
-    return ready | (input ? POLLIN | POLLRDNORM : 0);
+    return ready | (input.data ? POLLIN | POLLRDNORM : 0) | (input.ended ? POLLHUP : 0);
 }
 
 Result<long> ConsoleFile::ioctl(uint32_t request, uint64_t argument) {
     const bool is_terminal = drivers::console_is_terminal();
     if (request == FIONREAD) {
-        int count = drivers::console_readable() ? 1 : 0;
+        int count = drivers::console_input().data ? 1 : 0;
         if (is_terminal) {
             receive_available();
             const sync::Guard guard{terminal_lock};
-            count = static_cast<int>(terminal.available());
+            count = static_cast<int>(terminal().available());
         }
         TRY(mm::copy_to_user(VirtualAddress{argument}, &count, sizeof count));
         return 0L;
@@ -134,7 +142,7 @@ Result<long> ConsoleFile::ioctl(uint32_t request, uint64_t argument) {
             struct ::termios settings;
             {
                 const sync::Guard guard{terminal_lock};
-                settings = terminal.settings();
+                settings = terminal().settings();
             }
             TRY(mm::copy_to_user(VirtualAddress{argument}, &settings, sizeof settings));
             return 0L;
@@ -145,15 +153,15 @@ Result<long> ConsoleFile::ioctl(uint32_t request, uint64_t argument) {
             struct ::termios settings;
             TRY(mm::copy_from_user(&settings, VirtualAddress{argument}, sizeof settings));
             const sync::Guard guard{terminal_lock};
-            if (request == TCSETSF) terminal.discard_input();
-            terminal.set_settings(settings);
+            if (request == TCSETSF) terminal().discard_input();
+            terminal().set_settings(settings);
             return 0L;
         }
         case TIOCGWINSZ: {
             Terminal::WindowSize window;
             {
                 const sync::Guard guard{terminal_lock};
-                window = terminal.window();
+                window = terminal().window();
             }
             TRY(mm::copy_to_user(VirtualAddress{argument}, &window, sizeof window));
             return 0L;
@@ -162,7 +170,7 @@ Result<long> ConsoleFile::ioctl(uint32_t request, uint64_t argument) {
             Terminal::WindowSize window;
             TRY(mm::copy_from_user(&window, VirtualAddress{argument}, sizeof window));
             const sync::Guard guard{terminal_lock};
-            terminal.set_window(window);
+            terminal().set_window(window);
             return 0L;
         }
         case TIOCGPGRP:
@@ -175,7 +183,7 @@ Result<long> ConsoleFile::ioctl(uint32_t request, uint64_t argument) {
             return 0L;
         case TCFLSH: {
             const sync::Guard guard{terminal_lock};
-            if (argument == TCIFLUSH || argument == TCIOFLUSH) terminal.discard_input();
+            if (argument == TCIFLUSH || argument == TCIOFLUSH) terminal().discard_input();
             return 0L;
         }
         case TCSBRK:

@@ -17,6 +17,7 @@ constexpr uint64_t random_device = device_number(1, 8);
 constexpr uint64_t urandom_device = device_number(1, 9);
 constexpr uint64_t tty_device = device_number(5, 0);
 constexpr uint64_t console_device = device_number(5, 1);
+constexpr uint64_t hardware_random_device = device_number(10, 183);
 
 struct DeviceName {
     std::string_view name;
@@ -27,6 +28,7 @@ constexpr std::array device_names{
     DeviceName{"null", null_device, 0666},       DeviceName{"zero", zero_device, 0666}, DeviceName{"full", full_device, 0666},
     DeviceName{"random", random_device, 0666},   DeviceName{"urandom", urandom_device, 0666},
     DeviceName{"console", console_device, 0600}, DeviceName{"tty", tty_device, 0666},
+    DeviceName{"hwrng", hardware_random_device, 0600},
 };
 
 struct LinkName {
@@ -56,8 +58,9 @@ Result<Ref<File>> open_device(Ref<Inode> node, uint32_t flags) {
         case null_device: return make_file<NullFile>(std::move(node), flags);
         case zero_device: return make_file<ZeroFile>(std::move(node), flags);
         case full_device: return make_file<FullFile>(std::move(node), flags);
-        case random_device:
+        case random_device: return make_file<WaitedRandomFile>(std::move(node), flags);
         case urandom_device: return make_file<RandomFile>(std::move(node), flags);
+        case hardware_random_device: return make_file<HardwareRandomFile>(std::move(node), flags);
         case tty_device:
         case console_device: return make_file<ConsoleFile>(std::move(node), flags);
         default: return Error{ENXIO};

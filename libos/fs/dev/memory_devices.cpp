@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "libos/drivers/virtio_rng.hpp"
 #include "libos/fs/dev/devices.hpp"
 #include "libos/random/random.hpp"
 
@@ -17,6 +18,9 @@ Result<size_t> read_zeros(IoBuffer& buffer) {
     if (done == 0 && buffer.faulted()) return Error{EFAULT};
     return done;
 }
+
+// Nothing ever changes.
+constinit ReadinessSource random_source{};
 
 }  // namespace
 
@@ -39,6 +43,22 @@ Result<size_t> RandomFile::read(IoBuffer& buffer) {
         const size_t copied = buffer.put(bytes.data(), piece);
         done += copied;
         if (copied < piece) break;
+    }
+    if (done == 0 && buffer.faulted()) return Error{EFAULT};
+    return done;
+}
+
+ReadinessSource* WaitedRandomFile::readiness_source() { return &random_source; }
+
+Result<size_t> HardwareRandomFile::read(IoBuffer& buffer) {
+    std::array<uint8_t, 512> bytes;
+    size_t done = 0;
+    while (buffer.remaining() > 0) {
+        const auto count = drivers::read_virtio_entropy(std::span{bytes}.first(std::min(bytes.size(), buffer.remaining())), nonblocking());
+        if (!count.ok()) return done > 0 ? Result<size_t>{done} : Result<size_t>{count.error()};
+        const size_t copied = buffer.put(bytes.data(), count.value());
+        done += copied;
+        if (copied < count.value()) break;
     }
     if (done == 0 && buffer.faulted()) return Error{EFAULT};
     return done;

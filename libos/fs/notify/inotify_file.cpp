@@ -85,12 +85,6 @@ uint32_t InotifyFile::readiness() {
     return queue_.empty() && !overflowed_ ? 0 : POLLIN | POLLRDNORM;
 }
 
-Result<Attributes> InotifyFile::attributes() {
-    Attributes a;
-    a.mode = 0600;
-    return a;
-}
-
 Result<long> InotifyFile::ioctl(uint32_t request, uint64_t argument) {
     if (request != FIONREAD) return Error{ENOTTY};
     const sync::Guard guard{lock_};

@@ -5,9 +5,9 @@
 
 namespace eremite::fs::notify {
 
-class InotifyFile final : public File, WatchOwner {
+class InotifyFile final : public AnonymousFile, WatchOwner {
 public:
-    explicit InotifyFile(uint32_t flags) : File{O_RDONLY | flags} {}
+    explicit InotifyFile(uint32_t flags) : AnonymousFile{"inotify", O_RDONLY | flags} {}
     ~InotifyFile() override;
     // Null: not an inotify instance.
     [[nodiscard]] static InotifyFile* of(File& file) { return file.kind() == FileKind::Inotify ? static_cast<InotifyFile*>(&file) : nullptr; }
@@ -18,7 +18,6 @@ public:
 
     [[nodiscard]] Result<size_t> read(IoBuffer& buffer) override;
     [[nodiscard]] Result<size_t> write(IoBuffer&) override { return Error{EBADF}; }
-    [[nodiscard]] Result<Attributes> attributes() override;
     [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override;
     [[nodiscard]] uint32_t readiness() override;
     [[nodiscard]] ReadinessSource* readiness_source() override { return &source_; }

@@ -36,7 +36,7 @@ Result<Ref<Inode>> FileSystem::create_unnamed(std::string_view label, uint32_t p
 
 bool FileSystem::has_room() {
     const mm::PageAllocator& allocator = mm::page_allocator();
-    return allocator.available_pages() > allocator.total_pages() / 64;
+    return allocator.can_spare(allocator.total_pages() / 64 + 1);
 }
 
 Result<FileSystemStatus> FileSystem::status() {

@@ -190,10 +190,9 @@ Result<void> RegularFile::allocate(AllocateMode mode, uint64_t offset, uint64_t 
         return {};
     }
     if ((seals & F_SEAL_GROW) != 0 && end > size && !keep_size) return Error{EPERM};
-    const mm::PageAllocator& allocator = mm::page_allocator();
     const uint64_t last = pages_for(end);
     // Refused before the work: nothing has to be undone.
-    if (last - offset / page_size > allocator.available_pages()) return Error{ENOSPC};
+    if (!mm::page_allocator().can_spare(last - offset / page_size)) return Error{ENOSPC};
     for (uint64_t index = offset / page_size; index < last; ++index) {
         const sync::Guard pages_guard{pages_lock_};
         index = pages_.next_absent(index);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "libos/platform/acpi.hpp"
+#include "libos/platform/firmware_devices.hpp"
 #include "libos/platform/processors.hpp"
 #include "tests/fuzz/boot/require.hpp"
 #include "tests/unit/platform/ports.hpp"
@@ -69,5 +70,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CopyingView view{{data + 3, size - 3}, (data[0] & 1) != 0};
     require(find_processors(root, view).count <= platform::Processors::most);
     if (const auto method = find_acpi_power_off(root, view)) check(*method);
+    platform::VirtioMmioDevices devices;
+    find_virtio_mmio_devices(root, view, devices);
+    require(devices.count <= platform::VirtioMmioDevices::most);
+    for (size_t i = 0; i < devices.count; ++i) require(!devices.devices[i].registers.empty() && devices.devices[i].registers.size() >= 0x100);
+    const platform::PciHost host = find_pci_host(root, view);
+    require(host.configuration.is_aligned(page_size) && host.window.start.value <= host.window.end.value && host.window.end.value <= uint64_t{1} << 32);
+    require(find_io_apics(root, view).count <= platform::IoApics::most);
+    const char* const text = reinterpret_cast<const char*>(data + 3);
+    if (const auto announced = platform::parse_virtio_mmio_announcement({text, size - 3})) require(!announced->registers.empty());
     return 0;
 }

@@ -71,6 +71,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     touch(arguments.program_name);
     touch(arguments.init_path);
+    touch(arguments.trace);
     require(length <= size);
     require(arguments.log_level <= log::Level::Debug);
     check_round_trip(argv);

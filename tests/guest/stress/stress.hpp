@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/random.hpp"
+
 namespace stress {
 
 struct Case {
@@ -32,21 +34,7 @@ void in_threads(int count, Body body) {
     for (auto& thread : threads) thread.join();
 }
 
-/// A generator of its own for each thread (splitmix64), so that runs repeat as far as the scheduler lets them.
-class Random {
-public:
-    explicit Random(uint64_t seed) : state_{seed * 0x9e3779b97f4a7c15} {}
-    uint64_t next() {
-        uint64_t z = state_ += 0x9e3779b97f4a7c15;
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-        return z ^ (z >> 31);
-    }
-    uint64_t below(uint64_t bound) { return next() % bound; }
-
-private:
-    uint64_t state_;
-};
+using eremite::test::Random;
 
 // lifecycle.cpp
 void create_and_join();

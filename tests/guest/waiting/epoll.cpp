@@ -192,6 +192,7 @@ void errors() {
     show("remove itself", control(epoll, EPOLL_CTL_DEL, epoll, EPOLLIN));
     const int null = ::open("/dev/null", O_RDWR), directory = ::open("/", O_RDONLY), path = ::open("/", O_PATH);
     show("null device", add(epoll, null, EPOLLIN));
+    for (const char* name : {"/dev/zero", "/dev/full", "/dev/urandom"}) show(name, add(epoll, ::open(name, O_RDWR), EPOLLIN));
     show("directory", add(epoll, directory, EPOLLIN));
     show("path only", add(epoll, path, EPOLLIN));
     show("exclusive and one-shot", add(epoll, ::eventfd(0, 0), EPOLLIN | EPOLLEXCLUSIVE | EPOLLONESHOT));
@@ -222,6 +223,20 @@ void errors() {
     show("pwait, bad mask size", ::syscall(SYS_epoll_pwait, epoll, &event, 1, 0, &mask, 4));
     show("pwait", ::syscall(SYS_epoll_pwait, epoll, &event, 1, 0, &mask, 8));
     for (int d : {epoll, other, counter, null, directory, path}) ::close(d);
+}
+
+// The one device of its kind that can be waited for.
+void random_numbers() {
+    const int epoll = ::epoll_create1(0), file = ::open("/dev/random", O_RDONLY);
+    show("random", add(epoll, file, EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM, 1));
+    show_ready("level", epoll);
+    show_ready("level", epoll);
+    show("edge", control(epoll, EPOLL_CTL_MOD, file, EPOLLIN | EPOLLET, 2));
+    show_ready("edge", epoll);
+    show_ready("edge", epoll);
+    ::close(file);
+    show_ready("closed", epoll);
+    ::close(epoll);
 }
 
 void timeouts() {
@@ -309,6 +324,7 @@ int main() {
     closing();
     nested();
     errors();
+    random_numbers();
     timeouts();
     many_threads("level", 0, false);
     many_threads("edge", EPOLLET, false);

@@ -14,9 +14,11 @@
 
 #include "base/panic.hpp"
 #include "libos/arch/page_table.hpp"
+#include "libos/arch/smp.hpp"
 #include "libos/arch/tlb.hpp"
 #include "libos/arch/user_copy.hpp"
 #include "libos/drivers/console.hpp"
+#include "libos/drivers/virtio_rng.hpp"
 #include "libos/fs/mount.hpp"
 #include "libos/fs/path.hpp"
 #include "libos/mm/page_allocator.hpp"
@@ -53,8 +55,11 @@ void panic(std::string_view message) { throw std::runtime_error{std::string{mess
 
 namespace arch {
 
+unsigned cpu_index() { return 0; }
 void flush_page(VirtualAddress) {}
 void flush_page_here(VirtualAddress address) { flush_page(address); }
+bool exceeds_tlb(uint64_t) { return false; }
+void extend_tlb(uint64_t, VirtualRange) {}
 void flush_range(VirtualRange) {}
 void flush_all() {}
 
@@ -108,12 +113,13 @@ Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
     input.erase(0, size);
     return size;
 }
-bool console_readable() { return !test::console.input.empty(); }
+ConsoleInput console_input() { return {!test::console.input.empty(), false}; }
 fs::ReadinessSource& console_readiness_source() {
     static fs::ReadinessSource source;
     return source;
 }
 bool console_is_terminal() { return test::console.terminal; }
+Result<size_t> read_virtio_entropy(std::span<uint8_t>, bool) { return Error{ENODEV}; }
 
 }  // namespace drivers
 

@@ -44,6 +44,7 @@ TEST(KernelArguments, Empty) {
         EXPECT_TRUE(line.arguments.unknown.empty());
         EXPECT_EQ(line.arguments.log_level, log::Level::Warn);
         EXPECT_EQ(line.arguments.tsc_khz, 0u);
+        EXPECT_EQ(line.arguments.trace, "");
         EXPECT_TRUE(line.arguments.terminal);
         EXPECT_FALSE(line.arguments.framed_input);
         EXPECT_FALSE(line.arguments.statistics);
@@ -51,7 +52,7 @@ TEST(KernelArguments, Empty) {
 }
 
 TEST(KernelArguments, AllOfThem) {
-    const Line line{"log=debug env.HOME=/ env.EMPTY= tsc_mhz=2600.013 arg0=server init=/bin/server tty=0 stdin=framed stats=1 -- -p 80"};
+    const Line line{"log=debug env.HOME=/ env.EMPTY= tsc_mhz=2600.013 arg0=server init=/bin/server tty=0 stdin=framed stats=1 trace=syscalls:!futex -- -p 80"};
     ASSERT_EQ(line.code, 0) << line.offender;
     const KernelArguments& a = line.arguments;
     EXPECT_EQ(a.log_level, log::Level::Debug);
@@ -59,6 +60,7 @@ TEST(KernelArguments, AllOfThem) {
     EXPECT_EQ(a.tsc_khz, 2'600'013u);
     EXPECT_EQ(a.program_name, "server");
     EXPECT_EQ(a.init_path, "/bin/server");
+    EXPECT_EQ(a.trace, "syscalls:!futex");
     EXPECT_FALSE(a.terminal);
     EXPECT_TRUE(a.framed_input);
     EXPECT_TRUE(a.statistics);
@@ -101,7 +103,7 @@ TEST(KernelArguments, Frequencies) {
 
 TEST(KernelArguments, Malformed) {
     for (const char* word : {"log=", "log=loud", "log=Info", "log", "env.", "env.=x", "env.NAME", "tty=", "tty=yes", "tty", "stdin=", "stdin=frames", "stdin",
-                             "stats=2", "stats", "tsc_mhz", "arg0", "init"}) {
+                             "stats=2", "stats", "tsc_mhz", "arg0", "init", "trace", "trace="}) {
         const Line line{std::string{"stats=0 "} + word + " tty=0"};
         EXPECT_EQ(line.code, EINVAL) << word;
         EXPECT_EQ(line.offender, word);
@@ -157,13 +159,17 @@ TEST(KernelArguments, UnterminatedQuotes) {
     }
 }
 
-TEST(KernelArguments, DeviceAnnouncementsAreRemoved) {
+TEST(KernelArguments, DeviceAnnouncementsAreNotTheProgramsArguments) {
     EXPECT_EQ(argv("-- a b virtio_mmio.device=512@0xfeb00e00:12 virtio_mmio.device=4K@0xd0000000:5"), (Words{"program", "a", "b"}));
     EXPECT_EQ(argv("virtio_mmio.device=512@0xfeb00e00:12 -- a"), (Words{"program", "a"}));
     EXPECT_EQ(argv("virtio_mmio.device=512@0xfeb00e00:12"), Words{"program"});
     const Line line{"virtio_mmio.device=1 stats=1"};
     EXPECT_TRUE(line.arguments.unknown.empty());
     EXPECT_TRUE(line.arguments.statistics);
+    const Line devices{"virtio_mmio.device=512@1:2 -- a virtio_mmio.device=4K@3:4"};
+    ASSERT_EQ(devices.arguments.devices.size(), 2u);
+    EXPECT_EQ(devices.arguments.devices[0], "512@1:2");
+    EXPECT_EQ(devices.arguments.devices[1], "4K@3:4");
     // The program's own words.
     EXPECT_EQ(argv("-- \"virtio_mmio.device=x\" virtio_mmio.devices virtio_mmio.device"),
               (Words{"program", "virtio_mmio.device=x", "virtio_mmio.devices", "virtio_mmio.device"}));

@@ -50,10 +50,10 @@ TEST_F(HeapTest, CatchesWrongFrees) {
 TEST_F(HeapTest, FailsWhenMemoryIsGone) {
     test::Hunger hunger{0};
     EXPECT_EQ(heap_allocate(5000), nullptr);
-    // Objects may remain in slabs; then it ends.
+    // Objects may remain in slabs, of other CPUs too; then it ends.
     std::vector<void*> got;
     while (void* p = heap_allocate(700)) got.push_back(p);
-    EXPECT_LT(got.size(), 10u);
+    EXPECT_LT(got.size(), 40u);
     for (void* p : got) heap_free(p);
 }
 

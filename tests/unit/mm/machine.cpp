@@ -7,6 +7,7 @@
 #include <new>
 
 #include "base/panic.hpp"
+#include "libos/arch/smp.hpp"
 #include "libos/arch/tlb.hpp"
 #include "libos/arch/x86_64/page_table.hpp"
 
@@ -26,11 +27,14 @@ namespace eremite {
 void panic(std::string_view message) { throw test::Panic{std::string{message}}; }
 
 namespace arch {
+unsigned cpu_index() { return test::cpu_of_thread; }
 void flush_page(VirtualAddress address) {
     ++test::tlb_counters.pages;
     test::Cpu::drop({address.down_to(page_size), address.down_to(page_size) + page_size});
 }
 void flush_page_here(VirtualAddress address) { flush_page(address); }
+bool exceeds_tlb(uint64_t) { return false; }
+void extend_tlb(uint64_t, VirtualRange) {}
 void flush_range(VirtualRange range) {
     ++test::tlb_counters.ranges;
     test::Cpu::drop(range);
@@ -44,6 +48,7 @@ void flush_all() {
 namespace test {
 
 TlbCounters tlb_counters;
+thread_local unsigned cpu_of_thread = 0;
 
 namespace {
 std::unordered_map<uint64_t, Cpu::Entry> tlb;  // by the start of the page

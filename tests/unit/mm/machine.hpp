@@ -17,6 +17,9 @@ struct Panic : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// The CPU that the host's thread plays.
+extern thread_local unsigned cpu_of_thread;
+
 // Makes physical memory [start, start + size) exist, once; returns the range.
 PhysicalRange physical_memory(uint64_t start, uint64_t size);
 // Gives the allocator of the machine its memory, once. Returns how many pages are free.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <random>
 #include <vector>
@@ -60,6 +62,44 @@ TEST(PageAllocator, KeepsWhatIsPromised) {
     memory->free(block.value(), 2);
     EXPECT_EQ(memory->allocate(2).code(), 0);
     memory->free(page.value(), 0);
+}
+
+TEST(PageAllocator, GivesOutSinglePagesAsFarAsThereAreSome) {
+    using Use = PageAllocator::Use;
+    auto memory = std::make_unique<PageAllocator>();
+    ASSERT_TRUE(memory->add(fresh_memory(uint64_t{1} << 20)).ok());
+    const uint64_t start = memory->free_pages();
+    std::array<PhysicalAddress, 100> frames;
+    EXPECT_EQ(memory->allocate_pages({frames.data(), 0}), 0u);
+    EXPECT_EQ(memory->allocate_pages({frames.data(), 40}), 40u);
+    memory->set_promised(start - 45);
+    size_t got = 40;
+    while (const size_t more = memory->allocate_pages({frames.data() + got, frames.size() - got})) got += more;
+    EXPECT_EQ(got, 45u);
+    EXPECT_EQ(memory->available_pages(), 0u);
+    while (got < frames.size()) {
+        const size_t more = memory->allocate_pages({frames.data() + got, frames.size() - got}, Use::Promised);
+        ASSERT_NE(more, 0u);
+        got += more;
+    }
+    std::sort(frames.begin(), frames.end());
+    EXPECT_EQ(std::adjacent_find(frames.begin(), frames.end()), frames.end());
+    for (const PhysicalAddress frame : frames) memory->free(frame, 0);
+    EXPECT_EQ(memory->free_pages(), start);
+}
+
+TEST(PageAllocator, PromisesWhatIsThere) {
+    auto memory = std::make_unique<PageAllocator>();
+    ASSERT_TRUE(memory->add(fresh_memory(uint64_t{1} << 20)).ok());
+    const uint64_t start = memory->free_pages();
+    EXPECT_FALSE(memory->promise(start - 10, 11));
+    EXPECT_EQ(memory->available_pages(), start);
+    EXPECT_TRUE(memory->promise(start - 10, 10));
+    EXPECT_EQ(memory->available_pages(), 10u);
+    EXPECT_TRUE(memory->can_spare(10));
+    EXPECT_FALSE(memory->can_spare(11));
+    EXPECT_TRUE(memory->promise(0, start));
+    EXPECT_EQ(memory->available_pages(), start);
 }
 
 TEST(PageAllocator, TouchesLittleOfALargeMemory) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "libos/mm/page_allocator.hpp"
 #include "machine.hpp"
 
@@ -27,6 +29,11 @@ protected:
     void map_owned(VirtualAddress at, unsigned order) {
         const auto frame = page_allocator().allocate(order);
         EXPECT_TRUE(table().map(at, frame.value(), page_size << order, owned_data).ok());
+    }
+    // A page in the first slot, as a fault maps it.
+    static void touch_owned(PageTable::EmptyRun run) {
+        const PhysicalAddress frame = page_allocator().allocate(0).value();
+        EXPECT_EQ(PageTable::fill(run, {&frame, 1}, owned_data), 1u);
     }
 
 private:
@@ -140,7 +147,7 @@ TEST_F(PageTableTest, EmptyTablesBesideTheRangeGoAsWell) {
 
 TEST_F(PageTableTest, AFreedTableIsFlushedWithItsPage) {
     const auto run = table().empty_run({0x4000'5000}, 1).value();
-    PageTable::fill(run, 0, page_allocator().allocate(0).value(), owned_data, true);
+    touch_owned(run);
     test::tlb_counters = {};
     table().unmap({{0x4000'5000}, {0x4000'6000}}, {{0x4000'0000}, {0x8000'0000}});
     EXPECT_EQ(test::tlb_counters.pages, 1);
@@ -153,7 +160,8 @@ TEST_F(PageTableTest, FlushesOnlyWhatATlbCanHold) {
     EXPECT_EQ(test::tlb_counters.total(), 0);
     const auto run = table().empty_run({0x1000}, 8).value();
     ASSERT_EQ(run.count, 8u);
-    for (size_t i = 0; i < run.count; ++i) PageTable::fill(run, i, page_allocator().allocate(0).value(), owned_data, i < 4);
+    for (size_t i = 0; i < 4; ++i) touch_owned({run.slots + i, 1});
+    for (uint64_t at = 0x5000; at < 0x9000; at += page_size) map_owned({at}, 0);
     // Less right needs one flush of what was touched, more right none.
     table().protect({{0x1000}, {0x9000}}, page::user | page::read, PageTable::WriteRule::All);
     EXPECT_EQ(test::tlb_counters.ranges, 1);
@@ -164,6 +172,38 @@ TEST_F(PageTableTest, FlushesOnlyWhatATlbCanHold) {
     EXPECT_EQ(test::tlb_counters.total(), 1);
     EXPECT_EQ(table().unmap({{0x1000}, {0x2000}}).owned, 1u);
     EXPECT_EQ(test::tlb_counters.pages, 1);
+}
+
+TEST_F(PageTableTest, FillsUntilASlotIsTaken) {
+    const auto run = table().empty_run({0x1000}, 8).value();
+    map_owned({0x5000}, 0);
+    std::array<PhysicalAddress, 8> frames;
+    ASSERT_EQ(page_allocator().allocate_pages(frames), 8u);
+    EXPECT_EQ(PageTable::fill(run, frames, owned_data), 4u);
+    EXPECT_EQ(table().query({0x4000})->address, frames[3]);
+    EXPECT_FALSE(table().query({0x6000}));
+    EXPECT_TRUE(table().query({0x1000})->accessed);
+    EXPECT_FALSE(table().query({0x2000})->accessed);
+    for (size_t i = 4; i < 8; ++i) page_allocator().free(frames[i], 0);
+}
+
+TEST_F(PageTableTest, RunsGrowWithWhatIsMappedBefore) {
+    const auto count = [&](uint64_t address, size_t before) { return table().next_run({address}, before, 16).value().count; };
+    EXPECT_EQ(count(0x10'0000, 100), 1u);
+    for (uint64_t i = 1; i <= 20; ++i) {
+        map_owned({0x10'0000 - i * page_size}, 0);
+        EXPECT_EQ(count(0x10'0000, 100), std::min<uint64_t>(i + 1, 16));
+        EXPECT_EQ(count(0x10'0000, 3), std::min<uint64_t>(i + 1, 4));
+    }
+    EXPECT_EQ(count(0x10'0000, 0), 1u);
+    map_owned({0x10'5000}, 0);
+    EXPECT_EQ(count(0x10'0000, 100), 5u);
+    EXPECT_EQ(count(0x10'5000, 100), 0u);
+    // Over the border of tables one page tells.
+    EXPECT_EQ(count(0x40'0000, 100), 1u);
+    map_owned({0x3f'f000}, 0);
+    EXPECT_EQ(count(0x40'0000, 100), 16u);
+    EXPECT_EQ(count(0x40'0000, 0), 1u);
 }
 
 TEST_F(PageTableTest, KeepsFramesWithoutAccess) {

@@ -57,7 +57,7 @@ std::optional<uint64_t> arch::hardware_random() {
     return word;
 }
 
-Result<void> drivers::read_virtio_entropy(std::span<uint8_t> bytes) {
+Result<void> drivers::poll_virtio_entropy(std::span<uint8_t> bytes) {
     ++machine->device_requests;
     // A device that fails may have written before.
     for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(100 + i);

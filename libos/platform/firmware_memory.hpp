@@ -3,10 +3,10 @@
 #include "libos/mm/address_space.hpp"
 #include "libos/platform/memory_view.hpp"
 
-namespace eremite::init {
+namespace eremite::platform {
 
 // Firmware keeps its tables outside of usable memory, so that the direct map does not hold them yet.
-class FirmwareMemory final : public platform::MemoryView {
+class FirmwareMemory final : public MemoryView {
 public:
     explicit FirmwareMemory(mm::AddressSpace& space) : space_{space} {}
 
@@ -25,4 +25,4 @@ private:
     mm::AddressSpace& space_;
 };
 
-}  // namespace eremite::init
+}  // namespace eremite::platform
