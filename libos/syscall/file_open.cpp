@@ -73,7 +73,9 @@ Result<Ref<fs::File>> open_unnamed(fs::Inode& directory, const OpenRequest& requ
     if (!directory.is_directory()) return Error{ENOTDIR};
     TRY(may_change(directory));
     const Ref<fs::Inode> inode = TRY(directory.create_unnamed(permissions_of(request), !request.has(O_EXCL)));
-    return inode->open(status_flags(request));
+    Ref<fs::File> file = TRY(inode->open(status_flags(request)));
+    fs::notify::tell(*file, IN_OPEN);
+    return file;
 }
 
 Result<Ref<fs::File>> open_path(int directory, std::string_view path, const OpenRequest& request) {

@@ -64,13 +64,16 @@ Result<size_t> InotifyFile::read(IoBuffer& buffer) {
     size_t done = 0;
     while (Event* const event = queue_.front()) {
         if (event->size() > buffer.remaining()) return done != 0 ? Result<size_t>{done} : Error{EINVAL};
-        // SAFETY: record and name are next to each other.
-        if (buffer.put(&event->record, event->size()) != event->size()) return done != 0 ? Result<size_t>{done} : Error{EFAULT};
-        done += event->size();
+        // As on Linux an event is taken before it is known that it can be stored.
         queue_.remove(*event);
         --length_;
         bytes_ -= event->size();
+        const size_t size = event->size();
+        // SAFETY: record and name are next to each other.
+        const bool stored = buffer.put(&event->record, size) == size;
         Event::destroy(event);
+        if (!stored) return done != 0 ? Result<size_t>{done} : Error{EFAULT};
+        done += size;
     }
     if (!overflowed_) return done;
     const inotify_event lost{.wd = -1, .mask = IN_Q_OVERFLOW, .cookie = 0, .len = 0};

@@ -34,7 +34,9 @@ void show_events(const char* after) {
             if (event.cookie != 0) cookies[cookie] = event.cookie;
             std::fprintf(output, " %d:%x", event.wd, event.mask);
             if (event.cookie != 0) std::fprintf(output, ":move%d", cookie);
-            if (event.len != 0) std::fprintf(output, ":%s(%u)", events + at + sizeof event, event.len);
+            const char* const name = events + at + sizeof event;
+            // Files without a name go by their number.
+            if (event.len != 0) std::fprintf(output, ":%s(%u)", name[0] == '#' ? "#" : name, event.len);
             at += static_cast<long>(sizeof event + event.len);
         }
     }
