@@ -79,7 +79,7 @@ Result<long> sys_fcntl(int descriptor, int command, uint64_t argument) {
         case F_SETLKW:
         case F_OFD_GETLK:
         case F_OFD_SETLK:
-        case F_OFD_SETLKW: return record_lock(*file, command, address);
+        case F_OFD_SETLKW: return record_lock(*file, descriptor, command, address);
         case F_GETOWN: return 0L;
         case F_SETOWN:
         case F_SETSIG: return 0L;

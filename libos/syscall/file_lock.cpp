@@ -53,7 +53,7 @@ void describe(struct ::flock& result, const fs::FileLock& found) {
 
 }  // namespace
 
-Result<long> record_lock(fs::File& file, int command, VirtualAddress address) {
+Result<long> record_lock(fs::File& file, int descriptor, int command, VirtualAddress address) {
     const mm::UserPtr<struct ::flock> pointer{address};
     struct ::flock wanted = TRY(pointer.load());
     const bool of_description = command == F_OFD_GETLK || command == F_OFD_SETLK || command == F_OFD_SETLKW;
@@ -74,9 +74,17 @@ Result<long> record_lock(fs::File& file, int command, VirtualAddress address) {
         return 0L;
     }
     if ((type == F_RDLCK && !file.readable()) || (type == F_WRLCK && !file.writable())) return Error{EBADF};
-    if (type == F_UNLCK) TRY(fs::file_locks().release(lock));
-    else TRY(fs::file_locks().acquire(lock, command == F_SETLKW || command == F_OFD_SETLKW));
-    return 0L;
+    if (type == F_UNLCK) {
+        TRY(fs::file_locks().release(lock));
+        return 0L;
+    }
+    TRY(fs::file_locks().acquire(lock, command == F_SETLKW || command == F_OFD_SETLKW));
+    if (of_description) return 0L;
+    // Who closed the descriptor meanwhile has found no lock to give up; as on Linux the lock goes.
+    const auto present = get_file_or_path(descriptor);
+    if (present.ok() && present.value().get() == &file) return 0L;
+    fs::file_locks().descriptor_closed(file);
+    return Error{EBADF};
 }
 
 Result<long> sys_flock(int descriptor, int operation) {

@@ -5,7 +5,7 @@
 
 namespace eremite::syscall {
 
-// `address`: a struct flock.
-Result<long> record_lock(fs::File& file, int command, VirtualAddress address);
+// `file`: what `descriptor` stands for. `address`: a struct flock.
+Result<long> record_lock(fs::File& file, int descriptor, int command, VirtualAddress address);
 
 }  // namespace eremite::syscall

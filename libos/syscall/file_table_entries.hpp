@@ -6,6 +6,7 @@
 #include "libos/syscall/file_attributes.hpp"
 #include "libos/syscall/file_control.hpp"
 #include "libos/syscall/file_directory.hpp"
+#include "libos/syscall/file_handle.hpp"
 #include "libos/syscall/file_io.hpp"
 #include "libos/syscall/file_mount.hpp"
 #include "libos/syscall/file_names.hpp"
@@ -113,6 +114,8 @@ inline constexpr Assignment file_assignments[] = {
     {__NR_readlinkat, adapt<sys_readlinkat>},
     {__NR_statfs, adapt<sys_statfs>},
     {__NR_fstatfs, adapt<sys_fstatfs>},
+    {__NR_name_to_handle_at, adapt<sys_name_to_handle_at>},
+    {__NR_open_by_handle_at, adapt<sys_open_by_handle_at>},
     {__NR_sendfile, adapt<sys_sendfile>},
     {__NR_splice, adapt<sys_splice>},
     {__NR_tee, adapt<sys_tee>},
