@@ -14,10 +14,10 @@ Result<long> sys_name_to_handle_at(int directory, VirtualAddress path, VirtualAd
 }
 
 Result<long> sys_open_by_handle_at(int mount, VirtualAddress handle, int) {
-    if (mount != AT_FDCWD) TRY(get_file_or_path(mount));
     file_handle header{};
     TRY(mm::copy_from_user(&header, handle, sizeof header));
     if (header.handle_bytes == 0 || header.handle_bytes > MAX_HANDLE_SZ) return Error{EINVAL};
+    if (mount != AT_FDCWD) TRY(get_file_or_path(mount));
     return Error{ESTALE};
 }
 

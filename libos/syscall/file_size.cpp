@@ -60,8 +60,8 @@ Result<long> sys_fallocate(int descriptor, int mode, int64_t offset, int64_t len
     if (offset < 0 || length <= 0) return Error{EINVAL};
     if (!is_allocation(mode)) return Error{EOPNOTSUPP};
     if (!file->writable()) return Error{EBADF};
+    if (file->kind() == fs::FileKind::Pipe) return Error{ESPIPE};
     const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{ENODEV}));
-    if (inode->type() == fs::FileType::Fifo) return Error{ESPIPE};
     if (inode->is_directory()) return Error{EISDIR};
     if (inode->type() != fs::FileType::Regular) return Error{ENODEV};
     int64_t end = 0;

@@ -1,9 +1,8 @@
-// Threads that meet at FIFOs and around splice and locks: who waits, who is woken, what signals do.
+// Threads that meet at FIFOs and around splice: who waits, who is woken, what signals do.
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -13,35 +12,11 @@
 #include <cstring>
 #include <thread>
 
+#include "waiting.hpp"
+
 namespace {
 
-int failures = 0;
-void check(bool good, const char* what) {
-    if (good) return;
-    std::printf("failed: %s (errno %d)\n", what, errno);
-    ++failures;
-}
-#define CHECK(x) check((x), #x)
-
-// Whether the thread sleeps in the kernel; polled, since nothing else tells.
-bool sleeps(const std::atomic<pid_t>& thread) {
-    char path[64];
-    for (int i = 0; i < 20000; ++i) {
-        const pid_t id = thread.load();
-        if (id != 0) {
-            std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", id);
-            const int fd = ::open(path, O_RDONLY);
-            if (fd < 0) return true;  // not shown by this kernel: being a while in the call must do
-            char text[256] = {};
-            const ssize_t size = ::read(fd, text, sizeof text - 1);
-            ::close(fd);
-            const char* const state = size > 0 ? std::strrchr(text, ')') : nullptr;
-            if (state && state[2] == 'S') return true;
-        }
-        ::usleep(100);
-    }
-    return false;
-}
+using namespace file_ops;
 
 void openers_meet() {
     int reader = -1;
@@ -94,13 +69,15 @@ void interrupted_open() {
     std::atomic<pid_t> id{0};
     int result = 0;
     int error = 0;
+    std::atomic<bool> done{false};
     std::thread other{[&] {
         id = ::gettid();
         result = ::open("fifo", O_RDONLY);
         error = errno;
+        done = true;
     }};
     CHECK(sleeps(id));
-    pthread_kill(other.native_handle(), SIGUSR1);
+    interrupt(other.native_handle(), SIGUSR1, done);
     other.join();
     CHECK(result == -1 && error == EINTR);
     // Nobody reads any more.
@@ -185,6 +162,5 @@ int main() {
     splice_carries();
     ::unlink("fifo");
     ::rmdir(directory);
-    std::printf("%d failures\n", failures);
-    return failures != 0;
+    return end_of_checks();
 }
