@@ -1,7 +1,5 @@
 #pragma once
 // The system calls on files, for the table in table.cpp.
-#include <asm/unistd.h>
-
 #include "libos/syscall/adapter.hpp"
 #include "libos/syscall/file_attributes.hpp"
 #include "libos/syscall/file_control.hpp"
@@ -17,11 +15,7 @@
 #include "libos/syscall/file_stat.hpp"
 #include "libos/syscall/file_transfer.hpp"
 #include "libos/syscall/file_xattr.hpp"
-
-// Newer than some headers.
-#ifndef __NR_fchmodat2
-#define __NR_fchmodat2 452
-#endif
+#include "libos/syscall/numbers.hpp"
 
 namespace eremite::syscall {
 

@@ -2,14 +2,8 @@
 // the C library's differ, as the system call has them.
 #include "libos/trace/descriptions.hpp"
 
-#include <asm/unistd.h>
-
 #include "base/packed_names.hpp"
-
-// Newer than some headers.
-#ifndef __NR_fchmodat2
-#define __NR_fchmodat2 452
-#endif
+#include "libos/syscall/numbers.hpp"
 
 namespace eremite::trace {
 
@@ -206,8 +200,6 @@ constexpr Description descriptions[] = {
     {__NR_symlinkat, with_file | with_fd, Int, {Path, Directory, Path}},
     {__NR_mknod, with_file, Int, {Path, FileMode, Hex}},
     {__NR_mknodat, with_file | with_fd, Int, {Directory, Path, FileMode, Hex}},
-    {__NR_mount, with_file, Int, {Path, Path, Text, Hex, Text}},
-    {__NR_umount2, with_file, Int, {Path, Hex}},
     {__NR_inotify_init, with_fd, Int, {}},
     {__NR_inotify_init1, with_fd, Int, {CreationFlags}},
     {__NR_inotify_add_watch, with_file | with_fd, Int, {Fd, Path, Hex}},
@@ -264,6 +256,8 @@ constexpr Description descriptions[] = {
     {__NR_removexattr, with_file, Int, {Path, Text}},
     {__NR_lremovexattr, with_file, Int, {Path, Text}},
     {__NR_fremovexattr, with_fd, Int, {Fd, Text}},
+    {__NR_mount, with_file, Int, {Text, Path, Text, MountFlags, Text}},
+    {__NR_umount2, with_file, Int, {Path, UnmountFlags}},
 };
 
 constexpr auto groups = pack_names<[] {
