@@ -1,6 +1,8 @@
-# What a project that makes Eremite images uses. From the build tree and the install tree alike: somebody sets
-# EREMITE_LIBRARY_FOLDER and EREMITE_ALL_COMPONENTS, the components that are there. The user may set EREMITE_COMPONENTS: those
-# that images have if nothing else is said; without it they have all.
+# What a project that makes Eremite images uses. From the build tree and the install tree alike: the including file sets
+# EREMITE_LIBRARY_FOLDER and EREMITE_COMPONENT_SETS, the sets of components that are there, as cmake/Kernel.cmake names them.
+# The user may set EREMITE_COMPONENTS: those that images have if nothing else is said; without it they have all.
+# Projects may ask for an older CMake; this file does not.
+cmake_policy(VERSION 3.16)
 
 # How an image is linked: statically, at fixed addresses, with code, constants and data in pages of their own.
 # cmake/wrappers/eremite-cc and the toolchain file say the same for other builds.
@@ -10,25 +12,26 @@ set(EREMITE_LINK_OPTIONS -static -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,-u,
 set(EREMITE_FORTRAN_LINK_OPTIONS -Wl,-u,pthread_mutex_destroy)
 
 # eremite_find_object(RESULT COMPONENT...): the kernel with these components, to be linked to the program; "none" stands for
-# none. cmake/wrappers/eremite-cc names the files alike.
+# none, nothing for all. cmake/wrappers/eremite-cc names the files alike.
 function(eremite_find_object result)
+  list(GET EREMITE_COMPONENT_SETS -1 all)
   set(wanted "${ARGN}")
-  list(REMOVE_ITEM wanted none)
-  list(REMOVE_DUPLICATES wanted)
   list(SORT wanted)
-  foreach(component IN LISTS wanted)
-    if(NOT component IN_LIST EREMITE_ALL_COMPONENTS)
-      list(JOIN EREMITE_ALL_COMPONENTS ", " known)
-      message(FATAL_ERROR "Eremite has no component \"${component}\" here; it has: ${known}")
-    endif()
-  endforeach()
-  if("${wanted}" STREQUAL "${EREMITE_ALL_COMPONENTS}")
+  list(REMOVE_DUPLICATES wanted)
+  list(JOIN wanted "-" set)
+  if(NOT set)
+    set(set ${all})
+  endif()
+  if(NOT set IN_LIST EREMITE_COMPONENT_SETS)
+    list(JOIN EREMITE_COMPONENT_SETS ", " known)
+    message(FATAL_ERROR "No image can have the components \"${set}\"; the sets of components are: ${known}")
+  endif()
+  if("${set}" STREQUAL "${all}")
     set(name eremite)
-  elseif(NOT wanted)
+  elseif("${set}" STREQUAL "none")
     set(name eremite-core)
   else()
-    list(JOIN wanted "-" name)
-    string(PREPEND name "eremite-")
+    set(name eremite-${set})
   endif()
   set(${result} ${EREMITE_LIBRARY_FOLDER}/${name}.o PARENT_SCOPE)
 endfunction()
@@ -39,9 +42,6 @@ function(eremite_unikernel)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "COMPONENTS")
   if(NOT arg_COMPONENTS)
     set(arg_COMPONENTS ${EREMITE_COMPONENTS})
-  endif()
-  if(NOT arg_COMPONENTS)
-    set(arg_COMPONENTS ${EREMITE_ALL_COMPONENTS})
   endif()
   eremite_find_object(object ${arg_COMPONENTS})
   foreach(target IN LISTS arg_UNPARSED_ARGUMENTS)

@@ -50,7 +50,7 @@ class Chosen(ComponentTest):
         self.check(self.run_program(self.image("virtio, trace virtio"), options=["--trace"]), output=SAID, errors=TRACED)
 
     def test_unknown(self):
-        self.check(self.link("trace clairvoyance"), 1, errors='EREMITE_COMPONENTS is "trace clairvoyance"; the components are:')
+        self.check(self.link("trace clairvoyance"), 1, errors='EREMITE_COMPONENTS is "trace clairvoyance"; the sets of components are: none, ')
 
     def test_run_of_a_source_knows_the_choice(self):
         self.need("trace")

@@ -88,7 +88,7 @@ eremite_unikernel(said)
         project = self.write_sources()
         self.write("project/CMakeLists.txt", self.PROJECT.replace("eremite_unikernel(said)", "eremite_unikernel(said COMPONENTS sound)"))
         result = self.execute(CMAKE, "-S", project, "-B", self.folder / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}", env=self.environment)
-        self.check(result, 1, errors='Eremite has no component "sound" here; it has:')
+        self.check(result, 1, errors='No image can have the components "sound"')
 
     def test_from_the_build_tree(self):
         project = self.write_sources()
@@ -130,8 +130,9 @@ set_tests_properties(says PROPERTIES PASS_REGULAR_EXPRESSION "hello from a proje
         self.check(tests, output=["100% tests passed", r"eremite.* .*run"])
 
     def test_components(self):
+        """In a project of times when CMake knew less."""
         project = self.write_sources()
-        self.write("project/CMakeLists.txt", self.PROJECT)
+        self.write("project/CMakeLists.txt", self.PROJECT.replace("3.20", "3.1"))
         build = self.cmake(project, f"-DCMAKE_TOOLCHAIN_FILE={self.package}/eremite-toolchain.cmake", "-DEREMITE_COMPONENTS=none")
         self.says(build / "said")
         result = self.execute(self.prefix / "bin/eremite", "run", "--accel", "tcg", "--trace", build / "said", env=self.environment)
