@@ -9,7 +9,8 @@ from disassembly import Instruction
 # Fault in ring 3, or (the second line) do so under CR4.UMIP or CR4.PCE. Intel SDM vol. 2.
 PRIVILEGED = re.compile(
     r"^(cli|sti|hlt|clts|clac|stac|invd|wbinvd|wbnoinvd|invlpg\w?|invpcid|l[gil]dt[wlq]?|ltr|lmsw|rdmsr|wrmsr|swapgs|sysretl?q?"
-    r"|sysexitl?q?|xsetbv|xsaves(64)?|xrstors(64)?|monitor|mwait|rsm|in|out|ins[bwl]|outs[bwl]|vm\w+|skinit"
+    r"|sysexitl?q?|xsetbv|xsaves(64)?|xrstors(64)?|monitor|mwait|rsm|in|out|ins[bwl]|outs[bwl]|skinit"
+    r"|vm(call|clear|func|launch|resume|ptrld|ptrst|readq?|writeq?|xoff|xon|run|mcall|load|save)"
     r"|rdpmc|s[gil]dt[wlq]?|str|smsw)$"
 )
 CONTROL_REGISTER = re.compile(r"%(cr|db|dr)\d")
