@@ -3,7 +3,7 @@
 # them all), and lib/eremite-kernel.
 
 set(EREMITE_KERNEL_FLAGS
-    -O2 -g -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit -fno-gnu-unique
+    -O2 -g -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit -fno-gnu-unique
     -mgeneral-regs-only -mno-red-zone -fno-pic -mcmodel=small -fno-stack-protector -fcf-protection=none
     -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections -fvisibility=hidden
     -Wall -Wextra -Wno-missing-field-initializers)

@@ -77,6 +77,14 @@ public:
 
     // Directories.
     [[nodiscard]] virtual Result<Ref<Inode>> lookup(std::string_view) { return Error{ENOTDIR}; }
+    // Several look-ups at once, for file systems that are in memory: goes through the path's first names as long as they are those of
+    // directories of the same file system on which nothing is mounted, and takes them off the path. `complete`: one name is left, which is
+    // not that of a symbolic link, and `found` is its file, or null if there is none. No `directory`: lookup() knows.
+    struct Descent {
+        Ref<Inode> directory, found;
+        bool complete = false;
+    };
+    [[nodiscard]] virtual Descent descend(std::string_view& /*path*/) { return {}; }
     [[nodiscard]] virtual Result<Ref<Inode>> create(std::string_view, const NewFile&) { return Error{EPERM}; }
     // Creates a regular file and opens it, which some file systems do in one request. EEXIST: somebody was faster.
     [[nodiscard]] virtual Result<Ref<File>> create_open(std::string_view name, uint32_t permissions, uint32_t flags);

@@ -36,7 +36,7 @@ public:
         uint8_t* const record = buffer_.data() + used_;
         const auto record_length = static_cast<uint16_t>(length);
         const uint8_t entry_type = fs::directory_entry_type(type);
-        std::memset(record, 0, length);
+        std::memset(record + length - 8, 0, 8);
         std::memcpy(record, &inode, sizeof inode);
         std::memcpy(record + 8, &next, sizeof next);
         std::memcpy(record + 16, &record_length, sizeof record_length);
