@@ -8,6 +8,7 @@ namespace {
 // An integer that may alias anything and stand at any address.
 using Word [[gnu::may_alias, gnu::aligned(1)]] = uint64_t;
 using HalfWord [[gnu::may_alias, gnu::aligned(1)]] = uint32_t;
+using QuarterWord [[gnu::may_alias, gnu::aligned(1)]] = uint16_t;
 
 constexpr uint64_t ones = 0x0101010101010101;
 
@@ -19,7 +20,15 @@ void* memcpy(void* destination, const void* source, size_t size) {
     auto* to = static_cast<uint8_t*>(destination);
     auto* from = static_cast<const uint8_t*>(source);
     for (; size >= 8; size -= 8, to += 8, from += 8) *reinterpret_cast<Word*>(to) = *reinterpret_cast<const Word*>(from);
-    for (; size > 0; --size) *to++ = *from++;
+    if (size & 4) {
+        *reinterpret_cast<HalfWord*>(to) = *reinterpret_cast<const HalfWord*>(from);
+        to += 4, from += 4;
+    }
+    if (size & 2) {
+        *reinterpret_cast<QuarterWord*>(to) = *reinterpret_cast<const QuarterWord*>(from);
+        to += 2, from += 2;
+    }
+    if (size & 1) *to = *from;
     return destination;
 }
 
