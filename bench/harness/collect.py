@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,9 +43,12 @@ def progress(text: str) -> None:
 def run(setup: Setup, results: Results, world: World, program: str, arguments: list[str], machine: Machine) -> Output | None:
     """One run. A failed one is reported and noted, since a missing figure must have a reason; the answer is then None."""
     mode = "counting instructions" if machine.icount else machine.accel
+    if machine.storage:
+        mode += f", {machine.storage.name}"
     if (world.name, program, mode) in setup.failed:
         return None
-    output = world.run(program, arguments, machine, timeout=30 if setup.quick else 60)
+    with machine.storage or nullcontext():
+        output = world.run(program, arguments, machine, timeout=30 if setup.quick else 60)
     last_line = "hello, world" if program == "hello" else "end"
     if output.arrival(last_line) is not None or "time" in output.figures():
         return output
@@ -62,7 +66,9 @@ def collect_program(
     arguments = ["--count", f"--tsc-mhz={ICOUNT_TSC_MHZ}"] if machine.icount else [f"--tsc-mhz={setup.tsc_mhz:.3f}"]
     if setup.quick or machine.icount:
         arguments.append("--quick")
-    for world in setup.guests if machine.icount else setup.worlds:
+    if machine.storage:
+        arguments.append(f"--directory={machine.storage.directory}")
+    for world in setup.guests if machine.icount or machine.storage else setup.worlds:
         more = for_process if isinstance(world, Process) else ()
         output = run(setup, results, world, program, [*arguments, *more], machine)
         if output is None:
