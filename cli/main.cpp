@@ -42,6 +42,7 @@ struct RunWords {
     std::string memory = "128M";
     std::string machine = "microvm";
     std::string accelerator = "auto";
+    std::vector<std::string> mounts;
     int gdb_port = 0;
 };
 
@@ -59,6 +60,7 @@ void define_run(CLI::App& app, RunWords& words) {
     app.add_option("--env", words.options.environment, "NAME=VALUE for the program, which inherits nothing; repeatable")
         ->allow_extra_args(false);
     app.add_option("--files", words.options.files, "A folder that becomes the program's /")->type_name("FOLDER");
+    app.add_option("--mount", words.mounts, "HOSTDIR:/path[:ro], a folder that the program sees there; repeatable")->allow_extra_args(false);
     app.add_flag("--gdb{1234}", words.gdb_port, "Wait for gdb before the first instruction, on this port")->type_name("[PORT]");
     app.add_option("--timeout", words.options.timeout, "Stop after this many seconds, with exit status 124")->check([](const std::string& text) {
             double seconds = 0;
@@ -103,6 +105,7 @@ RunOptions finish_run(const CLI::App& app, RunWords& words) {
         if (equals == 0 || equals == std::string::npos)
             throw Failure{exit_status::usage, fmt::format("run: --env {}: write NAME=VALUE", variable)};
     }
+    for (const std::string& mount : words.mounts) options.mounts.push_back(parse_mount_option(mount));
     if (words.gdb_port < 0 || words.gdb_port > UINT16_MAX)
         throw Failure{exit_status::usage, fmt::format("run: --gdb {}: not a port", words.gdb_port)};
     if (words.gdb_port != 0) options.gdb_port = static_cast<uint16_t>(words.gdb_port);

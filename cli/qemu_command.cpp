@@ -57,6 +57,12 @@ std::vector<std::string> qemu_command(const VirtualMachine& machine) {
     add_debugcon("report", machine.report_path, abi::report_port);
     words.insert(words.end(), {"-device", fmt::format("isa-debug-exit,iobase={:#x},iosize=4", abi::debug_exit_port)});
     words.insert(words.end(), {"-device", microvm ? "virtio-rng-device" : "virtio-rng-pci"});
+    for (const SharedFolder& folder : machine.folders) {
+        // Owners and modes are those that the files have here; a folder that spans devices keeps its inode numbers apart.
+        words.insert(words.end(), {"-fsdev", fmt::format("local,id={0},path={1},security_model=none,multidevs=remap{2}", folder.tag,
+                                                         escape_commas(folder.path), folder.read_only ? ",readonly=on" : ""),
+                                   "-device", fmt::format("{0},fsdev={1},mount_tag={1}", microvm ? "virtio-9p-device" : "virtio-9p-pci", folder.tag)});
+    }
     if (machine.gdb_port) words.insert(words.end(), {"-gdb", fmt::format("tcp:127.0.0.1:{}", *machine.gdb_port), "-S"});
     words.insert(words.end(), {"-kernel", machine.kernel});
     if (machine.initrd) words.insert(words.end(), {"-initrd", *machine.initrd});

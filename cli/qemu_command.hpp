@@ -9,6 +9,13 @@
 
 namespace eremite::cli {
 
+// A folder of the host that the machine finds as a virtio-9p device.
+struct SharedFolder {
+    std::string tag;
+    std::string path;
+    bool read_only = false;
+};
+
 struct VirtualMachine {
     std::string qemu = "qemu-system-x86_64";
     Machine machine = Machine::Microvm;
@@ -19,6 +26,7 @@ struct VirtualMachine {
     std::string kernel;
     std::optional<std::string> initrd;
     std::string kernel_command_line;
+    std::vector<SharedFolder> folders;
     std::optional<uint16_t> gdb_port;  // wait there for a debugger before the first instruction
     // Files that QEMU opens for the image's log and report.
     std::string log_path = "/dev/stderr";

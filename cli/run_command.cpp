@@ -112,6 +112,9 @@ Boot plan_boot(const RunOptions& options) {
     return boot;
 }
 
+// By what name the machine knows a mounted folder.
+std::string mount_tag(size_t index) { return fmt::format("mount{}", index); }
+
 std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot& boot, uint64_t tsc_khz, bool terminal) {
     std::vector<std::string> words{"arg0=" + boot.argument0};
     if (!options.log_level.empty()) words.push_back("log=" + options.log_level);
@@ -122,6 +125,8 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
     if (options.stats) words.emplace_back("stats=1");
     if (!options.trace.empty()) words.push_back(options.trace == "*" ? "trace=syscalls" : "trace=syscalls:" + options.trace);
     if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);
+    for (size_t i = 0; i < options.mounts.size(); ++i)
+        words.push_back(fmt::format("mount={}:{}{}", mount_tag(i), options.mounts[i].path, options.mounts[i].read_only ? ":ro" : ""));
     for (const std::string& variable : options.environment) words.push_back("env." + variable);
     return words;
 }
@@ -196,6 +201,8 @@ int run_command(const RunOptions& options) {
     machine.initrd = boot.initrd;
     machine.kernel_command_line = kernel_command_line(
         kernel_arguments(options, boot, options.count_instructions ? counted_tsc_khz : facts.tsc_khz, terminal), options.arguments);
+    for (const MountOption& mount : options.mounts)
+        machine.folders.push_back({mount_tag(machine.folders.size()), fs::absolute(mount.folder).string(), mount.read_only});
     machine.gdb_port = options.gdb_port;
     if (options.dry_run) {
         if (boot.archive) boot.archive->keep();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/accelerator.hpp"
+#include "cli/mount_option.hpp"
 
 namespace eremite::cli {
 
@@ -20,6 +21,7 @@ struct RunOptions {
     std::string trace;                       // which system calls are shown; empty: none
     std::vector<std::string> environment;    // NAME=VALUE
     std::optional<std::string> files;        // a folder that becomes the program's /
+    std::vector<MountOption> mounts;
     std::optional<uint16_t> gdb_port;
     std::optional<double> timeout;  // seconds
     std::string qemu = "qemu-system-x86_64";
