@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/panic.hpp"
+#include "libos/arch/smp.hpp"
 #include "libos/arch/user_copy.hpp"
 #include "libos/fs/dev/devices.hpp"
 #include "libos/mm/page_allocator.hpp"
@@ -16,6 +17,7 @@ namespace eremite {
 void panic(std::string_view) { std::abort(); }
 
 namespace arch {
+unsigned cpu_index() { return 0; }
 size_t user_copy(void*, const void*, size_t size) { return size; }
 size_t user_zero(void*, size_t size) { return size; }
 bool user_load_word(const uint32_t*, uint32_t*) { return false; }
