@@ -25,7 +25,7 @@ function(eremite_kernel_library name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${EREMITE_KERNEL_FLAGS}>" "$<$<COMPILE_LANGUAGE:ASM>:-g>")
   target_compile_definitions(${name} PRIVATE EREMITE_KERNEL=1 EREMITE_LOG_LIMIT=${EREMITE_LOG_LIMIT} EREMITE_MAX_CPUS=${EREMITE_MAX_CPUS}
-                             $<$<BOOL:${EREMITE_VIRTIO_RNG}>:EREMITE_VIRTIO_RNG=1> $<$<BOOL:${EREMITE_TRACE}>:EREMITE_TRACE=1> $<$<BOOL:${EREMITE_9P}>:EREMITE_9P=1>
+                             $<$<BOOL:${EREMITE_VIRTIO_RNG}>:EREMITE_VIRTIO_RNG=1> $<$<BOOL:${EREMITE_TRACE}>:EREMITE_TRACE=1> $<$<BOOL:${EREMITE_SHARE}>:EREMITE_SHARE=1>
                              $<$<BOOL:${EREMITE_DEBUG_LOCKS}>:EREMITE_DEBUG_LOCKS=1>)
   set_property(GLOBAL APPEND PROPERTY EREMITE_LIBOS_LIBRARIES ${name})
 endfunction()

@@ -1,30 +1,38 @@
 #include "libos/init/mounts.hpp"
 
-#include "libos/drivers/virtio_9p.hpp"
+#include "libos/drivers/virtio_share.hpp"
+#include "libos/fs/fuse/file_system.hpp"
 #include "libos/fs/mount.hpp"
 #include "libos/fs/ninep/file_system.hpp"
 #include "libos/log/log.hpp"
 
 namespace eremite::init {
 
-#ifdef EREMITE_9P
+#ifdef EREMITE_SHARE
 
 namespace {
 
-Result<void> mount_folder(const fs::Context& context, const MountArgument& argument) {
-    fs::ninep::Transport* const transport = TRY(drivers::claim_virtio_9p(argument.tag));
-    // For good, like the device.
-    auto* const file_system = new (std::nothrow) fs::ninep::FileSystem{*transport};
+// A file system for good, like its device.
+template <typename FileSystem>
+Result<Ref<fs::Inode>> start(fs::remote::Transport& transport) {
+    auto* const file_system = new (std::nothrow) FileSystem{transport};
     if (!file_system) return Error{ENOMEM};
-    Ref<fs::Inode> root = TRY(file_system->start());
-    return fs::mount(context, argument.path, std::move(root), {.read_only = argument.read_only, .create_point = true}, "9p", argument.tag);
+    return file_system->start();
+}
+
+Result<void> mount_folder(const fs::Context& context, const MountArgument& argument) {
+    const drivers::Share share = TRY(drivers::claim_virtio_share(argument.tag));
+    const bool fuse = share.protocol == drivers::ShareProtocol::Fuse;
+    Ref<fs::Inode> root = TRY(fuse ? start<fs::fuse::FileSystem>(*share.transport) : start<fs::ninep::FileSystem>(*share.transport));
+    return fs::mount(context, argument.path, std::move(root), {.read_only = argument.read_only, .create_point = true},
+                     fuse ? "virtiofs" : "9p", argument.tag);
 }
 
 std::string_view explain(int code) {
     switch (code) {
-        case ENODEV: return "the machine has no 9p device with this tag";
+        case ENODEV: return "the machine has no 9p or virtio-fs device with this tag";
         case EBUSY: return "it is mounted already";
-        case ENOTSUP: return "the device does not speak 9P2000.L";
+        case ENOTSUP: return "the device speaks neither 9P2000.L nor FUSE 7.31";
         case EIO: return "the device does not work";
         case ENOTDIR: return "a file is in the way";
         case ENOMEM:
@@ -49,7 +57,7 @@ Result<void> mount_folders(const fs::Context& context, std::span<const MountArgu
 
 Result<void> mount_folders(const fs::Context&, std::span<const MountArgument> arguments) {
     if (arguments.empty()) return {};
-    log::error("this kernel was built without shared folders (CMake option EREMITE_9P)");
+    log::error("this kernel was built without shared folders (CMake option EREMITE_SHARE)");
     return Error{ENODEV};
 }
 

@@ -1,50 +1,27 @@
 #pragma once
-// The client's side of a 9P connection: tags, fids and requests. Any number of threads may have requests under way; a thread
-// sleeps until its own is answered. Nothing that the server sends is trusted, and once the transport is broken every request
-// ends with EIO.
-//
-// A thread that waits is not interrupted by signals: as on Linux, files of a file system answer or fail (signal(7)).
-#include <array>
-
-#include "base/ref.hpp"
+// The client's side of a 9P connection: tags, fids and requests. Nothing that the server sends is trusted.
 #include "libos/fs/ninep/fids.hpp"
 #include "libos/fs/ninep/protocol.hpp"
-#include "libos/fs/ninep/transport.hpp"
-#include "libos/sched/wait_queue.hpp"
+#include "libos/fs/remote/channel.hpp"
+#include "libos/fs/remote/handle.hpp"
 
 namespace eremite::fs::ninep {
 
+using remote::Segment;
 class Client;
 
-// A request with its tag and memory for the messages, which is used again.
-class Exchange : public ListNode<>, private Transport::Message {
-public:
-    // Both messages share this memory; data may stand elsewhere.
-    static constexpr size_t memory_size = 2 * page_size;
-    static constexpr size_t most_data_segments = 16;
-
-private:
-    friend class Client;
-    enum class State : uint8_t { Idle, UnderWay, Done };
-
-    Client* client_ = nullptr;
-    uint8_t* memory_ = nullptr;
-    uint16_t tag_ = 0;
-    State state_ = State::Idle;
-    int error_ = 0;
-    size_t written_ = 0;
-    uint32_t clunked_ = no_fid;  // nobody waits: the fid is free when the server has answered
-    sched::WaitQueue waiting_;
-    std::array<Segment, 1 + most_data_segments> request_segments_;
-    std::array<Segment, 1 + most_data_segments> reply_segments_;
-};
-
 // What the server knows a file by. Given up when the last reference goes, which does not wait for the server.
-class Fid final : public RefCounted {
+class Fid final : public remote::Handle {
 public:
     Fid(Client& client, uint32_t number) : client_{client}, number_{number} {}
     ~Fid() override;
     [[nodiscard]] uint32_t number() const { return number_; }
+
+    // Requires of all these: it was opened.
+    [[nodiscard]] Result<size_t> read(uint64_t offset, std::span<const Segment> into) override;
+    [[nodiscard]] Result<size_t> write(uint64_t offset, std::span<const Segment> from) override;
+    [[nodiscard]] Result<size_t> read_directory(uint64_t cursor, Segment into) override;
+    [[nodiscard]] Result<void> synchronize(bool data_only) override;
 
 private:
     friend class Client;
@@ -53,14 +30,10 @@ private:
     bool known_ = false;  // to the server
 };
 
-class Client {
+class Client final : private remote::Channel {
 public:
-    // The transport lives longer.
-    explicit Client(Transport& transport);
-    Client(const Client&) = delete;
-    Client& operator=(const Client&) = delete;
-    // Requires: no request is under way, and no fid is left.
-    ~Client();
+    // The transport lives longer. Requires at the end: no request is under way, and no fid is left.
+    explicit Client(remote::Transport& transport) : Channel{transport} {}
 
     // Agrees on version and message size, of at most `data_size` bytes of data. ENOTSUP: the server speaks something else; EIO; ENOMEM.
     [[nodiscard]] Result<void> start(uint32_t data_size);
@@ -99,52 +72,30 @@ public:
 private:
     friend class Fid;
 
-    // An exchange in use.
-    class Use {
-    public:
-        Use(Client& client, Exchange& exchange) : client_{client}, exchange_{exchange} {}
-        ~Use() { client_.release(exchange_); }
-        Use(const Use&) = delete;
-        Use& operator=(const Use&) = delete;
-        Exchange& operator*() const { return exchange_; }
-        Exchange* operator->() const { return &exchange_; }
-
-    private:
-        Client& client_;
-        Exchange& exchange_;
-    };
-
-    static std::span<uint8_t> memory_of(Exchange& exchange) { return {exchange.memory_, Exchange::memory_size}; }
     // A fid that the server does not know yet.
     [[nodiscard]] Result<Ref<Fid>> new_fid();
     // Whether the server knows it after such an answer. If that cannot be said, it is told that the fid is not used any more.
     static void note(Fid& fid, int code) { fid.known_ = code == 0 || code == EIO; }
-    [[nodiscard]] Result<Exchange*> make_exchange(uint16_t tag);
-    // Waits while all are in use. ENOMEM: there is none at all.
-    [[nodiscard]] Result<Exchange*> take();
-    void release(Exchange& exchange);
     void give_up(const Fid& fid);
     // call() with types forgotten: `use` gets the fields of the reply, and `context`.
     using UseFields = Result<void> (*)(Decoder& fields, void* context);
     [[nodiscard]] Result<void> transact(const AnyRequest& request, UseFields use, void* context);
     // Sends a request, with data behind it or room for data, and waits. Returns the fields of the reply, which end where the data
     // begin if there is room for them.
-    [[nodiscard]] Result<std::span<const uint8_t>> run(Exchange& exchange, const AnyRequest& request, std::span<const Segment> data = {},
-                                                       std::span<const Segment> room = {});
-    [[nodiscard]] Result<void> send(Exchange& exchange, const AnyRequest& request, std::span<const Segment> data, std::span<const Segment> room);
-    [[nodiscard]] Result<size_t> run_for_data(const AnyRequest& request, std::span<const Segment> room);
-    void send_clunk(Exchange& exchange, uint32_t number);
-    static void done(Transport::Message& message, size_t written, int error);
+    struct Answer {
+        std::span<const uint8_t> fields;
+        size_t written;
+    };
+    [[nodiscard]] Result<Answer> ask(remote::Exchange& exchange, uint16_t tag, const AnyRequest& request,
+                                     std::span<const Segment> data = {}, std::span<const Segment> room = {});
+    [[nodiscard]] Result<size_t> ask_for_data(const AnyRequest& request, std::span<const Segment> room);
+    // The farewell to a fid is its number.
+    [[nodiscard]] std::optional<uint64_t> next_farewell() override { return fids_.next_to_clunk(); }
+    [[nodiscard]] Farewell encode_farewell(remote::Exchange& exchange, uint64_t number) override;
+    void answered(uint64_t number) override;
 
-    Transport& transport_;
-    const Transport::Limits limits_;
-    uint32_t message_size_ = Exchange::memory_size / 2;
-    sync::Spinlock lock_{sync::Rank::DeviceReply};
+    uint32_t message_size_ = remote::Exchange::memory_size / 2;
     FidNumbers fids_;
-    List<Exchange> idle_;
-    uint64_t free_tags_;  // of which no exchange has been made
-    uint32_t exchanges_ = 0;
-    sched::WaitQueue waiting_;  // for an exchange
 };
 
 template <typename Request, typename UseReply>

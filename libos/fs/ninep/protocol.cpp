@@ -2,33 +2,21 @@
 
 #include <algorithm>
 
+#include "libos/fs/remote/values.hpp"
+
 namespace eremite::fs::ninep {
 
 namespace {
 
-constexpr int64_t second = 1'000'000'000;
 constexpr size_t longest_target = 4095;
-constexpr size_t longest_name = 255;
 
 }  // namespace
 
-int64_t Time::since_epoch() const {
-    // Times before 1970 come as the two's complement of the seconds.
-    const auto whole = static_cast<int64_t>(seconds);
-    int64_t time = 0;
-    if (__builtin_mul_overflow(whole, second, &time) || __builtin_add_overflow(time, static_cast<int64_t>(nanoseconds % uint64_t{second}), &time))
-        return whole < 0 ? INT64_MIN : INT64_MAX;
-    return time;
-}
+int64_t Time::since_epoch() const { return remote::time_of(seconds, nanoseconds); }
 
 Time Time::from(int64_t nanoseconds_since_epoch) {
-    int64_t seconds = nanoseconds_since_epoch / second;
-    int64_t rest = nanoseconds_since_epoch % second;
-    if (rest < 0) {
-        --seconds;
-        rest += second;
-    }
-    return {static_cast<uint64_t>(seconds), static_cast<uint64_t>(rest)};
+    const remote::SplitTime time = remote::split_time(nanoseconds_since_epoch);
+    return {time.seconds, time.nanoseconds};
 }
 
 void Walk::Reply::decode(Decoder& d) {
@@ -64,8 +52,7 @@ Result<DirectoryEntry> next_entry(std::span<const uint8_t>& data) {
     Decoder d{data};
     DirectoryEntry entry;
     d(entry.qid, entry.next, entry.type, entry.name);
-    if (d.bad() || entry.name.empty() || entry.name.size() > longest_name) return Error{EIO};
-    if (std::any_of(entry.name.begin(), entry.name.end(), [](char c) { return c == '/' || c == '\0'; })) return Error{EIO};
+    if (d.bad() || !remote::is_name(entry.name)) return Error{EIO};
     data = d.rest();
     return entry;
 }

@@ -40,10 +40,10 @@ private:
     size_t size_;
 };
 
-class Server final : public fs::ninep::Transport {
+class Server final : public fs::remote::Transport {
 public:
     explicit Server(Input& input) : input_{input} {}
-    [[nodiscard]] Limits limits() const override { return {4, 18}; }
+    [[nodiscard]] Limits limits() const override { return {4, 19}; }
     Result<void> submit(Message& message) override {
         if (broken_) return Error{EIO};
         std::vector<uint8_t> request;

@@ -11,15 +11,15 @@
 #include <thread>
 #include <vector>
 
-#include "libos/fs/ninep/transport.hpp"
+#include "libos/fs/remote/transport.hpp"
 
 namespace eremite::test {
 
 using Answer = std::function<std::vector<uint8_t>(const std::vector<uint8_t>&)>;
 
-class TestTransport : public fs::ninep::Transport {
+class TestTransport : public fs::remote::Transport {
 public:
-    explicit TestTransport(Answer answer, Limits limits = {32, 18}) : answer_{std::move(answer)}, limits_{limits} {}
+    explicit TestTransport(Answer answer, Limits limits = {32, 19}) : answer_{std::move(answer)}, limits_{limits} {}
     [[nodiscard]] Limits limits() const override { return limits_; }
     std::atomic<bool> broken{false};
 
@@ -55,7 +55,7 @@ public:
 
 class ThreadedTransport final : public TestTransport {
 public:
-    explicit ThreadedTransport(Answer answer, Limits limits = {32, 18}, int threads = 3) : TestTransport{std::move(answer), limits} {
+    explicit ThreadedTransport(Answer answer, Limits limits = {32, 19}, int threads = 3) : TestTransport{std::move(answer), limits} {
         for (int i = 0; i < threads; ++i) workers_.emplace_back([this, i] { work(static_cast<unsigned>(i)); });
     }
     ~ThreadedTransport() {
