@@ -9,11 +9,12 @@
 
 namespace eremite::cli {
 
-// A folder of the host that the machine finds as a virtio-9p device.
+// A folder of the host that the machine finds as a device with this tag: virtio-fs if a daemon serves it, else virtio-9p.
 struct SharedFolder {
     std::string tag;
     std::string path;
     bool read_only = false;
+    int daemon = -1;  // descriptor of the connection to it
 };
 
 struct VirtualMachine {

@@ -7,6 +7,7 @@
 
 #include "cli/accelerator.hpp"
 #include "cli/mount_option.hpp"
+#include "cli/share_daemon.hpp"
 
 namespace eremite::cli {
 
@@ -22,6 +23,7 @@ struct RunOptions {
     std::vector<std::string> environment;    // NAME=VALUE
     std::optional<std::string> files;        // a folder that becomes the program's /
     std::vector<MountOption> mounts;
+    ShareMethod share = ShareMethod::Auto;  // how these are
     std::optional<uint16_t> gdb_port;
     std::optional<double> timeout;  // seconds
     std::string qemu = "qemu-system-x86_64";

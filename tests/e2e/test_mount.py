@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shlex
+import shutil
 import tempfile
 
 from support import BUILD, HELLO, CommandTest, program, unittest
@@ -11,13 +12,15 @@ IMAGE = program("shared_folder")
 
 
 class MountTest(CommandTest):
+    share = "9p"
+
     def setUp(self):
         super().setUp()
         self.shared = self.folder / "shared, folder: ä"
         self.shared.mkdir()
 
     def mounted(self, *arguments, suffix="", options=(), image=IMAGE, **how):
-        return self.run_program(image, *arguments, options=["--mount", f"{self.shared}:/data{suffix}", *options], **how)
+        return self.run_program(image, *arguments, options=["--share", self.share, "--mount", f"{self.shared}:/data{suffix}", *options], **how)
 
     def output_of(self, *arguments, **how):
         return self.check(self.mounted(*arguments, **how), errors=b"").text
@@ -54,7 +57,7 @@ class Mount(MountTest):
 
     def test_relative_folder(self):
         (self.shared / "f").write_text("near")
-        result = self.run_program(IMAGE, "read", "/d/f", options=["--mount", ".:/d"], cwd=self.shared)
+        result = self.run_program(IMAGE, "read", "/d/f", options=["--share", self.share, "--mount", ".:/d"], cwd=self.shared)
         self.check(result, output=b"near", errors=b"")
 
     def test_beside_files(self):
@@ -97,6 +100,33 @@ class MountAtWork(MountTest):
 
     def test_larger_than_memory(self):
         self.assertEqual(self.output_of("large", "/data/f", 96, options=["--memory", "48M"], limit=200), "96 MiB\n")
+
+
+def need_daemon():
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("virtiofsd needs root")
+    if not any(map(shutil.which, ("virtiofsd", "/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd"))):
+        raise unittest.SkipTest("virtiofsd is not installed")
+
+
+class MountByVirtioFs(Mount):
+    share = "virtio-fs"
+
+    def setUp(self):
+        need_daemon()
+        super().setUp()
+
+    def test_read_only(self):
+        result = self.check(self.mounted("refusals", "/data", suffix=":ro"), status=125, output=b"")
+        self.assertIn("virtiofsd cannot make a folder read-only", result.error_text)
+
+
+class MountByVirtioFsAtWork(MountAtWork):
+    share = "virtio-fs"
+
+    def setUp(self):
+        need_daemon()
+        super().setUp()
 
 
 class MountGuestTests(MountTest):
@@ -149,7 +179,7 @@ class MountMistakes(MountTest):
 
         result = self.raw_qemu(IMAGE, "read", "/data/f", options=["--mount", f"{self.shared}:/data"], change=leave_out_device)
         self.check(result, status=125, output=b"")
-        self.assertIn("mount0 cannot be mounted at /data: the machine has no 9p device with this tag", result.error_text)
+        self.assertIn("mount0 cannot be mounted at /data: the machine has no 9p or virtio-fs device with this tag", result.error_text)
 
     def test_dry_run_shows_it(self):
         result = self.eremite("run", "--accel", "tcg", "--dry-run", "--mount", f"{self.shared}:/data:ro", "--machine", "q35", HELLO)
