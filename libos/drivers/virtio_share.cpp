@@ -1,11 +1,13 @@
 #include "libos/drivers/virtio_share.hpp"
 
+#include <linux/fuse.h>
 #include <linux/virtio_9p.h>
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ids.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <new>
 
 #include "libos/arch/smp.hpp"
@@ -13,6 +15,8 @@
 #include "libos/drivers/virtio/device.hpp"
 #include "libos/fs/remote/channel.hpp"
 #include "libos/log/log.hpp"
+#include "libos/platform/clock.hpp"
+#include "libos/sched/timer.hpp"
 #include "libos/sync/spinlock.hpp"
 
 namespace eremite::drivers {
@@ -37,6 +41,12 @@ public:
         return {};
     }
     [[nodiscard]] const virtio::QueueShape& shape() const { return queue_->shape(); }
+    [[nodiscard]] bool idle() {
+        const sync::Guard guard{lock_};
+        return queue_->in_flight() == 0;
+    }
+    // How many messages the device has finished.
+    [[nodiscard]] uint32_t finished() const { return finished_.load(std::memory_order_relaxed); }
 
     Result<void> submit(Message& message) {
         std::array<virtio::Segment, most_segments> segments;
@@ -72,6 +82,7 @@ private:
                 }
                 more = count == done.size() || queue_->enable_interrupts();
             }
+            finished_.fetch_add(static_cast<uint32_t>(count), std::memory_order_relaxed);
             for (const virtio::Completion& completion : std::span{done}.first(count)) {
                 auto& message = *static_cast<Message*>(completion.token);
                 message.done(message, completion.written, completion.error);
@@ -81,12 +92,39 @@ private:
 
     sync::Spinlock lock_{sync::Rank::DeviceQueue};
     virtio::Queue* queue_ = nullptr;
+    std::atomic<uint32_t> finished_{0};
+};
+
+// A FUSE server is a process of the host that may die, of which the device says nothing. It takes messages without a reply at once,
+// however long requests last: so one that does not even take these is dead. The message forgets no look-up of the root.
+class Heartbeat final : public Message {
+public:
+    Heartbeat() {
+        header_.header.len = sizeof header_;
+        header_.header.opcode = FUSE_FORGET;
+        header_.header.nodeid = FUSE_ROOT_ID;
+        // SAFETY: these bytes are this object's, which lies in the direct map like all of the heap.
+        segment_ = {reinterpret_cast<uint8_t*>(&header_), sizeof header_};
+        request = std::span{&segment_, 1};
+        done = [](Message& message, size_t, int) { static_cast<Heartbeat&>(message).under_way_.store(false); };
+    }
+    void send(MessageQueue& queue) {
+        if (!under_way_.exchange(true) && !queue.submit(*this).ok()) under_way_.store(false);
+    }
+
+private:
+    struct {
+        fuse_in_header header{};
+        fuse_forget_in arguments{};
+    } header_;
+    fs::remote::Segment segment_;
+    std::atomic<bool> under_way_{false};
 };
 
 class ShareDevice final : public fs::remote::Transport {
 public:
     explicit ShareDevice(virtio::Transport& transport)
-        : device_{transport}, protocol_{transport.device_type() == VIRTIO_ID_FS ? ShareProtocol::Fuse : ShareProtocol::NineP} {}
+        : device_{transport}, watch_{*this}, protocol_{transport.device_type() == VIRTIO_ID_FS ? ShareProtocol::Fuse : ShareProtocol::NineP} {}
 
     Result<void> start() {
         if (protocol_ == ShareProtocol::Fuse) {
@@ -120,20 +158,50 @@ public:
     }
 
     Result<void> submit(Message& message) override {
-        const bool answered = !message.reply.empty() || protocol_ == ShareProtocol::NineP;
-        return (answered ? requests_ : unanswered_).submit(message);
+        if (protocol_ == ShareProtocol::NineP) return requests_.submit(message);
+        if (message.reply.empty()) return unanswered_.submit(message);
+        TRY(requests_.submit(message));
+        if (!watched_.load(std::memory_order_relaxed) && !watched_.exchange(true)) watch_.start(platform::monotonic_now() + watch_interval);
+        return {};
     }
 
 private:
+    static constexpr Duration watch_interval = Duration::seconds(1);
+    static constexpr int patience = 10;  // intervals
+    struct WatchTimer : sched::Timer {
+        explicit WatchTimer(ShareDevice& owner) : Timer{[](Timer& timer) { static_cast<WatchTimer&>(timer).device.watch(); }}, device{owner} {}
+        ShareDevice& device;
+    };
+
+    void watch() {
+        const uint32_t finished = requests_.finished() + unanswered_.finished();
+        quiet_ = finished == finished_before_ ? quiet_ + 1 : 0;
+        finished_before_ = finished;
+        if (requests_.idle()) {
+            quiet_ = 0;
+            watched_.store(false);
+            // One that was sent just now found the watch still running.
+            if (requests_.idle() || watched_.exchange(true)) return;
+        }
+        if (quiet_ > 0) heartbeat_.send(unanswered_);
+        if (quiet_ == patience) device_.fail("its server is dead");
+        else watch_.start(platform::monotonic_now() + watch_interval);
+    }
     void read_tag(size_t offset, size_t length) {
         tag_length_ = std::min(length, longest_tag);
         for (size_t i = 0; i < tag_length_; ++i) tag_[i] = static_cast<char>(device_.read_configuration<uint8_t>(static_cast<uint32_t>(offset + i)));
     }
 
     virtio::Device device_;
+    WatchTimer watch_;
     const ShareProtocol protocol_;
     MessageQueue requests_;
-    MessageQueue unanswered_;  // of FUSE
+    // Of FUSE.
+    MessageQueue unanswered_;
+    Heartbeat heartbeat_;
+    std::atomic<bool> watched_{false};
+    uint32_t finished_before_ = 0;
+    int quiet_ = 0;  // intervals in which nothing was finished
     std::array<char, longest_tag> tag_;
     size_t tag_length_ = 0;
     bool claimed_ = false;
