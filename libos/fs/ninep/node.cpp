@@ -89,9 +89,11 @@ Result<Attributes> Node::attributes() {
         if (kept_) return known_;
     }
     const auto fetched = remote::Node::attributes();
+    const sync::Guard guard{file_system_.lock()};
+    // What a look-up brought along is used once: the next call asks the server.
+    fresh_until_ = {};
     if (fetched.ok()) return fetched.value();
     // It may have lost its name meanwhile.
-    const sync::Guard guard{file_system_.lock()};
     if (kept_) return known_;
     return fetched.error();
 }
