@@ -73,7 +73,8 @@ std::vector<std::string> qemu_command(const VirtualMachine& machine) {
         // Owners and modes are those that the files have here; a folder that spans devices keeps its inode numbers apart.
         words.insert(words.end(), {"-fsdev", fmt::format("local,id={0},path={1},security_model=none,multidevs=remap{2}", folder.tag,
                                                          escape_commas(folder.path), folder.read_only ? ",readonly=on" : ""),
-                                   "-device", fmt::format("{0},fsdev={1},mount_tag={1}", microvm ? "virtio-9p-device" : "virtio-9p-pci", folder.tag)});
+                                   "-device",
+                                   fmt::format("{0},fsdev={1},mount_tag={1}", microvm ? "virtio-9p-device" : "virtio-9p-pci", folder.tag)});
     }
     if (machine.gdb_port) words.insert(words.end(), {"-gdb", fmt::format("tcp:127.0.0.1:{}", *machine.gdb_port), "-S"});
     words.insert(words.end(), {"-kernel", machine.kernel});

@@ -7,7 +7,8 @@ namespace eremite::fs::fuse {
 namespace {
 
 constexpr uint32_t oldest_minor_version = 31;
-constexpr uint32_t wanted_features = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_DONT_MASK | FUSE_AUTO_INVAL_DATA | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES;
+constexpr uint32_t wanted_features = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_DONT_MASK | FUSE_AUTO_INVAL_DATA |
+                                     FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES;
 
 template <typename T>
 Held::Words words(fuse_opcode opcode, uint64_t node, const T& arguments, bool answered) {

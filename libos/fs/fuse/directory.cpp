@@ -12,7 +12,9 @@ namespace eremite::fs::fuse {
 namespace {
 
 // As device_of() in node.cpp.
-uint32_t device_number_of(uint64_t device) { return (minor_of(device) & 0xff) | (major_of(device) & 0xfff) << 8 | (minor_of(device) & 0xfff00) << 12; }
+uint32_t device_number_of(uint64_t device) {
+    return (minor_of(device) & 0xff) | (major_of(device) & 0xfff) << 8 | (minor_of(device) & 0xfff00) << 12;
+}
 
 }  // namespace
 

@@ -25,7 +25,8 @@ protected:
     [[nodiscard]] Client& client() const { return static_cast<FileSystem&>(file_system_).client(); }
     [[nodiscard]] Result<Fetched> fetch_attributes() override;
     // EIO: these cannot be.
-    [[nodiscard]] static Result<Fetched> translate(const fuse_attr& attr, uint64_t seconds, uint32_t nanoseconds, const remote::FileSystem& file_system);
+    [[nodiscard]] static Result<Fetched> translate(const fuse_attr& attr, uint64_t seconds, uint32_t nanoseconds,
+                                                   const remote::FileSystem& file_system);
     // Sends FUSE_SETATTR and remembers the answer.
     [[nodiscard]] Result<void> change_attributes(const fuse_setattr_in& in);
 

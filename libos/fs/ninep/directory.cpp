@@ -103,7 +103,9 @@ Result<Ref<Inode>> Directory::create(std::string_view name, const NewFile& file)
     if (!type || *type == FileType::Directory || *type == FileType::SymbolicLink) return Error{EINVAL};
     const sched::MutexGuard guard{names_};
     const Ref<Fid> directory = TRY(path_fid());
-    const MakeNode request{directory->number(), name, mode_of(*type) | (file.mode & 07777), major_of(file.device_number), minor_of(file.device_number), no_group};
+    const MakeNode request{directory->number(), name, mode_of(*type) | (file.mode & 07777),
+                           major_of(file.device_number), minor_of(file.device_number),
+                           no_group};
     const QidReply reply = TRY(client().call(request));
     changed();
     return Ref<Inode>{TRY(adopt_found(name, {owner(), reply.qid, *type, nullptr}))};

@@ -58,7 +58,8 @@ Result<Ref<remote::Handle>> Node::open_handle(uint32_t flags) {
     return Ref<remote::Handle>{std::move(walked.fid)};
 }
 
-Node::Fetched Node::translate(const GetAttributes::Reply& reply, const remote::FileSystem& file_system, const remote::Identity& identity, FileType type) {
+Node::Fetched Node::translate(const GetAttributes::Reply& reply, const remote::FileSystem& file_system, const remote::Identity& identity,
+                              FileType type) {
     Attributes a;
     a.device = file_system.device();
     a.inode = identity.number;

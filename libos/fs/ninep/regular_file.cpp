@@ -68,7 +68,8 @@ Result<void> RegularFile::clear(remote::Handle& handle, uint64_t start, uint64_t
     if (start >= end) return {};
     const remote::TransferBuffer transfer{file_system_, end - start};
     std::memset(transfer.bytes().data(), 0, transfer.bytes().size());
-    while (start < end) start += TRY(remote::Contents::write_all(handle, start, transfer.bytes().first(std::min<uint64_t>(end - start, transfer.bytes().size()))));
+    while (start < end)
+        start += TRY(remote::Contents::write_all(handle, start, transfer.bytes().first(std::min<uint64_t>(end - start, transfer.bytes().size()))));
     return {};
 }
 
