@@ -8,6 +8,7 @@
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/syscall.hpp"
 #include "libos/drivers/console_setup.hpp"
+#include "libos/drivers/device_memory.hpp"
 #include "libos/drivers/virtio/bus.hpp"
 #include "libos/fs/dev/console_terminal.hpp"
 #include "libos/init/boot_memory.hpp"
@@ -16,8 +17,8 @@
 #include "libos/init/initial_stack.hpp"
 #include "libos/init/kernel_arguments.hpp"
 #include "libos/init/layout.hpp"
+#include "libos/init/mounts/mounts.hpp"
 #include "libos/init/power.hpp"
-#include "libos/init/mounts.hpp"
 #include "libos/init/power_off.hpp"
 #include "libos/init/program.hpp"
 #include "libos/init/statistics.hpp"
@@ -114,7 +115,8 @@ Result<void> start_clocks(Boot& boot) {
 }
 
 Result<void> describe_devices(Boot& boot) {
-    virtio::set_machine({machine.acpi_root, {machine.memory, machine.memory_count}, boot.arguments.devices.span()});
+    drivers::set_ram({machine.memory, machine.memory_count});
+    virtio::set_machine({machine.acpi_root, boot.arguments.devices.span()});
     return {};
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 
+#include "base/restart.hpp"
 #include "libos/log/log.hpp"
 #include "libos/sched/scheduler.hpp"
 #include "libos/syscall/adapter.hpp"
@@ -204,10 +205,19 @@ void eremite_unknown_syscall(uint64_t number) { name_missing(number); }
 
 }
 
+namespace {
+
 // Each call that can be interrupted has a handler of its own.
-void note_interrupted(Entry entry) {
+[[gnu::noinline]] void note_interrupted(Entry entry) {
     for (size_t number = 0; number < table_size; ++number)
         if (eremite_syscall_table[number] == entry) sched::current_thread().interrupted_syscall = number;
+}
+
+}  // namespace
+
+long fail(int code, Entry entry) {
+    if (is_restart(code)) [[unlikely]] note_interrupted(entry);
+    return -code;
 }
 
 }  // namespace eremite::syscall

@@ -41,6 +41,9 @@ int main(int argc, char** argv) {
     size_checks();
     if (!limited) {
         xattr_checks();
+        notify_checks();
+        lock_checks();
+        pipe_checks();
         unnamed_checks();
     }
     device_checks();

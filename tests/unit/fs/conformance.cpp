@@ -57,6 +57,9 @@ void run_checks(bool limited) {
     file_ops::size_checks();
     if (!limited) {
         file_ops::xattr_checks();
+        file_ops::notify_checks();
+        file_ops::lock_checks();
+        file_ops::pipe_checks();
         file_ops::unnamed_checks();
     }
     file_ops::device_checks();

@@ -1,4 +1,4 @@
-#include "libos/init/mounts.hpp"
+#include "libos/init/mounts/mounts.hpp"
 
 #include "libos/drivers/virtio_share.hpp"
 #include "libos/fs/fuse/file_system.hpp"
@@ -7,8 +7,6 @@
 #include "libos/log/log.hpp"
 
 namespace eremite::init {
-
-#ifdef EREMITE_SHARE
 
 namespace {
 
@@ -52,15 +50,5 @@ Result<void> mount_folders(const fs::Context& context, std::span<const MountArgu
     }
     return {};
 }
-
-#else
-
-Result<void> mount_folders(const fs::Context&, std::span<const MountArgument> arguments) {
-    if (arguments.empty()) return {};
-    log::error("this kernel was built without shared folders (CMake option EREMITE_SHARE)");
-    return Error{ENODEV};
-}
-
-#endif
 
 }  // namespace eremite::init
