@@ -19,7 +19,7 @@ constexpr size_t initial_capacity = 65536, largest_capacity = size_t{1} << 31;
 }  // namespace
 
 PipeFile::PipeFile(Ref<PipeBuffer> pipe, uint32_t flags, Ref<fs::Inode> inode, uint64_t number)
-    : File{flags}, pipe_{std::move(pipe)}, inode_{std::move(inode)}, number_{number} {
+    : File{flags}, inode_{std::move(inode)}, pipe_{std::move(pipe)}, number_{number} {
     const sync::Guard guard{pipe_->lock};
     if (readable()) {
         ++pipe_->readers;

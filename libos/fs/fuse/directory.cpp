@@ -168,10 +168,9 @@ Result<void> Directory::rename(std::string_view name, Inode& to_inode, std::stri
     Ref<remote::Node> old_parent, old_target_parent;
     const sync::Guard lock{file_system_.lock()};
     file_system_.names_changed();
-    bool is_new = false;
     if (target && mode != RenameMode::Exchange) lose_name_of(*target);
-    if (moved) old_parent = to.place(*moved, text, is_new);
-    if (target && mode == RenameMode::Exchange) old_target_parent = place(*target, old_text, is_new);
+    if (moved) old_parent = to.place_moved(*moved, text);
+    if (target && mode == RenameMode::Exchange) old_target_parent = place_moved(*target, old_text);
     return {};
 }
 

@@ -148,6 +148,9 @@ Result<std::string_view> SymbolicLink::link_target() {
     return target_.view();
 }
 
-Result<Ref<File>> SpecialFile::open(uint32_t flags) { return dev::open_device(Ref<Inode>::share(this), flags); }
+Result<Ref<File>> SpecialFile::open(uint32_t flags) {
+    if (type() == FileType::Fifo) return Inode::open(flags);
+    return dev::open_device(Ref<Inode>::share(this), flags);
+}
 
 }  // namespace eremite::fs::fuse

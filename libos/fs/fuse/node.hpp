@@ -27,7 +27,7 @@ protected:
     // EIO: these cannot be.
     [[nodiscard]] static Result<Fetched> translate(const fuse_attr& attr, uint64_t seconds, uint32_t nanoseconds,
                                                    const remote::FileSystem& file_system);
-    // Sends FUSE_SETATTR and remembers the answer.
+    // Sends FUSE_SETATTR.
     [[nodiscard]] Result<void> change_attributes(const fuse_setattr_in& in);
 
     const Ref<NodeId> id_;

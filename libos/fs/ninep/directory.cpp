@@ -192,8 +192,7 @@ Result<void> Directory::rename(std::string_view name, Inode& to_inode, std::stri
     file_system_.names_changed();
     if (target) target_fid = target->unlink_here(last);
     if (!moved) return {};
-    bool is_new = false;
-    old_parent = to.place(*moved, text, is_new);
+    old_parent = to.place_moved(*moved, text);
     return {};
 }
 

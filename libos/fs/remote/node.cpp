@@ -146,6 +146,15 @@ Ref<Node> Node::place(Node& node, String& name, bool& moved) {
     return std::exchange(node.parent_, Ref<Node>::share(this));
 }
 
+Ref<Node> Node::place_moved(Node& node, String& name) {
+    if (node.is_directory() && is_below(node)) {
+        node.lose_name();
+        return nullptr;
+    }
+    bool moved = false;
+    return place(node, name, moved);
+}
+
 void Node::lose_name() {
     unlinked_ = true;
     fresh_until_ = {};

@@ -97,6 +97,8 @@ protected:
     [[nodiscard]] Ref<Node> child(std::string_view name);
     // Gives a node a name here; requires the lock. What is let go comes back in `name`; the directory in the result.
     [[nodiscard]] Ref<Node> place(Node& node, String& name, bool& moved);
+    // The same after a rename. A server may move a directory to where it is above this one as we know it: its name is unknown then.
+    [[nodiscard]] Ref<Node> place_moved(Node& node, String& name);
     // Whether this is the directory or one below it. Requires the lock.
     [[nodiscard]] bool is_below(const Node& ancestor) const;
     // The name that led here has gone. Requires the lock.
