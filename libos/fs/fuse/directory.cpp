@@ -28,7 +28,7 @@ Result<Ref<remote::Node>> Directory::Found::make() {
         case FileType::Regular: return Ref<remote::Node>{TRY(make_ref<RegularFile>(file_system_, identity, Ref<NodeId>{id_}))};
         case FileType::Directory: return Ref<remote::Node>{TRY(make_ref<Directory>(file_system_, identity, Ref<NodeId>{id_}))};
         case FileType::SymbolicLink: return Ref<remote::Node>{TRY(make_ref<SymbolicLink>(file_system_, identity, Ref<NodeId>{id_}))};
-        default: return Ref<remote::Node>{TRY(make_ref<SpecialFile>(file_system_, type, identity, Ref<NodeId>{id_}))};
+        default: return Ref<remote::Node>{TRY(make_ref<Node>(file_system_, type, identity, Ref<NodeId>{id_}))};
     }
 }
 

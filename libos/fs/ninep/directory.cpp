@@ -17,7 +17,7 @@ Result<Ref<Node>> make_node(FileSystem& file_system, FileType type, const Qid& q
         case FileType::Regular: return Ref<Node>{TRY(make_ref<RegularFile>(file_system, qid))};
         case FileType::Directory: return Ref<Node>{TRY(make_ref<Directory>(file_system, qid))};
         case FileType::SymbolicLink: return Ref<Node>{TRY(make_ref<SymbolicLink>(file_system, qid))};
-        default: return Ref<Node>{TRY(make_ref<SpecialFile>(file_system, type, qid))};
+        default: return Ref<Node>{TRY(make_ref<Node>(file_system, type, qid))};
     }
 }
 

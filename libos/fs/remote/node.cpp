@@ -1,5 +1,6 @@
 #include "libos/fs/remote/node.hpp"
 
+#include "libos/fs/dev/devices.hpp"
 #include "libos/fs/mount.hpp"
 #include "libos/fs/remote/open_file.hpp"
 #include "libos/platform/clock.hpp"
@@ -106,6 +107,10 @@ Ref<Handle> Node::shared_handle(uint32_t flags) {
 }
 
 Result<Ref<File>> Node::open(uint32_t flags) {
+    // Of devices, fifos and sockets the server has the name; what it leads to is here.
+    if (type() == FileType::Fifo) return Inode::open(flags);
+    if (type() != FileType::Regular && type() != FileType::Directory && type() != FileType::SymbolicLink)
+        return dev::open_device(Ref<Inode>::share(this), flags);
     // Nothing is in a directory that was removed, and there is nothing to ask.
     if (is_directory() && unlinked()) return TRY(make_ref<InodeFile>(Ref<Inode>::share(this), flags));
     Ref<Handle> handle = shared_handle(flags);
