@@ -87,8 +87,12 @@ public:
     }
     [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override {
         if (request != FIONREAD) return Error{ENOTTY};
-        const sync::Guard guard{pipe_->lock};
-        TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(pipe_->used)));
+        size_t used;
+        {
+            const sync::Guard guard{pipe_->lock};
+            used = pipe_->used;
+        }
+        TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(used)));
         return 0L;
     }
     size_t describe(char* path, size_t size) override {

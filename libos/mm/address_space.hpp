@@ -107,14 +107,16 @@ public:
     [[nodiscard]] Result<void> sync(VirtualAddress start, uint64_t length, bool invalidate);
 
     // A page fault of ring 3. EFAULT: nothing is mapped (SEGV_MAPERR); EACCES: not with these rights (SEGV_ACCERR);
-    // ENXIO: beyond the end of the object (SIGBUS); ENOMEM.
-    [[nodiscard]] Result<void> fault(VirtualAddress address, Access access);
+    // ENXIO: beyond the end of the object, EIO: it could not be read (both SIGBUS); ENOMEM. EAGAIN: the page has to be waited for,
+    // and `waits` forbids it. Requires: no spinlock is held, or not `waits`.
+    [[nodiscard]] Result<void> fault(VirtualAddress address, Access access, bool waits = true);
 
     // Unmaps the pages of `object` from page `first` on, everywhere, private copies included: it has become shorter.
     void drop_object_pages(const MemoryObject& object, uint64_t first);
 
-    // Whether an address belongs to a shared mapping of an object, which may be mapped elsewhere too.
-    [[nodiscard]] bool shares_object(VirtualAddress address);
+    // An address in a shared mapping of an object, which may be mapped elsewhere too. The number stands for the byte of the object,
+    // wherever its page is in memory: different bytes of an object have different ones, and so have different objects as a rule.
+    [[nodiscard]] std::optional<uint64_t> shared_identity(VirtualAddress address);
     // Whether an address lies in the gap below the main thread's stack.
     [[nodiscard]] bool is_stack_guard(VirtualAddress address);
 
@@ -198,6 +200,8 @@ private:
     [[nodiscard]] bool without_lock(Work&& work);
     [[nodiscard]] Result<void> resolve(Fault& fault);
     [[nodiscard]] Result<void> attempt(Fault& fault);
+    [[nodiscard, gnu::cold]] Result<void> fetch_page(Fault& fault);
+    [[nodiscard]] Result<PhysicalAddress> object_page(const Vma& vma, Fault& fault, bool for_write);
     [[nodiscard]] Vma* grow_down(VirtualAddress page);
     [[nodiscard, gnu::always_inline]] inline Result<arch::PageTable::EmptyRun> empty_run(const Vma& vma, const Fault& fault);
     [[nodiscard]] Result<void> prepare_zeroed(Fault& fault, size_t count, const Vma& vma);

@@ -44,8 +44,9 @@ struct FromRegister<mm::UserPtr<T>> {
 // What a system call returns: the value, or -errno.
 inline long to_register(const Result<long>& result) { return result.ok() ? result.value() : -result.code(); }
 
-// Remembers which call a signal interrupted, by its entry in the table (table.cpp).
-EREMITE_KEEPS_REGISTERS void note_interrupted(Entry entry);
+// What becomes of a call, by its entry in the table (table.cpp), that may have to be made again: a signal interrupted it, or it met
+// memory that has to be waited for, which is done here. Returns its -errno.
+EREMITE_KEEPS_REGISTERS long end_unfinished(Entry entry, int error);
 
 template <auto handler, typename... Parameters, size_t... I>
 inline Result<long> call_with(Result<long> (*)(Parameters...), std::index_sequence<I...>, const uint64_t (&r)[6]) {
@@ -66,8 +67,9 @@ EREMITE_KEEPS_REGISTERS long adapt(uint64_t a, uint64_t b, uint64_t c, uint64_t 
     const Result<long> result = call<handler>(handler, registers);
     if constexpr (sync::locks_are_checked) sync::check_none_held();
     if (result.ok()) return result.value();
-    if (is_restart(result.code())) [[unlikely]] note_interrupted(adapt<handler>);
-    return -result.code();
+    const int error = result.code();
+    if (is_restart(error) || error == EFAULT) [[unlikely]] return end_unfinished(adapt<handler>, error);
+    return -error;
 }
 
 }  // namespace eremite::syscall

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "libos/process/process.hpp"
+#include "libos/sched/awaited_memory.hpp"
 #include "libos/syscall/file_support.hpp"
 #include "libos/syscall/file_vectors.hpp"
 
@@ -13,7 +14,32 @@ namespace eremite::syscall {
 
 namespace {
 
-Result<long> count(Result<size_t> result) {
+using Operation = Result<size_t> (*)(fs::File&, fs::IoBuffer&, uint64_t offset);
+constexpr Operation read_next = [](fs::File& file, fs::IoBuffer& io, uint64_t) { return file.read(io); };
+constexpr Operation write_next = [](fs::File& file, fs::IoBuffer& io, uint64_t) { return file.write(io); };
+constexpr Operation read_at = [](fs::File& file, fs::IoBuffer& io, uint64_t offset) { return file.read_at(offset, io); };
+constexpr Operation write_at = [](fs::File& file, fs::IoBuffer& io, uint64_t offset) { return file.write_at(offset, io); };
+constexpr Operation write_end = [](fs::File& file, fs::IoBuffer& io, uint64_t) { return file.write_end(io, false); };
+constexpr Operation write_end_moving = [](fs::File& file, fs::IoBuffer& io, uint64_t) { return file.write_end(io, true); };
+
+// Goes on where `done` bytes were transferred and then memory was met that may have to be waited for. `whole`: further bytes are there,
+// or there is room for them, sooner or later; else those that were transferred are enough.
+[[gnu::cold, gnu::noinline]] Result<size_t> go_on(Operation operation, bool whole, fs::File& file, fs::IoBuffer& io, uint64_t offset, size_t done) {
+    while (io.faulted() && (done == 0 || whole) && sched::await_memory()) {
+        io.resume();
+        const auto part = operation(file, io, offset + done);
+        if (part.ok()) done += part.value();
+        else if (part.code() != EFAULT) return done != 0 ? Result<size_t>{done} : part.error();
+    }
+    return done != 0 ? Result<size_t>{done} : Error{EFAULT};
+}
+
+template <Operation operation>
+Result<long> transfer(fs::File& file, fs::IoBuffer& io, uint64_t offset = 0) {
+    constexpr bool reads = operation == read_next || operation == read_at;
+    const auto result = operation(file, io, offset);
+    if (io.faulted() && (result.ok() || result.code() == EFAULT)) [[unlikely]]
+        return static_cast<long>(TRY(go_on(operation, !reads || file.positioned(), file, io, offset, result.ok() ? result.value() : 0)));
     if (!result.ok()) [[unlikely]] return result.error();
     return static_cast<long>(result.value());
 }
@@ -44,28 +70,28 @@ Result<long> sys_read(int descriptor, VirtualAddress buffer, size_t size) {
     const Ref<fs::File> file = TRY(readable_file(descriptor));
     if (!in_user_space(buffer, size)) [[unlikely]] return Error{EFAULT};
     fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
-    return count(file->read(io));
+    return transfer<read_next>(*file, io);
 }
 
 Result<long> sys_write(int descriptor, VirtualAddress buffer, size_t size) {
     const Ref<fs::File> file = TRY(writable_file(descriptor));
     if (!in_user_space(buffer, size)) [[unlikely]] return Error{EFAULT};
     fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
-    return count(file->write(io));
+    return transfer<write_next>(*file, io);
 }
 
 Result<long> sys_readv(int descriptor, VirtualAddress vector, long segment_count) {
     const Ref<fs::File> file = TRY(readable_file(descriptor));
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-    return count(file->read(io));
+    return transfer<read_next>(*file, io);
 }
 
 Result<long> sys_writev(int descriptor, VirtualAddress vector, long segment_count) {
     const Ref<fs::File> file = TRY(writable_file(descriptor));
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-    return count(file->write(io));
+    return transfer<write_next>(*file, io);
 }
 
 Result<long> sys_pread64(int descriptor, VirtualAddress buffer, size_t size, int64_t offset) {
@@ -77,7 +103,7 @@ Result<long> sys_pread64(int descriptor, VirtualAddress buffer, size_t size, int
     if (!file->positioned()) return Error{ESPIPE};
     if (!file->readable()) return Error{EBADF};
     if (!in_user_space(buffer, size)) return Error{EFAULT};
-    return count(file->read_at(static_cast<uint64_t>(offset), io));
+    return transfer<read_at>(*file, io, static_cast<uint64_t>(offset));
 }
 
 Result<long> sys_pwrite64(int descriptor, VirtualAddress buffer, size_t size, int64_t offset) {
@@ -88,7 +114,7 @@ Result<long> sys_pwrite64(int descriptor, VirtualAddress buffer, size_t size, in
     if (!file->writable()) return Error{EBADF};
     if (!in_user_space(buffer, size)) return Error{EFAULT};
     fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
-    return count(file->write_at(static_cast<uint64_t>(offset), io));
+    return transfer<write_at>(*file, io, static_cast<uint64_t>(offset));
 }
 
 Result<long> sys_preadv(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t) {
@@ -98,7 +124,7 @@ Result<long> sys_preadv(int descriptor, VirtualAddress vector, long segment_coun
     if (!file->readable()) return Error{EBADF};
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-    return count(file->read_at(static_cast<uint64_t>(offset), io));
+    return transfer<read_at>(*file, io, static_cast<uint64_t>(offset));
 }
 
 Result<long> sys_pwritev(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t) {
@@ -108,7 +134,7 @@ Result<long> sys_pwritev(int descriptor, VirtualAddress vector, long segment_cou
     if (!file->writable()) return Error{EBADF};
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-    return count(file->write_at(static_cast<uint64_t>(offset), io));
+    return transfer<write_at>(*file, io, static_cast<uint64_t>(offset));
 }
 
 Result<long> sys_preadv2(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t offset_high, int flags) {
@@ -125,7 +151,7 @@ Result<long> write_flagged(int descriptor, VirtualAddress vector, long segment_c
         const Ref<fs::File> file = TRY(writable_file(descriptor));
         Vectors vectors;
         fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-        return count(file->write_end(io, offset == -1));
+        return offset == -1 ? transfer<write_end_moving>(*file, io) : transfer<write_end>(*file, io);
     }
     if (offset == -1) return sys_writev(descriptor, vector, segment_count);
     return sys_pwritev(descriptor, vector, segment_count, offset, 0);

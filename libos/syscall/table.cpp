@@ -4,7 +4,9 @@
 #include <array>
 #include <atomic>
 
+#include "libos/arch/syscall.hpp"
 #include "libos/log/log.hpp"
+#include "libos/sched/awaited_memory.hpp"
 #include "libos/sched/scheduler.hpp"
 #include "libos/syscall/adapter.hpp"
 #include "libos/syscall/epoll.hpp"
@@ -205,9 +207,15 @@ void eremite_unknown_syscall(uint64_t number) { name_missing(number); }
 }
 
 // Each call that can be interrupted has a handler of its own.
-void note_interrupted(Entry entry) {
+long end_unfinished(Entry entry, int error) {
+    if (error == EFAULT) {
+        if (!sched::await_memory()) return -EFAULT;
+        error = restart_always;
+        arch::look_before_return();
+    }
     for (size_t number = 0; number < table_size; ++number)
         if (eremite_syscall_table[number] == entry) sched::current_thread().interrupted_syscall = number;
+    return -error;
 }
 
 }  // namespace eremite::syscall
