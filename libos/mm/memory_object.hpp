@@ -9,8 +9,8 @@ namespace eremite::mm {
 
 class MemoryObject : public RefCounted {
 public:
-    // The frame that holds bytes [index * 4096, index * 4096 + 4096). It stays valid as long as a mapping holds the object,
-    // unless the object becomes shorter: then AddressSpace::drop_object_pages comes before its frames go.
+    // The frame that holds bytes [index * 4096, index * 4096 + 4096). It stays valid as long as a mapping holds the object, unless the
+    // object becomes shorter or takes it back: AddressSpace::drop_object_pages or release_object_pages comes before the frame goes.
     // `for_write`: the caller will map it writable and shared. ENXIO: beyond the end (SIGBUS); ENOMEM; EAGAIN: not there yet,
     // fetch() brings it. Called with the address space locked: does not wait.
     [[nodiscard]] virtual Result<PhysicalAddress> page(uint64_t index, bool for_write) = 0;
