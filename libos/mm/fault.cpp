@@ -67,17 +67,24 @@ bool AddressSpace::without_lock(Work&& work) {
 }
 
 Result<void> AddressSpace::fault(VirtualAddress address, Access access, bool waits) {
-    Fault fault{address.down_to(page_size), access, false, waits};
-    Result<void> result;
-    uint64_t resident;
-    {
-        sync::Guard guard{lock_};
-        ++statistics_.faults;
-        result = resolve(fault);
-        resident = statistics_.resident_pages;
+    for (;;) {
+        Fault fault{address.down_to(page_size), access, false, waits};
+        Result<void> result;
+        uint64_t resident;
+        {
+            sync::Guard guard{lock_};
+            ++statistics_.faults;
+            result = resolve(fault);
+            resident = statistics_.resident_pages;
+        }
+        if (result.code() == ENOMEM) [[unlikely]] {
+            // What caches have is had by waiting for it, if at all.
+            if (!waits && page_allocator().available_pages() > page_allocator().idle_pages()) return Error{EAGAIN};
+            if (waits && page_allocator().make_room()) continue;
+        }
+        if (arch::exceeds_tlb(resident)) [[unlikely]] arch::extend_tlb(resident, page_allocator().largest_range());
+        return result;
     }
-    if (arch::exceeds_tlb(resident)) [[unlikely]] arch::extend_tlb(resident, page_allocator().largest_range());
-    return result;
 }
 
 // Requires the lock, which is let go at times: areas may have changed afterwards. After success the access may fault once more, if

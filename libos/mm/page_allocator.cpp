@@ -324,6 +324,12 @@ uint64_t PageAllocator::free_pages() const {
     return pages;
 }
 
+bool PageAllocator::make_room() {
+    constexpr uint64_t some = 64;
+    const Reclaimer* const reclaimer = reclaimer_.load(std::memory_order_acquire);
+    return reclaimer && reclaimer->make_room(some) != 0;
+}
+
 uint64_t PageAllocator::idle_pages() const {
     const uint64_t free = free_pages();
     return free > reserve() ? free - reserve() : 0;

@@ -68,12 +68,17 @@ public:
     // Could ordinary use have so many? Cheaper than the figure.
     [[nodiscard]] bool can_spare(uint64_t pages) const { return listed_pages() >= reserve() + pages || available_pages() >= pages; }
 
-    // Who has pages that can be had back at any time: asked before an allocation fails or a promise is refused, under whatever locks the
-    // caller holds. Returns how many it gave back; the other function, how many there are.
+    // Who has pages that can be had back.
     struct Reclaimer {
-        uint64_t (*reclaim)(uint64_t pages) = nullptr;
-        uint64_t (*reclaimable)() = nullptr;
+        // Asked before an allocation fails or a promise is refused, under whatever locks the caller holds. Returns how many came.
+        uint64_t (*reclaim)(uint64_t pages);
+        // The same for callers without a spinlock: more can be had, for which it may wait.
+        uint64_t (*make_room)(uint64_t pages);
+        // How many could be had.
+        uint64_t (*reclaimable)();
     };
+    // After an allocation failed. False: it would fail again. May wait.
+    [[nodiscard, gnu::cold]] bool make_room();
     void set_reclaimer(const Reclaimer& reclaimer) { reclaimer_.store(&reclaimer, std::memory_order_release); }
 
 private:

@@ -55,15 +55,18 @@ Result<void> FileCache::fill(uint64_t index, size_t wanted) {
     const size_t allocated = page_cache::allocate({frames.data(), window.count});
     if (allocated == 0) return Error{ENOMEM};
     size_t count = 0;
+    bool room = true;
     {
         const sync::Guard guard{lock_};
         const uint64_t end = dropping_ ? 0 : pages_for(size());
         for (; count < allocated && index + count < end && !pages_.find(index + count); ++count) {
-            if (!pages_.insert(index + count, frames[count]).ok()) break;
+            room = pages_.insert(index + count, frames[count]).ok();
+            if (!room) break;
             *pages_.slot(index + count) |= slot::reading;
         }
     }
     for (size_t i = count; i < allocated; ++i) page_cache::free(frames[i]);
+    if (count == 0 && !room) return Error{ENOMEM};
     if (count == 0) return {};
     page_cache::count_cached(static_cast<int64_t>(count));
     auto result = store_.read_pages(index * page_size, {frames.data(), count});

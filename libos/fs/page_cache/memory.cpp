@@ -66,7 +66,7 @@ uint64_t file_count() {
 }  // namespace
 
 void add(FileCache& cache) {
-    static constexpr mm::PageAllocator::Reclaimer reclaimer{reclaim, reclaimable};
+    static constexpr mm::PageAllocator::Reclaimer reclaimer{reclaim, make_room, reclaimable};
     allocator().set_reclaimer(reclaimer);
     const sync::Guard guard{state.lock};
     state.files.push_back(cache);

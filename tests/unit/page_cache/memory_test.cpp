@@ -69,6 +69,24 @@ TEST_F(CacheMemoryTest, PromisesAreMadeOfCachedPages) {
     ASSERT_TRUE(space().unmap(*start, request.length).ok());
 }
 
+// Pages that are mapped, dirty ones among them, are not had under a lock.
+TEST_F(CacheMemoryTest, AFaultWaitsForMappedPagesToGo) {
+    const Hunger hunger{left};
+    CachedFile& file = make(pattern(file_pages * page_size));
+    const VirtualAddress start = map(file, file_pages);
+    for (uint64_t i = 0; i < file_pages; ++i) ASSERT_EQ(cpu().write(start + i * page_size, i), 0);
+    mm::MapRequest request;
+    request.length = left * 3 / 4 * page_size;
+    request.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    auto own = space().map(request);
+    ASSERT_TRUE(own.ok());
+    for (uint64_t i = 0; i < left * 3 / 4; ++i) ASSERT_EQ(cpu().write(*own + i * page_size, i), 0) << i;
+    for (uint64_t i = 0; i < file_pages; ++i) ASSERT_EQ(load(start + i * page_size), i);
+    ASSERT_TRUE(space().unmap(*own, request.length).ok());
+    ASSERT_TRUE(file.cache.write_back().ok());
+    unmap(start, file_pages);
+}
+
 TEST_F(CacheMemoryTest, WhatIsDirtyIsBounded) {
     CachedFile& file = make({});
     const uint64_t limit = mm::page_allocator().total_pages() / 8 + 1;
