@@ -53,8 +53,9 @@ TEST_P(CacheModel, AgreesAfterRandomOperations) {
             Bytes word(8);
             std::copy_n(reinterpret_cast<const uint8_t*>(writes ? &written : &value), 8, word.begin());
             const size_t there = std::min<size_t>(8, model.size() - page * page_size);
-            if (writes) std::copy_n(word.begin(), there, model.begin() + static_cast<ptrdiff_t>(page * page_size));
-            else ASSERT_TRUE(std::equal(word.begin(), word.begin() + static_cast<ptrdiff_t>(there), model.begin() + static_cast<ptrdiff_t>(page * page_size)));
+            const auto place = model.begin() + static_cast<ptrdiff_t>(page * page_size);
+            if (writes) std::copy_n(word.begin(), there, place);
+            else ASSERT_TRUE(std::equal(word.begin(), word.begin() + static_cast<ptrdiff_t>(there), place));
         }
         }
         ASSERT_EQ(file.cache.size(), model.size());
