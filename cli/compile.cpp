@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <system_error>
@@ -153,8 +154,10 @@ fs::path cached_image(const fs::path& source) {
     const fs::path absolute = fs::absolute(source, error);
     const SourceLanguage language = language_of(source);
     const std::string compiler = find_compiler(language);
-    const fs::path folder =
-        cache_folder() / "images" / fmt::format("{:016x}", std::hash<std::string>{}(absolute.string() + '\n' + compiler));
+    // What the wrapper makes of it depends on this variable too.
+    const char* const components = std::getenv("EREMITE_COMPONENTS");
+    const std::string made_of = absolute.string() + '\n' + compiler + '\n' + (components ? components : "");
+    const fs::path folder = cache_folder() / "images" / fmt::format("{:016x}", std::hash<std::string>{}(made_of));
     fs::create_directories(folder, error);
     if (error) throw Failure{exit_status::eremite_failed, fmt::format("{}: {}", folder.string(), error.message())};
     const fs::path image = folder / source.stem();

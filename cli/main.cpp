@@ -64,6 +64,7 @@ void define_run(CLI::App& app, RunWords& words) {
             double seconds = 0;
             return CLI::detail::lexical_cast(text, seconds) && seconds > 0 && std::isfinite(seconds) ? std::string{} : text + " is not a positive number of seconds";
         });
+    app.add_option("--cpu-model", words.options.cpu_model, "QEMU's name for the CPU, e.g. max; auto-chosen without it (emulated: without AVX2)");
     app.add_option("--qemu", words.options.qemu, "The emulator")->capture_default_str();
     app.add_flag("--icount", words.options.count_instructions, "Count instructions: each takes one nanosecond of the machine's time (TCG)");
     app.add_flag("--trace{*}", words.options.trace, "Show system calls and signals on standard error as strace does; the pattern is that of strace -e trace=")

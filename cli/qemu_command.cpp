@@ -23,15 +23,19 @@ std::string memory_option(uint64_t bytes) {
     return bytes % mib == 0 ? fmt::format("{}M", bytes / mib) : fmt::format("{}K", bytes / 1024);
 }
 
+// QEMU emulates `rep movsb` a byte at a time, so a guest must not be told that it is fast. Nor is there AVX2, which a C library
+// sets memory with: QEMU runs it as 256-bit instructions of the host, and leaves the host's registers in a state where all
+// floating-point arithmetic that follows is up to eight times slower, until an interrupt or a TLB flush.
+constexpr const char* emulated_cpu = "max,-erms,-fsrm,-avx2";
+
 void add_accelerator(std::vector<std::string>& words, const VirtualMachine& machine) {
     if (machine.accelerator == Accelerator::Kvm && !machine.count_instructions) {
-        words.insert(words.end(), {"-accel", "kvm", "-cpu", "host,-arch-capabilities"});
+        words.insert(words.end(), {"-accel", "kvm", "-cpu", machine.cpu_model.value_or("host,-arch-capabilities")});
         return;
     }
     words.insert(words.end(), {"-accel", machine.count_instructions ? "tcg,thread=single" : "tcg,thread=multi"});
     if (machine.count_instructions) words.insert(words.end(), {"-icount", "shift=0"});
-    // QEMU's emulation of `rep movsb` goes a byte at a time, so a guest must not be told that it is fast.
-    words.insert(words.end(), {"-cpu", "max,-erms,-fsrm"});
+    words.insert(words.end(), {"-cpu", machine.cpu_model.value_or(emulated_cpu)});
 }
 
 }  // namespace

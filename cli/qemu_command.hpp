@@ -15,6 +15,7 @@ struct VirtualMachine {
     Accelerator accelerator = Accelerator::Tcg;
     uint64_t memory = uint64_t{128} << 20;  // bytes
     unsigned cpus = 1;
+    std::optional<std::string> cpu_model;  // as QEMU names it; default: what suits the accelerator
     bool count_instructions = false;  // virtual time is the count of guest instructions, one a nanosecond
     std::string kernel;
     std::optional<std::string> initrd;

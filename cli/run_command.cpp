@@ -191,6 +191,7 @@ int run_command(const RunOptions& options) {
     machine.accelerator = choice.accelerator;
     machine.memory = options.memory;
     machine.cpus = options.cpus;
+    machine.cpu_model = options.cpu_model;
     machine.count_instructions = options.count_instructions;
     machine.kernel = boot.kernel;
     machine.initrd = boot.initrd;

@@ -23,6 +23,7 @@ struct RunOptions {
     std::optional<uint16_t> gdb_port;
     std::optional<double> timeout;  // seconds
     std::string qemu = "qemu-system-x86_64";
+    std::optional<std::string> cpu_model;
     bool count_instructions = false;
     bool dry_run = false;
     bool stats = false;

@@ -1,8 +1,9 @@
 # How the supervisor and the library OS are compiled and linked: one CMake target per folder, each an object library;
-# then two prelinked objects, one relocatable object for linked images (lib/eremite.o), and lib/eremite-kernel.
+# then two prelinked objects, one relocatable object for linked images with each set of components (lib/eremite.o has
+# them all), and lib/eremite-kernel.
 
 set(EREMITE_KERNEL_FLAGS
-    -O2 -g -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit -fno-gnu-unique
+    -O2 -g -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit -fno-gnu-unique
     -mgeneral-regs-only -mno-red-zone -fno-pic -mcmodel=small -fno-stack-protector -fcf-protection=none
     -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections -fvisibility=hidden
     -Wall -Wextra -Wno-missing-field-initializers)
@@ -17,21 +18,59 @@ if(NOT EREMITE_MAX_CPUS MATCHES "^([1-9]|[1-5][0-9]|6[0-4])$")
   message(FATAL_ERROR "EREMITE_MAX_CPUS is \"${EREMITE_MAX_CPUS}\"; it must be a number from 1 to 64")
 endif()
 
+# The components, in the order of their names, and all sets of them, as names; the last has all: "none;trace;virtio;trace-virtio".
+set(EREMITE_ALL_COMPONENTS)
+set(EREMITE_COMPONENT_SETS none)
+foreach(component IN ITEMS trace virtio)
+  string(TOUPPER EREMITE_${component} switch)
+  if(NOT ${switch})
+    continue()
+  endif()
+  list(APPEND EREMITE_ALL_COMPONENTS ${component})
+  foreach(set IN LISTS EREMITE_COMPONENT_SETS)
+    string(REGEX REPLACE "^none-" "" set ${set}-${component})
+    list(APPEND EREMITE_COMPONENT_SETS ${set})
+  endforeach()
+endforeach()
+set(EREMITE_LIBRARY_FOLDER ${PROJECT_BINARY_DIR}/lib)
+
 set_property(GLOBAL PROPERTY EREMITE_LIBOS_LIBRARIES "")
 
-# eremite_kernel_library(NAME SOURCES...): part of the library OS.
+# eremite_kernel_library(NAME [COMPONENT component | WITHOUT component] SOURCES...): part of the library OS: of all images,
+# of those with a component, or of those without it, where it stands for what is not there.
 function(eremite_kernel_library name)
-  add_library(${name} OBJECT ${ARGN})
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "COMPONENT;WITHOUT" "")
+  add_library(${name} OBJECT ${arg_UNPARSED_ARGUMENTS})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${EREMITE_KERNEL_FLAGS}>" "$<$<COMPILE_LANGUAGE:ASM>:-g>")
   target_compile_definitions(${name} PRIVATE EREMITE_KERNEL=1 EREMITE_LOG_LIMIT=${EREMITE_LOG_LIMIT} EREMITE_MAX_CPUS=${EREMITE_MAX_CPUS}
-                             $<$<BOOL:${EREMITE_VIRTIO_RNG}>:EREMITE_VIRTIO_RNG=1> $<$<BOOL:${EREMITE_TRACE}>:EREMITE_TRACE=1>
+                             $<$<BOOL:${EREMITE_VIRTIO_RNG}>:EREMITE_VIRTIO_RNG=1>
                              $<$<BOOL:${EREMITE_DEBUG_LOCKS}>:EREMITE_DEBUG_LOCKS=1>)
+  if(arg_COMPONENT AND NOT arg_COMPONENT IN_LIST EREMITE_ALL_COMPONENTS)
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+    return()
+  endif()
   set_property(GLOBAL APPEND PROPERTY EREMITE_LIBOS_LIBRARIES ${name})
+  set_target_properties(${name} PROPERTIES EREMITE_COMPONENT "${arg_COMPONENT}" EREMITE_WITHOUT "${arg_WITHOUT}")
+endfunction()
+
+# eremite_libraries_with(RESULT COMPONENT...): the libraries of an image with these components and no others.
+function(eremite_libraries_with result)
+  get_property(libraries GLOBAL PROPERTY EREMITE_LIBOS_LIBRARIES)
+  set(chosen)
+  foreach(library IN LISTS libraries)
+    get_target_property(component ${library} EREMITE_COMPONENT)
+    get_target_property(without ${library} EREMITE_WITHOUT)
+    if((component AND NOT component IN_LIST ARGN) OR (without AND without IN_LIST ARGN))
+      continue()
+    endif()
+    list(APPEND chosen ${library})
+  endforeach()
+  set(${result} ${chosen} PARENT_SCOPE)
 endfunction()
 
 # Prelinks the objects of `libraries` into ${output}: one section of each kind, page-aligned and padded, COMDAT groups
-# resolved, and every symbol local but those listed in ${script}.symbols.
+# resolved, no debug information, and every symbol local but those listed in ${script}.symbols.
 function(eremite_prelink output script)
   set(objects)
   foreach(library IN LISTS ARGN)
@@ -41,7 +80,7 @@ function(eremite_prelink output script)
   list(TRANSFORM symbols PREPEND "--undefined=")
   add_custom_command(
     OUTPUT ${output}
-    COMMAND ${CMAKE_LINKER} -r --force-group-allocation --gc-sections ${symbols}
+    COMMAND ${CMAKE_LINKER} -r --strip-debug --force-group-allocation --gc-sections ${symbols}
             -T ${script} -o ${output} ${objects}
     COMMAND ${CMAKE_OBJCOPY} --keep-global-symbols=${script}.symbols ${output}
     DEPENDS ${objects} ${script} ${script}.symbols
@@ -51,16 +90,23 @@ endfunction()
 
 function(eremite_link_kernel)
   set(scripts ${PROJECT_SOURCE_DIR}/cmake/kernel)
-  set(out ${PROJECT_BINARY_DIR}/lib)
+  set(out ${EREMITE_LIBRARY_FOLDER})
   file(MAKE_DIRECTORY ${out})
-  get_property(libos GLOBAL PROPERTY EREMITE_LIBOS_LIBRARIES)
   eremite_prelink(${out}/supervisor.o ${scripts}/supervisor.ld eremite_supervisor)
-  eremite_prelink(${out}/libos.o ${scripts}/libos.ld ${libos})
-  add_custom_command(
-    OUTPUT ${out}/eremite.o
-    COMMAND ${CMAKE_LINKER} -r --strip-debug -o ${out}/eremite.o ${out}/supervisor.o ${out}/libos.o
-    DEPENDS ${out}/supervisor.o ${out}/libos.o VERBATIM
-    COMMENT "Linking lib/eremite.o")
+  set(objects)
+  foreach(set IN LISTS EREMITE_COMPONENT_SETS)
+    string(REPLACE "-" ";" components ${set})
+    eremite_find_object(object ${components})
+    string(REGEX REPLACE "eremite([^/]*)\\.o$" "libos\\1.o" libos ${object})
+    eremite_libraries_with(libraries ${components})
+    eremite_prelink(${libos} ${scripts}/libos.ld ${libraries})
+    add_custom_command(
+      OUTPUT ${object}
+      COMMAND ${CMAKE_LINKER} -r -o ${object} ${out}/supervisor.o ${libos}
+      DEPENDS ${out}/supervisor.o ${libos} VERBATIM
+      COMMENT "Linking ${object}")
+    list(APPEND objects ${object})
+  endforeach()
   # Below 0x400000 and clear of 0x200000, where ld and lld put programs.
   add_custom_command(
     OUTPUT ${out}/eremite-kernel
@@ -68,5 +114,6 @@ function(eremite_link_kernel)
             -z max-page-size=4096 -o ${out}/eremite-kernel ${out}/eremite.o
     DEPENDS ${out}/eremite.o VERBATIM
     COMMENT "Linking lib/eremite-kernel")
-  add_custom_target(eremite_object ALL DEPENDS ${out}/eremite.o ${out}/eremite-kernel)
+  add_custom_target(eremite_object ALL DEPENDS ${objects} ${out}/eremite-kernel)
+  set_property(GLOBAL PROPERTY EREMITE_OBJECTS ${objects})
 endfunction()

@@ -2,6 +2,9 @@
 # EREMITE_SYSCALL_NAMES.
 find_path(EREMITE_UNISTD asm/unistd_64.h PATHS /usr/include/x86_64-linux-gnu REQUIRED)
 file(STRINGS ${EREMITE_UNISTD}/asm/unistd_64.h syscall_lines REGEX "^#define __NR_[a-z0-9_]+ [0-9]+$")
+# Newer than some versions of it: libos/syscall/numbers.hpp.
+list(APPEND syscall_lines "#define __NR_fchmodat2 452")
+list(REMOVE_DUPLICATES syscall_lines)
 set(syscall_names "")
 foreach(line IN LISTS syscall_lines)
   string(REGEX REPLACE "^#define __NR_([a-z0-9_]+) ([0-9]+)$" "{\\2, \"\\1\"},\n" entry "${line}")

@@ -5,20 +5,20 @@ include(CMakePackageConfigHelpers)
 set(library_folder ${CMAKE_INSTALL_LIBDIR}/eremite)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/Eremite)
 
-install(FILES ${PROJECT_BINARY_DIR}/lib/eremite.o DESTINATION ${library_folder})
+get_property(objects GLOBAL PROPERTY EREMITE_OBJECTS)
+install(FILES ${objects} DESTINATION ${library_folder})
 install(PROGRAMS ${PROJECT_BINARY_DIR}/lib/eremite-kernel DESTINATION ${library_folder})
 install(FILES ${PROJECT_BINARY_DIR}/implemented_syscalls.txt DESTINATION ${CMAKE_INSTALL_DATADIR}/eremite)
 install(FILES LICENSE-MIT LICENSE-APACHE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # The wrappers: one script under three names.
 foreach(name IN ITEMS eremite-cc eremite-c++ eremite-fortran)
-  configure_file(cmake/wrappers/eremite-cc ${PROJECT_BINARY_DIR}/bin/${name} COPYONLY)
+  configure_file(cmake/wrappers/eremite-cc ${PROJECT_BINARY_DIR}/bin/${name} @ONLY)
   install(PROGRAMS ${PROJECT_BINARY_DIR}/bin/${name} DESTINATION ${CMAKE_INSTALL_BINDIR})
 endforeach()
 
 # The CMake package. In the build tree: Eremite_DIR=<build>/cmake/Eremite.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/Eremite/EremiteConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-set(EREMITE_LIBRARY_FOLDER ${PROJECT_BINARY_DIR}/lib)
 configure_package_config_file(cmake/EremiteConfig.cmake.in ${PROJECT_BINARY_DIR}/cmake/Eremite/EremiteConfig.cmake
                               INSTALL_PREFIX ${PROJECT_BINARY_DIR} INSTALL_DESTINATION ${PROJECT_BINARY_DIR}/cmake/Eremite
                               PATH_VARS EREMITE_LIBRARY_FOLDER)

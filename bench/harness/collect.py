@@ -148,8 +148,13 @@ def size(setup: Setup, results: Results) -> None:
     progress("size of the ELF file")
     for world in setup.guests:
         if isinstance(world, Eremite):
-            added = stripped_size(setup.programs / "hello") - stripped_size(setup.programs / "hello-plain")
-            results.add(figures.ADDED_SIZE, world.name, added)
+            plain, core, whole = (stripped_size(setup.programs / name) for name in ("hello-plain", "hello-with-none", "hello"))
+            results.add(figures.ADDED_SIZE, world.name, core - plain)
+            results.add(figures.ADDED_BY_ALL, world.name, whole - plain)
+            for name, figure in figures.ADDED_BY_COMPONENT.items():
+                program = setup.programs / f"hello-with-{name}"
+                if program.exists():  # the component was built
+                    results.add(figure, world.name, stripped_size(program) - core)
         elif isinstance(world, LinuxGuest):
             # The counterpart of the library OS is the kernel that has to be delivered with the program, as Debian compresses it.
             bz_images = list((world.vmlinux.parent / "root" / "boot").glob("vmlinuz-*"))

@@ -96,12 +96,13 @@ class Machine:
     def command(self, kernel: Path, append: str, initrd: Path | None = None) -> list[str]:
         if self.icount:
             # Virtual time advances by 1 ns an instruction, so the guest's clock counts instructions; one thread is what icount needs.
-            accel, cpu = ["tcg,thread=single", "-icount", "shift=0,sleep=off"], "max,-erms,-fsrm"
+            accel, cpu = ["tcg,thread=single", "-icount", "shift=0,sleep=off"], "max,-erms,-fsrm,-avx2"
         elif self.accel == "kvm":
             accel, cpu = ["kvm"], "host,-arch-capabilities"
         else:
-            # QEMU runs `rep movsb` a byte at a time, so the announcement that it is fast is withdrawn for both guests.
-            accel, cpu = ["tcg,thread=multi"], "max,-erms,-fsrm"
+            # QEMU runs `rep movsb` a byte at a time, so the announcement that it is fast is withdrawn for both guests. AVX2 as well:
+            # after it QEMU itself is several times slower at floating point until an interrupt, which a tickless guest may not have.
+            accel, cpu = ["tcg,thread=multi"], "max,-erms,-fsrm,-avx2"
         command = [QEMU, "-M", MACHINE, "-global", "virtio-mmio.force-legacy=false", "-nodefaults", "-no-user-config"]
         command += ["-no-reboot", "-display", "none", "-accel", *accel, "-cpu", cpu, "-m", f"{self.memory_kib}K", "-smp", str(self.cpus)]
         command += ["-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-device", "virtio-rng-device"]

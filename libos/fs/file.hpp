@@ -17,7 +17,7 @@
 namespace eremite::fs {
 
 // For system calls that work on one class of files only.
-enum class FileKind : uint8_t { Other, Pipe, Epoll, Timer, Signals, Socket };
+enum class FileKind : uint8_t { Other, Pipe, Epoll, Timer, Signals, Socket, Inotify };
 
 class File : public RefCounted {
 public:
@@ -89,7 +89,6 @@ private:
 class InodeFile : public File {
 public:
     InodeFile(Ref<Inode> inode, uint32_t flags) : File{flags}, inode_{std::move(inode)} {}
-    ~InodeFile() override;
 
     [[nodiscard]] Result<size_t> read(IoBuffer& buffer) override { return inode_->read(position_, buffer); }
     [[nodiscard]] Result<size_t> write(IoBuffer& buffer) override {

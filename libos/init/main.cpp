@@ -8,6 +8,7 @@
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/syscall.hpp"
 #include "libos/drivers/console_setup.hpp"
+#include "libos/drivers/device_memory.hpp"
 #include "libos/drivers/virtio/bus.hpp"
 #include "libos/fs/dev/console_terminal.hpp"
 #include "libos/init/boot_memory.hpp"
@@ -113,7 +114,8 @@ Result<void> start_clocks(Boot& boot) {
 }
 
 Result<void> describe_devices(Boot& boot) {
-    virtio::set_machine({machine.acpi_root, {machine.memory, machine.memory_count}, boot.arguments.devices.span()});
+    drivers::set_ram({machine.memory, machine.memory_count});
+    virtio::set_machine({machine.acpi_root, boot.arguments.devices.span()});
     return {};
 }
 

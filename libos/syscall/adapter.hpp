@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/address.hpp"
-#include "base/restart.hpp"
 #include "base/result.hpp"
 #include "libos/mm/user_memory.hpp"
 #include "libos/sync/lock_check.hpp"
@@ -44,9 +43,9 @@ struct FromRegister<mm::UserPtr<T>> {
 // What a system call returns: the value, or -errno.
 inline long to_register(const Result<long>& result) { return result.ok() ? result.value() : -result.code(); }
 
-// What becomes of a call, by its entry in the table (table.cpp), that may have to be made again: a signal interrupted it, or it met
-// memory that has to be waited for, which is done here. Returns its -errno.
-EREMITE_KEEPS_REGISTERS long end_unfinished(Entry entry, int error);
+// What a call that failed returns. Remembers which one it was, by its entry in the table (table.cpp), if it is made again: a signal
+// interrupted it, or it met memory that has to be waited for, which is done here.
+EREMITE_KEEPS_REGISTERS long fail(int code, Entry entry);
 
 template <auto handler, typename... Parameters, size_t... I>
 inline Result<long> call_with(Result<long> (*)(Parameters...), std::index_sequence<I...>, const uint64_t (&r)[6]) {
@@ -66,10 +65,7 @@ EREMITE_KEEPS_REGISTERS long adapt(uint64_t a, uint64_t b, uint64_t c, uint64_t 
     const uint64_t registers[6] = {a, b, c, d, e, f};
     const Result<long> result = call<handler>(handler, registers);
     if constexpr (sync::locks_are_checked) sync::check_none_held();
-    if (result.ok()) return result.value();
-    const int error = result.code();
-    if (is_restart(error) || error == EFAULT) [[unlikely]] return end_unfinished(adapt<handler>, error);
-    return -error;
+    return result.ok() ? result.value() : fail(result.code(), adapt<handler>);
 }
 
 }  // namespace eremite::syscall

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "libos/fs/notify/watch.hpp"
 #include "libos/process/process.hpp"
 #include "libos/sched/awaited_memory.hpp"
 #include "libos/syscall/file_support.hpp"
@@ -22,9 +23,12 @@ constexpr Operation write_at = [](fs::File& file, fs::IoBuffer& io, uint64_t off
 constexpr Operation write_end = [](fs::File& file, fs::IoBuffer& io, uint64_t) { return file.write_end(io, false); };
 constexpr Operation write_end_moving = [](fs::File& file, fs::IoBuffer& io, uint64_t) { return file.write_end(io, true); };
 
-// Goes on where `done` bytes were transferred and then memory was met that may have to be waited for. `whole`: further bytes are there,
-// or there is room for them, sooner or later; else those that were transferred are enough.
-[[gnu::cold, gnu::noinline]] Result<size_t> go_on(Operation operation, bool whole, fs::File& file, fs::IoBuffer& io, uint64_t offset, size_t done) {
+// Goes on where a transfer, perhaps of a part, met memory that may have to be waited for. `whole`: further bytes are there, or there
+// is room for them, sooner or later; else those that were transferred are enough.
+[[gnu::cold, gnu::noinline]] Result<size_t> go_on(Operation operation, bool whole, fs::File& file, fs::IoBuffer& io, uint64_t offset,
+                                                  const Result<size_t>& result) {
+    if (!result.ok() && result.code() != EFAULT) return result.error();
+    size_t done = result.ok() ? result.value() : 0;
     while (io.faulted() && (done == 0 || whole) && sched::await_memory()) {
         io.resume();
         const auto part = operation(file, io, offset + done);
@@ -34,14 +38,19 @@ constexpr Operation write_end_moving = [](fs::File& file, fs::IoBuffer& io, uint
     return done != 0 ? Result<size_t>{done} : Error{EFAULT};
 }
 
+Result<long> transferred(fs::File& file, const Result<size_t>& result, uint32_t event) {
+    if (!result.ok()) [[unlikely]] return result.error();
+    if (result.value() != 0) fs::notify::tell(file, event);
+    return static_cast<long>(result.value());
+}
+
 template <Operation operation>
 Result<long> transfer(fs::File& file, fs::IoBuffer& io, uint64_t offset = 0) {
     constexpr bool reads = operation == read_next || operation == read_at;
+    constexpr uint32_t event = reads ? IN_ACCESS : IN_MODIFY;
     const auto result = operation(file, io, offset);
-    if (io.faulted() && (result.ok() || result.code() == EFAULT)) [[unlikely]]
-        return static_cast<long>(TRY(go_on(operation, !reads || file.positioned(), file, io, offset, result.ok() ? result.value() : 0)));
-    if (!result.ok()) [[unlikely]] return result.error();
-    return static_cast<long>(result.value());
+    if (io.faulted()) [[unlikely]] return transferred(file, go_on(operation, !reads || file.positioned(), file, io, offset, result), event);
+    return transferred(file, result, event);
 }
 
 Result<Ref<fs::File>> readable_file(int descriptor) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 
+#include "base/restart.hpp"
 #include "libos/arch/syscall.hpp"
 #include "libos/log/log.hpp"
 #include "libos/sched/awaited_memory.hpp"
@@ -206,16 +207,26 @@ void eremite_unknown_syscall(uint64_t number) { name_missing(number); }
 
 }
 
-// Each call that can be interrupted has a handler of its own.
-long end_unfinished(Entry entry, int error) {
+namespace {
+
+// A call that a signal interrupted, or that met memory that has to be waited for, may have to be made again. Returns its error.
+[[gnu::noinline]] int end_unfinished(Entry entry, int error) {
     if (error == EFAULT) {
-        if (!sched::await_memory()) return -EFAULT;
+        if (!sched::await_memory()) return EFAULT;
         error = restart_always;
         arch::look_before_return();
     }
+    // Each call that can be interrupted has a handler of its own.
     for (size_t number = 0; number < table_size; ++number)
         if (eremite_syscall_table[number] == entry) sched::current_thread().interrupted_syscall = number;
-    return -error;
+    return error;
+}
+
+}  // namespace
+
+long fail(int code, Entry entry) {
+    if (is_restart(code) || code == EFAULT) [[unlikely]] code = end_unfinished(entry, code);
+    return -code;
 }
 
 }  // namespace eremite::syscall

@@ -1,12 +1,15 @@
-// Stands for all of this folder in a kernel without it.
+// Stands for all of this folder in an image without the component.
 #include "libos/log/log.hpp"
 #include "libos/trace/trace.hpp"
 
 namespace eremite::trace {
 
-Result<void> start(std::string_view) {
-    log::error("this kernel was built without tracing of system calls (CMake option EREMITE_TRACE)");
+Result<void> start(std::string_view value) {
+    log::error("trace={}: this image was linked without the component trace", value);
     return Error{ENOTSUP};
 }
+
+void signal_delivered(const siginfo_t&) {}
+void program_killed(int) {}
 
 }  // namespace eremite::trace

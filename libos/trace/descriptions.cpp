@@ -2,9 +2,8 @@
 // the C library's differ, as the system call has them.
 #include "libos/trace/descriptions.hpp"
 
-#include <asm/unistd.h>
-
 #include "base/packed_names.hpp"
+#include "libos/syscall/numbers.hpp"
 
 namespace eremite::trace {
 
@@ -155,6 +154,7 @@ constexpr Description descriptions[] = {
     {__NR_chmod, with_file, Int, {Path, Octal}},
     {__NR_fchmod, with_fd, Int, {Fd, Octal}},
     {__NR_fchmodat, with_file | with_fd, Int, {Directory, Path, Octal}},
+    {__NR_fchmodat2, with_file | with_fd, Int, {Directory, Path, Octal, AtFlags}},
     {__NR_chown, with_file, Int, {Path, Int, Int}},
     {__NR_lchown, with_file, Int, {Path, Int, Int}},
     {__NR_fchown, with_fd, Int, {Fd, Int, Int}},
@@ -200,6 +200,10 @@ constexpr Description descriptions[] = {
     {__NR_symlinkat, with_file | with_fd, Int, {Path, Directory, Path}},
     {__NR_mknod, with_file, Int, {Path, FileMode, Hex}},
     {__NR_mknodat, with_file | with_fd, Int, {Directory, Path, FileMode, Hex}},
+    {__NR_inotify_init, with_fd, Int, {}},
+    {__NR_inotify_init1, with_fd, Int, {CreationFlags}},
+    {__NR_inotify_add_watch, with_file | with_fd, Int, {Fd, Path, Hex}},
+    {__NR_inotify_rm_watch, with_fd, Int, {Fd, Int}},
     {__NR_open, with_file | with_fd, Int, {Path, OpenFlags, Special}},
     {__NR_openat, with_file | with_fd, Int, {Directory, Path, OpenFlags, Special}},
     {__NR_openat2, with_file | with_fd, Int, {Directory, Path, OpenHow, Size}},
@@ -233,7 +237,12 @@ constexpr Description descriptions[] = {
     {__NR_readlinkat, with_file | with_fd, Long, {Directory, Path, out(Buffer), Size}},
     {__NR_statfs, with_file, Int, {Path, Pointer}},
     {__NR_fstatfs, with_fd, Int, {Fd, Pointer}},
+    {__NR_name_to_handle_at, with_file | with_fd, Int, {Directory, Path, Pointer, Pointer, AtFlags}},
+    {__NR_open_by_handle_at, with_fd, Int, {Directory, Pointer, OpenFlags}},
     {__NR_sendfile, with_fd | with_network, Long, {Fd, Fd, out(LongValue), Size}},
+    {__NR_splice, with_fd, Long, {Fd, out(LongValue), Fd, out(LongValue), Size, Hex}},
+    {__NR_tee, with_fd, Long, {Fd, Fd, Size, Hex}},
+    {__NR_vmsplice, with_fd, Long, {Fd, IoVectors, Size, Hex}},
     {__NR_copy_file_range, with_fd, Long, {Fd, out(LongValue), Fd, out(LongValue), Size, Hex}},
     {__NR_getxattr, with_file, Long, {Path, Text, out(Buffer), Size}},
     {__NR_lgetxattr, with_file, Long, {Path, Text, out(Buffer), Size}},
@@ -247,6 +256,8 @@ constexpr Description descriptions[] = {
     {__NR_removexattr, with_file, Int, {Path, Text}},
     {__NR_lremovexattr, with_file, Int, {Path, Text}},
     {__NR_fremovexattr, with_fd, Int, {Fd, Text}},
+    {__NR_mount, with_file, Int, {Text, Path, Text, MountFlags, Text}},
+    {__NR_umount2, with_file, Int, {Path, UnmountFlags}},
 };
 
 constexpr auto groups = pack_names<[] {

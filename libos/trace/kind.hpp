@@ -125,6 +125,8 @@ enum class Kind : uint8_t {
     StatusMask,
     TransferFlags,
     AttributeFlags,
+    MountFlags,
+    UnmountFlags,
     CloseFlags,
     Domain,
     SocketType,

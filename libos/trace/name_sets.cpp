@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -113,6 +114,11 @@ NAMES(StatusMask, flags("STATX_"), {STATX_ALL, "ALL"}, N(STATX_, BASIC_STATS), N
       {0x1000, "MNT_ID"})
 NAMES(TransferFlags, flags("RWF_"), N(RWF_, HIPRI), N(RWF_, DSYNC), N(RWF_, SYNC), N(RWF_, NOWAIT), N(RWF_, APPEND))
 NAMES(AttributeFlags, flags("XATTR_"), N(XATTR_, CREATE), N(XATTR_, REPLACE))
+NAMES(MountFlags, flags("MS_"), N(MS_, RDONLY), N(MS_, NOSUID), N(MS_, NODEV), N(MS_, NOEXEC), N(MS_, SYNCHRONOUS), N(MS_, REMOUNT),
+      N(MS_, MANDLOCK), N(MS_, DIRSYNC), N(MS_, NOATIME), N(MS_, NODIRATIME), N(MS_, BIND), N(MS_, MOVE), N(MS_, REC), N(MS_, SILENT),
+      N(MS_, UNBINDABLE), N(MS_, PRIVATE), N(MS_, SLAVE), N(MS_, SHARED), N(MS_, RELATIME), N(MS_, STRICTATIME), N(MS_, LAZYTIME))
+NAMES(UnmountFlags, flags(""), {MNT_FORCE, "MNT_FORCE"}, {MNT_DETACH, "MNT_DETACH"}, {MNT_EXPIRE, "MNT_EXPIRE"},
+      {UMOUNT_NOFOLLOW, "UMOUNT_NOFOLLOW"})
 NAMES(CloseFlags, flags("CLOSE_RANGE_"), N(CLOSE_RANGE_, UNSHARE), N(CLOSE_RANGE_, CLOEXEC))
 NAMES(FileType, choice("S_IF"), N(S_IF, REG), N(S_IF, DIR), N(S_IF, CHR), N(S_IF, BLK), N(S_IF, IFO), N(S_IF, LNK), N(S_IF, SOCK))
 

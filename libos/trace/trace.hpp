@@ -8,24 +8,13 @@
 
 namespace eremite::trace {
 
-#ifdef EREMITE_TRACE
-
 // `value`: of the kernel argument, "syscalls" or "syscalls:PATTERN" (pattern.hpp). EINVAL: it is neither, which was said in the
-// log. Requires: no system call was made yet.
+// log. ENOTSUP: this image has no such component, which was said too. Requires: no system call was made yet.
 [[nodiscard]] Result<void> start(std::string_view value);
 
 // The running thread gets a signal.
 void signal_delivered(const siginfo_t& information);
 // The program ends by a signal.
 void program_killed(int signal);
-
-#else
-
-// This kernel was built without.
-[[nodiscard]] Result<void> start(std::string_view value);
-inline void signal_delivered(const siginfo_t&) {}
-inline void program_killed(int) {}
-
-#endif
 
 }  // namespace eremite::trace

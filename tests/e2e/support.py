@@ -44,7 +44,7 @@ def need_tool(name):
 def clean_environment(**changes):
     """The environment of a command: nothing of the user's that would choose compilers or flags."""
     chosen = ("CC", "CXX", "FC", "CFLAGS", "CXXFLAGS", "FFLAGS", "LDFLAGS", "MAKEFLAGS", "DESTDIR")
-    chosen += ("EREMITE_CC", "EREMITE_CXX", "EREMITE_FC")
+    chosen += ("EREMITE_CC", "EREMITE_CXX", "EREMITE_FC", "EREMITE_COMPONENTS")
     env = {name: value for name, value in os.environ.items() if name not in chosen}
     env.update(changes)
     return env

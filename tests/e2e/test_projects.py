@@ -74,6 +74,22 @@ eremite_unikernel(said)
         self.write("project/CMakeLists.txt", self.PROJECT)
         self.says(self.cmake(project, f"-DCMAKE_PREFIX_PATH={self.prefix}") / "said")
 
+    def test_components(self):
+        project = self.write_sources()
+        for where, choice in (("COMPONENTS none", []), ("", ["-DEREMITE_COMPONENTS=none"])):
+            with self.subTest(where):
+                self.write("project/CMakeLists.txt", self.PROJECT.replace("eremite_unikernel(said)", f"eremite_unikernel(said {where})"))
+                image = self.cmake(project, f"-DCMAKE_PREFIX_PATH={self.prefix}", "-UEREMITE_COMPONENTS", *choice) / "said"
+                self.says(image)
+                result = self.execute(self.prefix / "bin/eremite", "run", "--accel", "tcg", "--trace", image, env=self.environment)
+                self.check(result, 125, errors="without the component trace")
+
+    def test_unknown_component(self):
+        project = self.write_sources()
+        self.write("project/CMakeLists.txt", self.PROJECT.replace("eremite_unikernel(said)", "eremite_unikernel(said COMPONENTS sound)"))
+        result = self.execute(CMAKE, "-S", project, "-B", self.folder / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}", env=self.environment)
+        self.check(result, 1, errors='No image can have the components "sound"')
+
     def test_from_the_build_tree(self):
         project = self.write_sources()
         self.write("project/CMakeLists.txt", self.PROJECT)
@@ -112,6 +128,15 @@ set_tests_properties(says PROPERTIES PASS_REGULAR_EXPRESSION "hello from a proje
         ctest = pathlib.Path(CMAKE).with_name("ctest")
         tests = self.execute(ctest, "--test-dir", build, "--verbose", limit=120, env=self.environment)
         self.check(tests, output=["100% tests passed", r"eremite.* .*run"])
+
+    def test_components(self):
+        """In a project of times when CMake knew less."""
+        project = self.write_sources()
+        self.write("project/CMakeLists.txt", self.PROJECT.replace("3.20", "3.1"))
+        build = self.cmake(project, f"-DCMAKE_TOOLCHAIN_FILE={self.package}/eremite-toolchain.cmake", "-DEREMITE_COMPONENTS=none")
+        self.says(build / "said")
+        result = self.execute(self.prefix / "bin/eremite", "run", "--accel", "tcg", "--trace", build / "said", env=self.environment)
+        self.check(result, 125, errors="without the component trace")
 
 
 class Make(ProjectTest):

@@ -1,4 +1,4 @@
-"""lib/eremite.o, which every image links, takes two symbols from the program and shows it no others than the listed ones."""
+"""The objects that images link, lib/eremite*.o, take two symbols from the program and show it no others than the listed ones."""
 
 import subprocess
 from pathlib import Path
@@ -29,11 +29,15 @@ def offences(found: list[tuple[str, str]], listed: set[str]) -> list[str]:
 
 def main() -> None:
     p = parser(__doc__)
-    p.add_argument("--object", type=Path, required=True)
+    p.add_argument("--objects", type=Path, nargs="+", required=True)
     options = p.parse_args()
     listed = {name for file in (options.source / "cmake/kernel").glob("*.symbols") for name in file.read_text().split()}
-    found = symbols(options.nm, options.object)
-    finish("symbols", len(found), offences(found, listed))
+    found, offending = 0, []
+    for path in options.objects:
+        of_object = symbols(options.nm, path)
+        found += len(of_object)
+        offending += [f"{path.name}: {offence}" for offence in offences(of_object, listed)]
+    finish("symbols", found, offending)
 
 
 if __name__ == "__main__":

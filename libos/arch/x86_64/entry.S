@@ -1,9 +1,9 @@
 // Where the library OS is entered: at start, by system calls, and by upcalls (traps that the supervisor reflects).
 #include "abi/cpu_block_offsets.h"
+#include "libos/arch/x86_64/syscall_dispatch.inc"
 
 #define ENOSYS 38
 #define BOOT_STACK_SIZE 32768
-#define SYSCALL_COUNT 512       // entries of eremite_syscall_table
 
     .text
 
@@ -73,28 +73,6 @@ probe_syscall_ring:
     cld
 .endm
 
-// Calls a C++ function, by default with rcx as its argument, that keeps only the registers of which the psABI says so.
-.macro call_keeping_registers function, argument=%rcx
-    push %rax
-    push %rdi
-    push %rsi
-    push %rdx
-    push %r10
-    push %r8
-    push %r9
-    push %r9                    // twice: keeps the stack aligned
-    mov \argument, %rdi
-    call \function
-    pop %r9
-    pop %r9
-    pop %r8
-    pop %r10
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    pop %rax
-.endm
-
 // The general registers of struct TrapFrame, rax highest.
 .macro push_registers
     push %rax
@@ -154,6 +132,7 @@ eremite_dispatch:               // becomes a jump to eremite_traced_dispatch whe
     cmp $SYSCALL_COUNT, %rax
     jae 2f
     call *eremite_syscall_table(, %rax, 8)
+    .globl eremite_syscall_exit
 eremite_syscall_exit:
     movb $1, %gs:CPU_INTERRUPTS_ENABLED
 eremite_syscall_exit_check:     // from here on an upcall may come: it finishes the exit itself (trap.cpp)
@@ -172,20 +151,6 @@ look_before_program:            // rsp = struct TrapFrame of the program
     mov %rsp, %rdi
     call eremite_leave_kernel
     jmp return_to_program
-
-#ifdef EREMITE_TRACE
-    .globl eremite_traced_dispatch
-eremite_traced_dispatch:        // rsp, on which the registers stand then: struct SavedArguments
-    call_keeping_registers eremite_syscall_begins, %rsp
-    mov %r10, %rcx
-    cmp $SYSCALL_COUNT, %rax
-    jae 2f
-    call *eremite_syscall_table(, %rax, 8)
-1:  call_keeping_registers eremite_syscall_ends, %rsp
-    jmp eremite_syscall_exit
-2:  call eremite_missing_syscall
-    jmp 1b
-#endif
 
     .globl eremite_missing_syscall
 eremite_missing_syscall:        // a number without a handler: rax still holds it

@@ -94,10 +94,7 @@ void search() {
 
 }  // namespace
 
-void set_machine(const Machine& known) {
-    machine = known;
-    drivers::set_ram(known.ram);
-}
+void set_machine(const Machine& known) { machine = known; }
 
 Result<Transport*> claim(uint32_t type) {
     const sync::Guard guard{lock};

@@ -12,7 +12,6 @@ namespace eremite::virtio {
 // What is known of the machine. `announcements`: see platform::parse_virtio_mmio_announcement. All of it must stay.
 struct Machine {
     PhysicalAddress acpi_root;  // 0: there is none
-    std::span<const PhysicalRange> ram;
     std::span<const std::string_view> announcements;
 };
 // Once, before claim(). Nothing is looked for yet: most programs need no device.

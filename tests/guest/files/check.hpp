@@ -90,6 +90,9 @@ void stat_checks();
 void control_checks();
 void size_checks();
 void xattr_checks();
+void notify_checks();
+void lock_checks();
+void pipe_checks();
 void unnamed_checks();
 void device_checks();
 // Mapped files; they need mmap() of the same kernel.

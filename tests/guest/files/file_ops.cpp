@@ -38,6 +38,9 @@ int main(int argc, char** argv) {
     control_checks();
     size_checks();
     xattr_checks();
+    notify_checks();
+    lock_checks();
+    pipe_checks();
     unnamed_checks();
     device_checks();
     map_checks();

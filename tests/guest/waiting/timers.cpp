@@ -48,8 +48,8 @@ void once() {
         show("set", set(timer, 20 * millisecond));
         show("expirations", expirations(timer));
         show_waited("read", start, 20);
-        const itimerspec when = absolute(clock, 15 * millisecond);
         start = Clock::now();
+        const itimerspec when = absolute(clock, 15 * millisecond);
         show("set, absolute", ::timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr));
         show("expirations", expirations(timer));
         show_waited("absolute", start, 14);

@@ -20,7 +20,7 @@ TEST(QemuCommand, MicrovmUnderTcg) {
     machine.kernel_command_line = "tty=0 -- a b";
     const auto words = qemu_command(machine);
     EXPECT_TRUE(has_pair(words, "-accel", "tcg,thread=multi"));
-    EXPECT_TRUE(has_pair(words, "-cpu", "max,-erms,-fsrm"));
+    EXPECT_TRUE(has_pair(words, "-cpu", "max,-erms,-fsrm,-avx2"));
     EXPECT_TRUE(has_pair(words, "-m", "128M"));
     EXPECT_TRUE(has_pair(words, "-smp", "1"));
     EXPECT_TRUE(has_pair(words, "-kernel", "/x/image"));

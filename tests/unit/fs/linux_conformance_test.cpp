@@ -57,6 +57,9 @@ void run_checks() {
     file_ops::control_checks();
     file_ops::size_checks();
     file_ops::xattr_checks();
+    file_ops::notify_checks();
+    file_ops::lock_checks();
+    file_ops::pipe_checks();
     file_ops::unnamed_checks();
     file_ops::device_checks();
 }

@@ -244,7 +244,7 @@ void set_mask(sched::Thread& thread, uint64_t blocked) { thread.blocked_signals 
 void raise_in_thread(int) {}
 }  // namespace signal
 namespace syscall {
-long end_unfinished(Entry, int error) { return -error; }
+long fail(int code, Entry) { return -code; }
 }  // namespace syscall
 
 }  // namespace eremite

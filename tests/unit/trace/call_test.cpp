@@ -229,6 +229,9 @@ TEST(CallTest, Others) {
     EXPECT_EQ(whole({__NR_getcwd, {memory.put_text("/tmp"), 100}, 5}), "getcwd(\"/tmp\", 100) = 5");
     EXPECT_EQ(whole({__NR_preadv2, {3, 0x10, 0, 7, 0, 0}, 0}), "preadv2(3, [], 0, 7, 0) = 0");
     EXPECT_EQ(whole({__NR_umask, {022}, 077}), "umask(022) = 077");
+    EXPECT_EQ(whole({__NR_mount, {memory.put_text("none"), memory.put_text("/x", 8), memory.put_text("tmpfs", 16), 3, 0}, 0}),
+              "mount(\"none\", \"/x\", \"tmpfs\", MS_RDONLY|MS_NOSUID, NULL) = 0");
+    EXPECT_EQ(whole({__NR_umount2, {memory.put_text("/x"), 2}, 0}), "umount2(\"/x\", MNT_DETACH) = 0");
     EXPECT_EQ(whole({__NR_lseek, {3, ~uint64_t{0}, SEEK_CUR}, 5}), "lseek(3, -1, SEEK_CUR) = 5");
 }
 

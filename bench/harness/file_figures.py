@@ -1,0 +1,26 @@
+"""The figures of files."""
+
+from .figures import GUEST, INSTRUCTIONS, NANOSECONDS, Figure, Target, fraction_of
+
+THIRD = fraction_of(GUEST, 1 / 3, "≤ 1/3 of the Linux guest's")
+FASTER = fraction_of(GUEST, 1 / 1.5, "≤ 1/1.5 of the Linux guest's")
+
+# Keys of bench/files.cpp: what they are called, and the promise for files in memory.
+_KEYS: list[tuple[str, str, Target]] = [
+    ("create", "create and close a file", THIRD),
+    ("stat", "`stat`", THIRD),
+    ("open", "open and close", THIRD),
+    ("list", "list a directory, per name", FASTER),
+    ("rename", "`rename`", THIRD),
+    ("unlink", "`unlink`", THIRD),
+    ("write", "write, 64 KiB at a time, per 4 KiB", FASTER),
+    ("read", "read, 64 KiB at a time, per 4 KiB", FASTER),
+    ("read_random", "read 4 KiB at a random place", FASTER),
+    ("write_sync", "write 4 KiB and `fdatasync`", FASTER),
+]
+INSTRUCTION_COUNTS = [Figure(key, title, INSTRUCTIONS, "Instructions", target) for key, title, target in _KEYS]
+TIMES = [Figure(key, title, NANOSECONDS, "Time", target) for key, title, target in _KEYS]
+
+
+def all_figures(_accel: str) -> list[Figure]:
+    return [*INSTRUCTION_COUNTS, *TIMES]
