@@ -18,10 +18,11 @@ if(NOT EREMITE_MAX_CPUS MATCHES "^([1-9]|[1-5][0-9]|6[0-4])$")
   message(FATAL_ERROR "EREMITE_MAX_CPUS is \"${EREMITE_MAX_CPUS}\"; it must be a number from 1 to 64")
 endif()
 
-# The components, in the order of their names, and all sets of them, as names; the last has all: "none;trace;virtio;trace-virtio".
+# The components, in the order of their names, and all sets of them that can be, as names; the last has all:
+# "none;trace;virtio;share-virtio;trace-virtio;share-trace-virtio".
 set(EREMITE_ALL_COMPONENTS)
 set(EREMITE_COMPONENT_SETS none)
-foreach(component IN ITEMS trace virtio)
+foreach(component IN ITEMS share trace virtio)
   string(TOUPPER EREMITE_${component} switch)
   if(NOT ${switch})
     continue()
@@ -32,6 +33,8 @@ foreach(component IN ITEMS trace virtio)
     list(APPEND EREMITE_COMPONENT_SETS ${set})
   endforeach()
 endforeach()
+# The devices that share drives are virtio's: cmake/Eremite.cmake and cmake/wrappers/eremite-cc add that to it.
+list(FILTER EREMITE_COMPONENT_SETS EXCLUDE REGEX "^share(-trace)?$")
 set(EREMITE_LIBRARY_FOLDER ${PROJECT_BINARY_DIR}/lib)
 
 set_property(GLOBAL PROPERTY EREMITE_LIBOS_LIBRARIES "")

@@ -3,7 +3,9 @@
 from .figures import GUEST, INSTRUCTIONS, NANOSECONDS, Figure, Target, fraction_of
 
 THIRD = fraction_of(GUEST, 1 / 3, "≤ 1/3 of the Linux guest's")
-FASTER = fraction_of(GUEST, 1 / 1.5, "≤ 1/1.5 of the Linux guest's")
+FASTER_BY_HALF = fraction_of(GUEST, 1 / 1.5, "≤ 1/1.5 of the Linux guest's")
+# Copying is the same work for both.
+FASTER = fraction_of(GUEST, 1, "less than the Linux guest's")
 
 # Keys of bench/files.cpp: what they are called, and the promise for files in memory.
 _KEYS: list[tuple[str, str, Target]] = [
@@ -19,8 +21,9 @@ _KEYS: list[tuple[str, str, Target]] = [
     ("write_sync", "write 4 KiB and `fdatasync`", FASTER),
 ]
 INSTRUCTION_COUNTS = [Figure(key, title, INSTRUCTIONS, "Instructions", target) for key, title, target in _KEYS]
+SHARED_TIMES = [Figure(f"{key}", title, NANOSECONDS, "Folder of the host", FASTER_BY_HALF) for key, title, _ in _KEYS]
 TIMES = [Figure(key, title, NANOSECONDS, "Time", target) for key, title, target in _KEYS]
 
 
 def all_figures(_accel: str) -> list[Figure]:
-    return [*INSTRUCTION_COUNTS, *TIMES]
+    return [*INSTRUCTION_COUNTS, *TIMES, *SHARED_TIMES]

@@ -1,10 +1,20 @@
 """Measures files."""
 
 from . import file_figures
-from .collect import CALLS_MEMORY_KIB, Setup, count_then_time
+from .collect import CALLS_MEMORY_KIB, Setup, collect_program, count_then_time, progress
 from .figures import Results
+from .machine import Machine
+from .storage import SharedFolder, find_daemon
 
 
 def files(setup: Setup, results: Results) -> None:
-    """Files in memory."""
-    count_then_time(setup, results, "files", CALLS_MEMORY_KIB, file_figures.INSTRUCTION_COUNTS, file_figures.TIMES)
+    """Files in memory, and in a folder of the host."""
+    counts, times = file_figures.INSTRUCTION_COUNTS, file_figures.TIMES
+    # On a host /tmp is on a disk.
+    count_then_time(setup, results, "files", CALLS_MEMORY_KIB, counts, times, ("--directory=/dev/shm",))
+    if not find_daemon():
+        results.note("A folder of the host: virtiofsd is not installed.")
+        return
+    for number in range(setup.rounds):
+        progress(f"files: shared folder, round {number + 1} of {setup.rounds}")
+        collect_program(setup, results, "files", Machine(accel=setup.accel, storage=SharedFolder()), file_figures.SHARED_TIMES)

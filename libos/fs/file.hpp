@@ -113,6 +113,8 @@ public:
 
 protected:
     [[nodiscard]] const Ref<Inode>& inode_ref() const { return inode_; }
+    // Where read() and write() are. Who moves it guards it.
+    [[nodiscard]] uint64_t& position() { return position_; }
 
 private:
     // With O_DSYNC or O_SYNC a write returns when its bytes have reached what keeps them.

@@ -69,6 +69,9 @@ public:
     // The first byte at or behind `offset` that is data, or that is in a hole (the end of the file counts as one). ENXIO.
     [[nodiscard]] virtual Result<uint64_t> seek_data(uint64_t, bool /*hole*/) { return Error{ESPIPE}; }
     [[nodiscard]] virtual Result<void> synchronize(bool /*data_only*/) { return {}; }
+    // Copies bytes to another regular file of the file system, where that is faster than reading and writing. May do less.
+    // EOPNOTSUPP: it is not.
+    [[nodiscard]] virtual Result<size_t> copy_range(uint64_t /*from*/, Inode& /*to*/, uint64_t /*at*/, size_t /*count*/) { return Error{EOPNOTSUPP}; }
     [[nodiscard]] Result<PhysicalAddress> page(uint64_t, bool) override { return Error{ENODEV}; }
     [[nodiscard]] virtual bool mappable() const { return false; }
     // memfd_create(2): the seals of fcntl(F_ADD_SEALS). EINVAL: not a file that has any; EPERM: sealed against more.

@@ -17,6 +17,7 @@
 #include "libos/init/initial_stack.hpp"
 #include "libos/init/kernel_arguments.hpp"
 #include "libos/init/layout.hpp"
+#include "libos/init/mounts/mounts.hpp"
 #include "libos/init/power.hpp"
 #include "libos/init/power_off.hpp"
 #include "libos/init/program.hpp"
@@ -135,6 +136,8 @@ Result<void> mount_files(Boot& boot) {
     return start_files(*process, {machine.modules, machine.module_count}, boot.arguments);
 }
 
+Result<void> mount_folders_step(Boot& boot) { return mount_folders(process->fs(), boot.arguments.mounts.span()); }
+
 Result<void> load_program_step(Boot& boot) {
     boot.program = has_linked_program() ? linked_program() : TRY(load_program(*process, {machine.modules, machine.module_count}, boot.arguments));
     boot_statistics().program_bias = boot.program.bias;
@@ -174,7 +177,8 @@ constexpr Step steps[] = {
     {"random numbers", seed_from_devices, {"devices", "threads", "clocks"}},
     {"other CPUs", start_cpus, {"threads", "clocks"}},
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
-    {"program", load_program_step, {"memory", "files"}},
+    {"shared folders", mount_folders_step, {"devices", "threads", "files"}},
+    {"program", load_program_step, {"memory", "shared folders"}},
     {"initial stack", make_stack, {"program", "random numbers", "kernel arguments"}},
 };
 

@@ -105,7 +105,16 @@ Result<long> sys_copy_file_range(int in, VirtualAddress in_offset, int out, Virt
         if (distance < copied) return Error{EINVAL};
     }
     if (count == 0) return 0L;
-    const size_t done = TRY(transfer(*source, from, *target, &to, count));
+    size_t done = 0;
+    const auto copied = source->inode()->copy_range(from.offset(), *target->inode(), to.offset(), count);
+    if (copied.ok()) {
+        done = copied.value();
+        from.advance(done);
+        to.advance(done);
+    } else {
+        if (copied.code() != EOPNOTSUPP) return copied.error();
+        done = TRY(transfer(*source, from, *target, &to, count));
+    }
     TRY(from.store(*source));
     TRY(to.store(*target));
     tell(*source, *target, done);

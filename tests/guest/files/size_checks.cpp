@@ -114,7 +114,7 @@ void lasting() {
 
 void size_checks() {
     lengths();
-    allocation();
+    if (!limited) allocation();
     lasting();
     show_directory(".");
 }

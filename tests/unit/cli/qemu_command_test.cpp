@@ -62,5 +62,17 @@ TEST(QemuCommand, CountingInstructionsTakesTcg) {
     EXPECT_TRUE(has_pair(words, "-icount", "shift=0"));
 }
 
+TEST(QemuCommand, SharedFolders) {
+    VirtualMachine machine;
+    machine.folders = {{"mount0", "/home/x/a,b c", false}, {"mount1", "/srv", true}};
+    const auto words = qemu_command(machine);
+    EXPECT_TRUE(has_pair(words, "-fsdev", "local,id=mount0,path=/home/x/a,,b c,security_model=none,multidevs=remap"));
+    EXPECT_TRUE(has_pair(words, "-device", "virtio-9p-device,fsdev=mount0,mount_tag=mount0"));
+    EXPECT_TRUE(has_pair(words, "-fsdev", "local,id=mount1,path=/srv,security_model=none,multidevs=remap,readonly=on"));
+    EXPECT_TRUE(has_pair(words, "-device", "virtio-9p-device,fsdev=mount1,mount_tag=mount1"));
+    machine.machine = Machine::Q35;
+    EXPECT_TRUE(has_pair(qemu_command(machine), "-device", "virtio-9p-pci,fsdev=mount1,mount_tag=mount1"));
+}
+
 }  // namespace
 }  // namespace eremite::cli
