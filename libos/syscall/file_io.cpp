@@ -23,34 +23,34 @@ constexpr Operation write_at = [](fs::File& file, fs::IoBuffer& io, uint64_t off
 constexpr Operation write_end = [](fs::File& file, fs::IoBuffer& io, uint64_t) { return file.write_end(io, false); };
 constexpr Operation write_end_moving = [](fs::File& file, fs::IoBuffer& io, uint64_t) { return file.write_end(io, true); };
 
-// Goes on where a transfer, perhaps of a part, met memory that may have to be waited for. `whole`: further bytes are there, or there
-// is room for them, sooner or later; else those that were transferred are enough.
-[[gnu::cold, gnu::noinline]] Result<size_t> go_on(Operation operation, bool whole, fs::File& file, fs::IoBuffer& io, uint64_t offset,
-                                                  const Result<size_t>& result) {
-    if (!result.ok() && result.code() != EFAULT) return result.error();
-    size_t done = result.ok() ? result.value() : 0;
+// Goes on where a transfer, of `done` bytes perhaps, met memory that may have to be waited for. Where further bytes are there, or there is
+// room for them, sooner or later, it goes on to the end; else those that were transferred are enough.
+[[gnu::cold, gnu::noinline]] Result<long> go_on(Operation operation, bool reads, fs::File& file, fs::IoBuffer& io, uint64_t offset, int error,
+                                                size_t done) {
+    const bool whole = !reads || file.positioned();
+    if (error != 0 && error != EFAULT) return Error{error};
     while (io.faulted() && (done == 0 || whole) && sched::await_memory()) {
         io.resume();
         const auto part = operation(file, io, offset + done);
         if (part.ok()) done += part.value();
-        else if (part.code() != EFAULT) return done != 0 ? Result<size_t>{done} : part.error();
+        else if (part.code() == EFAULT) continue;
+        else if (done == 0) return part.error();
+        else break;
     }
-    return done != 0 ? Result<size_t>{done} : Error{EFAULT};
-}
-
-Result<long> transferred(fs::File& file, const Result<size_t>& result, uint32_t event) {
-    if (!result.ok()) [[unlikely]] return result.error();
-    if (result.value() != 0) fs::notify::tell(file, event);
-    return static_cast<long>(result.value());
+    if (done == 0) return Error{EFAULT};
+    fs::notify::tell(file, reads ? IN_ACCESS : IN_MODIFY);
+    return static_cast<long>(done);
 }
 
 template <Operation operation>
-Result<long> transfer(fs::File& file, fs::IoBuffer& io, uint64_t offset = 0) {
+[[gnu::always_inline]] inline Result<long> transfer(fs::File& file, fs::IoBuffer& io, uint64_t offset = 0) {
     constexpr bool reads = operation == read_next || operation == read_at;
     constexpr uint32_t event = reads ? IN_ACCESS : IN_MODIFY;
     const auto result = operation(file, io, offset);
-    if (io.faulted()) [[unlikely]] return transferred(file, go_on(operation, !reads || file.positioned(), file, io, offset, result), event);
-    return transferred(file, result, event);
+    if (io.faulted()) [[unlikely]] return go_on(operation, reads, file, io, offset, result.code(), result.ok() ? result.value() : 0);
+    if (!result.ok()) [[unlikely]] return result.error();
+    if (result.value() != 0) fs::notify::tell(file, event);
+    return static_cast<long>(result.value());
 }
 
 Result<Ref<fs::File>> readable_file(int descriptor) {
