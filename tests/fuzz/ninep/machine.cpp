@@ -8,6 +8,8 @@
 #include "libos/arch/smp.hpp"
 #include "libos/arch/user_copy.hpp"
 #include "libos/fs/dev/devices.hpp"
+#include "libos/fs/notify/watch.hpp"
+#include "libos/ipc/named_pipe.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/sched/scheduler.hpp"
@@ -32,6 +34,15 @@ int64_t realtime_now() { return 1; }
 namespace fs::dev {
 Result<Ref<File>> open_device(Ref<Inode>, uint32_t) { return Error{ENXIO}; }
 }  // namespace fs::dev
+
+namespace fs::notify {
+void file_system_gone(const FileSystem&) {}
+void detail::closed(File&) {}
+}  // namespace fs::notify
+
+namespace ipc {
+Result<Ref<fs::File>> open_named_pipe(Ref<fs::Inode>, uint32_t) { return Error{ENXIO}; }
+}  // namespace ipc
 
 namespace sched {
 Thread& current_thread() {
