@@ -37,9 +37,13 @@ public:
     [[nodiscard]] uint64_t size() const { return size_.load(std::memory_order_relaxed); }
     [[nodiscard]] bool dirty();
     // What the file system found: the file's size, and a number that changes when somebody else changes the file (of modification time
-    // and version). With another number than the last time, pages that are not dirty go. False: the file is dirty here, and our
-    // size stands.
-    bool revalidate(uint64_t size, uint64_t version);
+    // and version). With another number than the last time, pages that are not dirty go. False: the file is dirty here, or was changed
+    // here since changes() was `seen`, before the file system was asked; our size stands.
+    bool revalidate(uint64_t size, uint64_t version, uint64_t seen);
+    // Counts writes and changes of the size.
+    [[nodiscard]] uint64_t changes() const { return changes_.load(std::memory_order_relaxed); }
+    // Whether pages may have to be written back later, of which some may be written through mappings.
+    [[nodiscard]] bool in_use();
 
     // As Inode::read and Inode::write, but for the position, which is up to the caller. May wait. EIO, ENOMEM; EFAULT when nothing was
     // copied.
@@ -112,6 +116,7 @@ private:
     sched::Mutex writers_, transfers_;
     sched::WaitQueue changed_;  // a page is not in use any more
     std::atomic<uint64_t> size_{0};  // written with the lock and `writers_` held
+    std::atomic<uint64_t> changes_{0};
     PageTree pages_;
     uint64_t dirty_ = 0;    // pages to write back, and those being written
     uint64_t writing_ = 0;  // pages being written

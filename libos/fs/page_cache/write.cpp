@@ -87,6 +87,7 @@ size_t FileCache::copy_in(uint64_t index, uint64_t in_page, size_t size, IoBuffe
 // Bytes of the page up to `end` were written.
 void FileCache::written(uint64_t index, uint64_t end) {
     mark_dirty(index, *pages_.slot(index));
+    changes_.fetch_add(1, std::memory_order_relaxed);
     if (index * page_size + end > size()) size_.store(index * page_size + end, std::memory_order_relaxed);
 }
 
@@ -187,6 +188,7 @@ Result<void> FileCache::truncate(uint64_t size) {
     const sched::MutexGuard writers{writers_};
     const sched::MutexGuard transfers{transfers_};
     const uint64_t old = this->size();
+    changes_.fetch_add(1, std::memory_order_relaxed);
     if (size < old) {
         // From now on no fault finds the pages beyond; those that mappings hold go before their frames do.
         size_.store(size, std::memory_order_relaxed);
@@ -238,11 +240,16 @@ Result<void> FileCache::invalidate() {
     return result;
 }
 
-bool FileCache::revalidate(uint64_t size, uint64_t version) {
+bool FileCache::in_use() {
+    const sync::Guard guard{lock_};
+    return holds_owner_ || mappings_ != 0;
+}
+
+bool FileCache::revalidate(uint64_t size, uint64_t version, uint64_t seen) {
     Ref<mm::MemoryObject> not_needed;
     const sched::MutexGuard writers{writers_};
     const sched::MutexGuard transfers{transfers_};
-    if (dirty()) return false;
+    if (dirty() || changes() != seen) return false;
     const bool changed = version != version_ || size != this->size();
     version_ = version;
     if (!changed) return true;

@@ -87,7 +87,7 @@ class CachedFile final : public mm::MemoryObject {
 public:
     explicit CachedFile(Bytes bytes) {
         store.bytes = std::move(bytes);
-        (void)cache.revalidate(store.bytes.size(), 1);
+        (void)cache.revalidate(store.bytes.size(), 1, cache.changes());
     }
     Result<PhysicalAddress> page(uint64_t index, bool for_write) override { return cache.page(index, for_write); }
     Result<void> fetch(uint64_t index, bool for_write) override {

@@ -220,13 +220,13 @@ TEST_F(FileCacheTest, AllFilesOfAFileSystemAreWrittenBack) {
 TEST_F(FileCacheTest, AChangedFileIsReadAgain) {
     CachedFile& file = make(pattern(3 * page_size));
     (void)file.read(0, 3 * page_size);
-    EXPECT_TRUE(file.cache.revalidate(3 * page_size, 1));
+    EXPECT_TRUE(file.cache.revalidate(3 * page_size, 1, file.cache.changes()));
     EXPECT_EQ(fs::page_cache::figures().cached, 3u);
     file.store.bytes = pattern(2 * page_size, 5);
-    EXPECT_TRUE(file.cache.revalidate(2 * page_size, 2));
+    EXPECT_TRUE(file.cache.revalidate(2 * page_size, 2, file.cache.changes()));
     EXPECT_EQ(file.read(0, 3 * page_size), pattern(2 * page_size, 5));
     file.write(0, Bytes{1});
-    EXPECT_FALSE(file.cache.revalidate(page_size, 3));
+    EXPECT_FALSE(file.cache.revalidate(page_size, 3, file.cache.changes()));
     EXPECT_EQ(file.cache.size(), 2 * page_size);
     ASSERT_TRUE(file.cache.write_back().ok());
 }
