@@ -9,6 +9,7 @@ import tempfile
 from support import BUILD, HELLO, CommandTest, program, unittest
 
 IMAGE = program("shared_folder")
+MAPS = program("mapped_folder")
 
 
 class MountTest(CommandTest):
@@ -122,6 +123,39 @@ class MountByVirtioFs(Mount):
 
 
 class MountByVirtioFsAtWork(MountAtWork):
+    share = "virtio-fs"
+
+    def setUp(self):
+        need_daemon()
+        super().setUp()
+
+
+class MappedFiles(MountTest):
+    def setUp(self):
+        super().setUp()
+        self.before = bytes(i * 7 % 251 for i in range(256 * 1024))
+        (self.shared / "f").write_bytes(self.before)
+
+    def test_shared(self):
+        self.assertEqual(self.output_of("shared", "/data/f", image=MAPS), "shared\n")
+        after = bytearray(self.before)
+        after[4094:4098] = b"MARK"
+        after[8192:8196] = b"file"
+        after[12288:12292] = b"LATE"
+        self.assertEqual((self.shared / "f").read_bytes(), after)
+
+    def test_private(self):
+        self.assertEqual(self.output_of("private", "/data/f", image=MAPS), "private\n")
+        self.assertEqual((self.shared / "f").read_bytes(), self.before)
+
+    def test_memory_that_is_not_there_yet(self):
+        self.assertEqual(self.output_of("transfers", "/data/f", image=MAPS), "transfers\n")
+
+    def test_larger_than_memory(self):
+        self.assertEqual(self.output_of("large", "/data/l", 96, image=MAPS, options=["--memory", "48M"], limit=200), "96 MiB\n")
+
+
+class MappedFilesByVirtioFs(MappedFiles):
     share = "virtio-fs"
 
     def setUp(self):
