@@ -35,6 +35,7 @@ public:
     // The size as the program sees it. The file system sets it when it learns it; it is not asked for while it is ahead of the file
     // system's because of what was written.
     [[nodiscard]] uint64_t size() const { return size_.load(std::memory_order_relaxed); }
+    // Whether anything that was written has not reached the store yet.
     [[nodiscard]] bool dirty();
     // What the file system found: the file's size, and a number that changes when somebody else changes the file (of modification time
     // and version). With another number than the last time, pages that are not dirty go. False: the file is dirty here, or was changed
@@ -118,7 +119,7 @@ private:
     std::atomic<uint64_t> size_{0};  // written with the lock and `writers_` held
     std::atomic<uint64_t> changes_{0};
     PageTree pages_;
-    uint64_t dirty_ = 0;    // pages to write back, and those being written
+    uint64_t dirty_ = 0;    // pages to write back
     uint64_t writing_ = 0;  // pages being written
     uint64_t dirty_first_ = UINT64_MAX, dirty_last_ = 0;  // dirty pages lie within
     uint32_t mappings_ = 0;

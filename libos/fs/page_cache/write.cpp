@@ -41,7 +41,7 @@ void FileCache::throttle() {
 
 bool FileCache::dirty() {
     const sync::Guard guard{lock_};
-    return dirty_ != 0;
+    return dirty_ != 0 || writing_ != 0;
 }
 
 Result<size_t> FileCache::write(uint64_t& offset, IoBuffer& buffer, bool append) {

@@ -25,8 +25,9 @@ public:
 
     [[nodiscard]] Result<Attributes> attributes() override {
         if (!cache()) return Base::attributes();
-        if (cache_.dirty()) (void)cache_.write_back();  // an error of which is told where it is asked for (fsync(2))
+        // Whatever is counted here is on the server before that is asked.
         const uint64_t seen = cache_.changes();
+        if (cache_.dirty()) (void)cache_.write_back();  // an error of which is told where it is asked for (fsync(2))
         auto attributes = TRY(Base::attributes());
         {
             // Of a file that the server does not tell of any more, all is known here.
