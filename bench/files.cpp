@@ -2,18 +2,16 @@
 // each per file, per name or per 4 KiB.
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "first_process.hpp"
 #include "measure.hpp"
 
 namespace {
@@ -155,32 +153,11 @@ void contents(Samples& samples, const Plan& plan, const std::string& directory) 
     expect(unlink(path.c_str()) == 0, "unlink");
 }
 
-// A Linux guest's first process finds no drivers and nothing mounted. The archive's /modules holds the former in the order of their names.
-void prepare_guest(const Options& options) {
-    std::vector<std::string> modules;
-    if (DIR* const listing = opendir("/modules")) {
-        while (const dirent* const entry = readdir(listing))
-            if (entry->d_name[0] != '.') modules.push_back(std::string{"/modules/"} + entry->d_name);
-        closedir(listing);
-    }
-    std::sort(modules.begin(), modules.end());
-    for (const std::string& module : modules) {
-        const int fd = open(module.c_str(), O_RDONLY | O_CLOEXEC);
-        expect(fd >= 0 && syscall(SYS_finit_module, fd, "", 0) == 0, module.c_str());
-        close(fd);
-    }
-    expect(mount("devtmpfs", "/dev", "devtmpfs", 0, nullptr) == 0, "mount /dev");
-    mkdir(options.directory.c_str(), 0777);
-    const size_t colon = options.mount.find(':');
-    const std::string type = options.mount.substr(0, colon), source = options.mount.substr(colon + 1);
-    expect(mount(source.c_str(), options.directory.c_str(), type.c_str(), 0, nullptr) == 0, options.mount.c_str());
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
     const Options options = eremite::bench::parse_options(argc, argv);
-    if (options.first_process) prepare_guest(options);
+    if (options.first_process) eremite::bench::prepare_guest(options);
     const std::string directory = options.directory + "/eremite-bench-" + std::to_string(getpid());
     const Plan plan = plan_for(options);
     expect(mkdir(directory.c_str(), 0777) == 0, directory.c_str());

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .machine import Machine, RunError, Storage
 
-VIRTIO = ("virtio", "virtio_ring", "virtio_mmio")
+VIRTIO = ("virtio_ring", "virtio", "virtio_mmio")
 
 
 def find_daemon() -> Path | None:
