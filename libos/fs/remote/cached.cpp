@@ -33,12 +33,11 @@ std::span<const Segment> next_pieces(const FileSystem& file_system, std::span<co
 
 }  // namespace
 
-Result<size_t> read_frames(const FileSystem& file_system, Handle& handle, uint64_t offset, std::span<const PhysicalAddress> frames) {
+Result<size_t> read_frames(const FileSystem& file_system, Handle& handle, uint64_t offset, std::span<const PhysicalAddress> frames, size_t length) {
     Segments room;
-    const size_t size = frames.size() * page_size;
     size_t done = 0;
-    while (done < size) {
-        const size_t got = TRY(handle.read(offset + done, next_pieces(file_system, frames, done, size - done, room)));
+    while (done < length) {
+        const size_t got = TRY(handle.read(offset + done, next_pieces(file_system, frames, done, length - done, room)));
         if (got == 0) break;
         done += got;
     }

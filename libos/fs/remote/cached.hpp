@@ -8,8 +8,9 @@
 
 namespace eremite::fs::remote {
 
-// Transfers between a file and frames, in as few requests as can be. As those of PageStore.
-[[nodiscard]] Result<size_t> read_frames(const FileSystem& file_system, Handle& handle, uint64_t offset, std::span<const PhysicalAddress> frames);
+// Transfers of `length` bytes between a file and frames, in as few requests as can be. As those of PageStore.
+[[nodiscard]] Result<size_t> read_frames(const FileSystem& file_system, Handle& handle, uint64_t offset, std::span<const PhysicalAddress> frames,
+                                         size_t length);
 [[nodiscard]] Result<void> write_frames(const FileSystem& file_system, Handle& handle, uint64_t offset, std::span<const PhysicalAddress> frames,
                                         size_t length);
 // A number that changes with the file.
@@ -77,9 +78,10 @@ public:
 private:
     [[nodiscard]] Result<size_t> read_pages(uint64_t offset, std::span<const PhysicalAddress> frames) override {
         const Ref<Handle> handle = TRY(Base::data_handle(false));
-        const uint64_t end = Base::end_of_stored();
-        const size_t size = TRY(read_frames(Base::owner(), *handle, offset, frames));
-        return end <= offset ? size_t{0} : std::min<uint64_t>(size, end - offset);
+        // Not to be told by an empty reply where the file ends.
+        const uint64_t end = std::min(Base::end_of_stored(), cache_.size());
+        if (end <= offset) return size_t{0};
+        return read_frames(Base::owner(), *handle, offset, frames, std::min<uint64_t>(frames.size() * page_size, end - offset));
     }
     [[nodiscard]] Result<void> write_pages(uint64_t offset, std::span<const PhysicalAddress> frames, size_t length) override {
         const Ref<Handle> handle = TRY(Base::data_handle(true));

@@ -53,9 +53,10 @@ Result<size_t> OpenFile::read_from(uint64_t& position, IoBuffer& buffer) {
     // A file without a size may have bytes all the same, such as those of /proc.
     if (cached && cached->size() != 0) {
         TRY(Contents::check(position, buffer));
-        const size_t done = TRY(cached->read(position, buffer));
-        position += done;
-        return done;
+        auto done = cached->read(position, buffer);
+        if (done.ok()) position += done.value();
+        // Without memory for pages the server can be asked all the same.
+        if (done.code() != ENOMEM) return done;
     }
     if (FileCache* const others = node().cache()) (void)others->write_back();
     return node().read_by(*handle_, position, buffer);
@@ -80,7 +81,9 @@ Result<size_t> OpenFile::write_to(uint64_t& position, IoBuffer& buffer, bool app
     if (!cached) return write_directly(position, buffer, append);
     TRY(Contents::check(position, buffer));
     uint64_t at = position;
-    const size_t done = TRY(cached->write(at, buffer, append));
+    auto written = cached->write(at, buffer, append);
+    if (written.code() == ENOMEM) return write_directly(position, buffer, append);
+    const size_t done = TRY(std::move(written));
     position = at + done;
     if ((flags() & O_DSYNC) != 0) TRY(node().synchronize((flags() & O_SYNC) != O_SYNC));
     return done;
