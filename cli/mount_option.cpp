@@ -10,16 +10,20 @@
 namespace eremite::cli {
 
 MountOption parse_mount_option(std::string_view text) {
-    constexpr std::string_view read_only = ":ro";
+    constexpr std::string_view read_only = ":ro", uncached = ":uncached";
     MountOption option;
     std::string_view rest = text;
+    if (rest.ends_with(uncached)) {
+        option.uncached = true;
+        rest.remove_suffix(uncached.size());
+    }
     if (rest.ends_with(read_only)) {
         option.read_only = true;
         rest.remove_suffix(read_only.size());
     }
     const size_t separator = rest.rfind(":/");
     if (separator == std::string_view::npos || separator == 0)
-        throw Failure{exit_status::usage, fmt::format("run: --mount {}: write HOSTDIR:/path or HOSTDIR:/path:ro", text)};
+        throw Failure{exit_status::usage, fmt::format("run: --mount {}: write HOSTDIR:/path or HOSTDIR:/path:ro, and :uncached behind it if wanted", text)};
     option.folder = rest.substr(0, separator);
     option.path = rest.substr(separator + 1);
     std::error_code error;

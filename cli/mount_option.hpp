@@ -1,5 +1,5 @@
 #pragma once
-// `--mount HOSTDIR:/path[:ro]`: a folder of the host that the program sees.
+// `--mount HOSTDIR:/path[:ro][:uncached]`: a folder of the host that the program sees.
 #include <string>
 #include <string_view>
 
@@ -9,6 +9,7 @@ struct MountOption {
     std::string folder;  // of the host
     std::string path;    // in the machine, absolute
     bool read_only = false;
+    bool uncached = false;
 };
 
 // The last ":/" separates the two, so that a folder's name may hold colons. Throws Failure: not of that form, or no such folder.

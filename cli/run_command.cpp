@@ -127,7 +127,8 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
     if (!options.trace.empty()) words.push_back(options.trace == "*" ? "trace=syscalls" : "trace=syscalls:" + options.trace);
     if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);
     for (size_t i = 0; i < options.mounts.size(); ++i)
-        words.push_back(fmt::format("mount={}:{}{}", mount_tag(i), options.mounts[i].path, options.mounts[i].read_only ? ":ro" : ""));
+        words.push_back(fmt::format("mount={}:{}{}{}", mount_tag(i), options.mounts[i].path, options.mounts[i].read_only ? ":ro" : "",
+                                    options.mounts[i].uncached ? ":uncached" : ""));
     for (const std::string& variable : options.environment) words.push_back("env." + variable);
     return words;
 }

@@ -20,6 +20,7 @@
 #include "libos/init/mounts/mounts.hpp"
 #include "libos/init/power.hpp"
 #include "libos/init/power_off.hpp"
+#include "libos/init/store_files.hpp"
 #include "libos/init/program.hpp"
 #include "libos/init/statistics.hpp"
 #include "libos/log/log.hpp"
@@ -223,7 +224,10 @@ namespace eremite::process {
 
 Process& current() { return *init::process; }
 
-void end(int status) { init::end(status); }
+void end(int status) {
+    init::store_files(status);
+    init::end(status);
+}
 
 }  // namespace eremite::process
 

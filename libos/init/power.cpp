@@ -11,6 +11,7 @@
 #include "libos/drivers/host_channel.hpp"
 #include "libos/init/power_off.hpp"
 #include "libos/init/statistics.hpp"
+#include "libos/init/store_files.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/mm/user_memory.hpp"
@@ -123,6 +124,8 @@ void program_died(const ProgramFault& fault) {
     else
         log::error("the program died: {} ({}) at address {}, instruction {}", init::signal_name(fault.signal), fault.reason, fault.address,
                    fault.instruction);
+    // Where there was no memory for a copy of the kernel's, locks are held.
+    if (fault.signal != SIGKILL) init::store_files(128 + fault.signal);
     init::end(128 + fault.signal);
 }
 

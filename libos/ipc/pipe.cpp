@@ -97,8 +97,12 @@ Result<fs::Attributes> PipeFile::attributes() {
 
 Result<long> PipeFile::ioctl(uint32_t request, uint64_t argument) {
     if (request != FIONREAD) return Error{ENOTTY};
-    const sync::Guard guard{pipe_->lock};
-    TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(pipe_->used())));
+    size_t used;
+    {
+        const sync::Guard guard{pipe_->lock};
+        used = pipe_->used();
+    }
+    TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(used)));
     return 0L;
 }
 

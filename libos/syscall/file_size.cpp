@@ -14,7 +14,7 @@ Result<long> synchronize(int descriptor, bool data_only) {
     const Ref<fs::File> file = TRY(get_file(descriptor));
     const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{EINVAL}));
     if (inode->type() != fs::FileType::Regular && !inode->is_directory()) return Error{EINVAL};
-    TRY(inode->synchronize(data_only));
+    TRY(file->synchronize(data_only));
     return 0L;
 }
 
@@ -103,7 +103,7 @@ Result<long> sys_sync_file_range(int descriptor, int64_t offset, int64_t length,
     if ((flags & ~known) != 0 || offset < 0 || length < 0 || __builtin_add_overflow(offset, length, &end)) return Error{EINVAL};
     if (!file->positioned()) return Error{ESPIPE};
     const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{ESPIPE}));
-    TRY(inode->synchronize(true));
+    TRY(file->synchronize(true));
     return 0L;
 }
 

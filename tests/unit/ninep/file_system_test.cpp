@@ -251,12 +251,13 @@ TEST_F(NinepFileSystem, AFailedAllocationFailsOneCallAndLosesNothing) {
 }
 
 // On a tmpfs, so that what Linux itself says is comparable.
-class NinepConformance : public NinepFileSystem {
+class NinepConformance : public NinepFileSystem, public testing::WithParamInterface<bool> {
 protected:
-    NinepConformance() : NinepFileSystem{"/dev/shm"} {}
+    NinepConformance() : NinepFileSystem{"/dev/shm", GetParam()} {}
 };
+INSTANTIATE_TEST_SUITE_P(Caches, NinepConformance, testing::Bool(), [](const auto& info) { return info.param ? "Cached" : "Uncached"; });
 
-TEST_F(NinepConformance, SameResultsAsLinux) {
+TEST_P(NinepConformance, SameResultsAsLinux) {
     if (::access("/dev/shm", W_OK) != 0 || ::geteuid() != 0) GTEST_SKIP() << "needs root and a tmpfs at /dev/shm";
     const std::vector<std::string> expected = checked_by_linux(true);
     const std::vector<std::string> actual = checked_by_us("/mnt/checks", true);
