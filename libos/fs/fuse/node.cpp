@@ -18,6 +18,10 @@ uint64_t device_of(uint32_t number) { return device_number(number >> 8 & 0xfff, 
 
 }  // namespace
 
+Duration Node::validity(uint64_t seconds, uint32_t nanoseconds) {
+    return Duration{remote::time_of(std::min(seconds, longest_validity), nanoseconds)};
+}
+
 Result<Node::Fetched> Node::translate(const fuse_attr& attr, uint64_t seconds, uint32_t nanoseconds, const remote::FileSystem& file_system) {
     if (attr.size > INT64_MAX || !remote::type_of(attr.mode)) return Error{EIO};
     Attributes a;
@@ -34,7 +38,7 @@ Result<Node::Fetched> Node::translate(const fuse_attr& attr, uint64_t seconds, u
     a.access_time = remote::time_of(attr.atime, attr.atimensec);
     a.modification_time = remote::time_of(attr.mtime, attr.mtimensec);
     a.change_time = remote::time_of(attr.ctime, attr.ctimensec);
-    return Fetched{a, Duration{remote::time_of(std::min(seconds, longest_validity), nanoseconds)}};
+    return Fetched{a, validity(seconds, nanoseconds)};
 }
 
 Result<Node::Fetched> Node::fetch_attributes() {

@@ -27,6 +27,8 @@ protected:
     // EIO: these cannot be.
     [[nodiscard]] static Result<Fetched> translate(const fuse_attr& attr, uint64_t seconds, uint32_t nanoseconds,
                                                    const remote::FileSystem& file_system);
+    // How long something that the server told is valid.
+    [[nodiscard]] static Duration validity(uint64_t seconds, uint32_t nanoseconds);
     // Sends FUSE_SETATTR.
     [[nodiscard]] Result<void> change_attributes(const fuse_setattr_in& in);
 

@@ -26,11 +26,15 @@ OpenFile::OpenFile(Ref<Node> node, uint32_t flags, Ref<Handle> handle, uint32_t 
 
 OpenFile::~OpenFile() {
     Node& node = this->node();
+    Ref<Handle> not_needed[2];  // let go behind the lock
     const sync::Guard guard{node.owner().lock()};
     node.open_files_.remove(*this);
     // Mappings go on reading and writing.
     FileCache* const cache = node.cache();
-    if (!cache || !cache->in_use()) return;
+    if (!cache || !cache->in_use()) {
+        if (!node.has_open_files()) std::swap(not_needed, node.kept_open_);
+        return;
+    }
     if (handle_reads() && !node.kept_open_[0]) node.kept_open_[0] = handle_;
     if (handle_writes() && !handle_appends() && !node.kept_open_[1]) node.kept_open_[1] = handle_;
 }
