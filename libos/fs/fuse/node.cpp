@@ -138,17 +138,13 @@ Result<void> Node::remove_extended_attribute(std::string_view name) {
 }
 
 Result<std::string_view> SymbolicLink::link_target() {
-    const sched::MutexGuard guard{lock_};
-    if (target_.size() == 0) {
+    return target_.get([this]() -> Result<String> {
         const remote::TransferBuffer buffer{file_system_, page_size};
         const Segment room = buffer.bytes().first(path_maximum - 1);
         const size_t size = TRY(client().call_for_data({FUSE_READLINK, number()}, std::span{&room, 1}));
         // SAFETY: the server's bytes are looked at as characters.
-        const std::string_view target{reinterpret_cast<const char*>(room.data()), size};
-        if (target.empty() || target.find('\0') != target.npos) return Error{EIO};
-        target_ = TRY(String::copy(target));
-    }
-    return target_.view();
+        return String::copy({reinterpret_cast<const char*>(room.data()), size});
+    });
 }
 
 }  // namespace eremite::fs::fuse

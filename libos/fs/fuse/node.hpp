@@ -1,6 +1,7 @@
 #pragma once
 // What all inodes of a FUSE server's files have in common. The server keeps a file for us as long as we have its number, name or not.
 #include "libos/fs/fuse/file_system.hpp"
+#include "libos/fs/remote/link_target.hpp"
 #include "libos/fs/remote/node.hpp"
 
 namespace eremite::fs::fuse {
@@ -45,8 +46,7 @@ public:
     [[nodiscard]] Result<std::string_view> link_target() override;
 
 private:
-    sched::Mutex lock_;
-    String target_;  // once it was asked for
+    remote::LinkTarget target_;
 };
 
 }  // namespace eremite::fs::fuse

@@ -79,7 +79,7 @@ TransferBuffer::TransferBuffer(FileSystem& file_system, size_t wanted) : file_sy
 }
 
 TransferBuffer::~TransferBuffer() {
-    if (memory_ == file_system_.reserve_) file_system_.reserve_lock_.unlock();
+    if (is_last()) file_system_.reserve_lock_.unlock();
     else mm::page_allocator().free(physical_of_direct_map(VirtualAddress{memory_}), order_);
 }
 

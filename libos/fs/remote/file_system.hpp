@@ -91,6 +91,8 @@ public:
     TransferBuffer(const TransferBuffer&) = delete;
     TransferBuffer& operator=(const TransferBuffer&) = delete;
     [[nodiscard]] Segment bytes() const { return {memory_, size_}; }
+    // Whether others wait for it.
+    [[nodiscard]] bool is_last() const { return memory_ == file_system_.reserve_; }
 
 private:
     FileSystem& file_system_;

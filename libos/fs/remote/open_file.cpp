@@ -149,9 +149,9 @@ Result<void> OpenFile::list(DirectorySink& sink) {
     // At the start everything is looked at anew, which is what rewinddir(3) is for.
     uint64_t& cursor = position();
     if (cursor == 0 || cursor != entries_at_) entries_ = {};
-    if (!listing_) listing_.emplace(node().owner(), listing_size);
     for (;;) {
         if (entries_.empty()) {
+            if (!listing_) listing_.emplace(node().owner(), listing_size);
             const size_t size = TRY(handle_->read_directory(cursor, listing_->bytes()));
             entries_ = listing_->bytes().first(size);
             // Nothing is kept at the end, where most listings stop.
@@ -160,6 +160,11 @@ Result<void> OpenFile::list(DirectorySink& sink) {
         if (entries_.empty()) return {};
         const auto all_given = node().give_entries(entries_, cursor, sink);
         entries_at_ = cursor;
+        if (listing_->is_last()) {
+            entries_ = {};
+            listing_.reset();
+            if (all_given.ok() && all_given.value()) continue;
+        }
         if (!all_given.ok()) return all_given.error();
         if (!all_given.value()) return {};
     }
