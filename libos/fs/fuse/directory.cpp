@@ -16,6 +16,8 @@ uint32_t device_number_of(uint64_t device) {
     return (minor_of(device) & 0xff) | (major_of(device) & 0xfff) << 8 | (minor_of(device) & 0xfff00) << 12;
 }
 
+bool is_file(uint64_t number) { return number != 0 && number != FUSE_ROOT_ID; }
+
 }  // namespace
 
 Directory::Found::Found(FileSystem& file_system, Ref<NodeId> id, const fuse_entry_out& entry, FileType type, const Fetched& attributes)
@@ -40,7 +42,8 @@ void Directory::Found::settle(remote::Node& node, bool) {
 
 Result<Ref<remote::Node>> Directory::accept(const fuse_entry_out& entry, Ref<NodeId> id, std::string_view name, uint64_t changes,
                                             std::optional<uint64_t> generation) {
-    if (entry.nodeid == 0) return Error{ENOENT};
+    // The root is found by no name.
+    if (!is_file(entry.nodeid)) return Error{EIO};
     id->set(entry.nodeid);
     const Fetched fetched = TRY(translate(entry.attr, entry.attr_valid, entry.attr_valid_nsec, file_system_));
     Found found{owner(), std::move(id), entry, *remote::type_of(fetched.attributes.mode), fetched};
@@ -52,6 +55,8 @@ Result<Ref<remote::Node>> Directory::find_by(const Request& request, std::string
     Ref<NodeId> id = TRY(make_ref<NodeId>(client()));
     const uint64_t changes = file_system_.changes();
     const auto entry = TRY(client().call<fuse_entry_out>(request));
+    // How servers tell for how long there will be no such name.
+    if (entry.nodeid == 0 && request.opcode() == FUSE_LOOKUP) return Error{ENOENT};
     return accept(entry, std::move(id), name, changes, generation);
 }
 
@@ -80,8 +85,10 @@ Result<Ref<File>> Directory::create_open(std::string_view name, uint32_t permiss
     const auto out = TRY(client().call<Created>({FUSE_CREATE, number(), in, name}));
     changed();
     // The handle's own number must be right for the farewell, whatever becomes of the rest.
-    if (out.entry.nodeid != 0) id->set(out.entry.nodeid);
-    handle->set(out.open.fh);
+    if (is_file(out.entry.nodeid)) {
+        id->set(out.entry.nodeid);
+        handle->set(out.open.fh);
+    }
     Ref<remote::Node> node = TRY(accept(out.entry, std::move(id), name, changes, {}));
     if (node->type() != FileType::Regular) return Error{EIO};
     return Ref<File>{TRY(make_ref<remote::OpenFile>(std::move(node), flags, std::move(handle), with))};

@@ -43,8 +43,7 @@ TEST_F(NinepFileSystem, OneInodeForOneFile) {
 }
 
 TEST_F(NinepFileSystem, LargeTransfersComeInPieces) {
-    std::string text(3'000'000, '\0');
-    for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 31 ^ (i >> 9));
+    const std::string text = pattern(3'000'000);
     const auto file = create("large");
     EXPECT_EQ(put(*file, text), 3'000'000);
     EXPECT_EQ(read_host("large"), text);
