@@ -60,6 +60,13 @@ Result<Ref<remote::Node>> Directory::find_by(const Request& request, std::string
     return accept(entry, std::move(id), name, changes, generation);
 }
 
+Result<Ref<remote::Node>> Directory::make_by(const Request& request, std::string_view name, FileType type) {
+    auto made = find_by(request, name);
+    changed();
+    if (made.ok() && made.value()->type() != type) return Error{EIO};
+    return made;
+}
+
 Result<Ref<Inode>> Directory::lookup(std::string_view name) {
     constexpr int rounds = 8;
     for (int round = 1;; ++round) {
@@ -101,25 +108,20 @@ Result<Ref<Inode>> Directory::create(std::string_view name, const NewFile& file)
     fuse_mknod_in in{};
     in.mode = mode_of(*type) | (file.mode & 07777);
     in.rdev = device_number_of(file.device_number);
-    auto made = find_by({FUSE_MKNOD, number(), in, name}, name);
-    changed();
-    return Ref<Inode>{TRY(std::move(made))};
+    return Ref<Inode>{TRY(make_by({FUSE_MKNOD, number(), in, name}, name, *type))};
 }
 
 Result<Ref<Inode>> Directory::create_directory(std::string_view name, uint32_t permissions) {
     const sched::MutexGuard guard{names_};
     fuse_mkdir_in in{};
     in.mode = S_IFDIR | permissions;
-    auto made = find_by({FUSE_MKDIR, number(), in, name}, name);
-    changed();
-    return Ref<Inode>{TRY(std::move(made))};
+    return Ref<Inode>{TRY(make_by({FUSE_MKDIR, number(), in, name}, name, FileType::Directory))};
 }
 
 Result<void> Directory::create_symbolic_link(std::string_view name, std::string_view target) {
     const sched::MutexGuard guard{names_};
-    const auto made = find_by({FUSE_SYMLINK, number(), name, target}, name);
-    changed();
-    return made.ok() ? Result<void>{} : Result<void>{made.error()};
+    TRY(make_by({FUSE_SYMLINK, number(), name, target}, name, FileType::SymbolicLink));
+    return {};
 }
 
 Result<void> Directory::link(std::string_view name, Inode& target_inode) {
@@ -127,8 +129,7 @@ Result<void> Directory::link(std::string_view name, Inode& target_inode) {
     if (target_inode.is_directory()) return Error{EPERM};
     auto& target = static_cast<Node&>(target_inode);
     const sched::MutexGuard guard{names_};
-    const auto made = find_by({FUSE_LINK, number(), fuse_link_in{target.number()}, name}, name);
-    changed();
+    const auto made = make_by({FUSE_LINK, number(), fuse_link_in{target.number()}, name}, name, target.type());
     target.changed();
     return made.ok() ? Result<void>{} : Result<void>{made.error()};
 }

@@ -39,7 +39,7 @@ struct TreeFile {
     const uint64_t number;
     uint32_t mode;
     uint32_t uid = 0, gid = 0, links = 1, device = 0;
-    uint64_t accessed = 0, modified = 0, changed = 0;  // nanoseconds since 1970
+    int64_t accessed = 0, modified = 0, changed = 0;  // nanoseconds since 1970
     SparseBytes bytes;
     std::string target;  // of a symbolic link
     std::map<std::string, std::string> attributes;
@@ -73,13 +73,13 @@ public:
     void set_attribute(TreeFile& file, const std::string& name, const std::string& value, uint32_t flags);
     void remove_attribute(TreeFile& file, const std::string& name);
     // A moment later than all before.
-    uint64_t now() { return time_ += 1000; }
+    int64_t now() { return time_ += 1000; }
 
 private:
     void touch(TreeFile& file);
     void drop(TreeFile& directory, const std::string& name);
 
-    uint64_t time_ = 1'700'000'000'000'000'000;
+    int64_t time_ = 1'700'000'000'000'000'000;
     uint64_t last_number_ = 0;
     TreeFilePointer root_;
 };

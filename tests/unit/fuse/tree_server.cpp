@@ -12,7 +12,13 @@ namespace eremite::test {
 
 namespace {
 
-constexpr uint64_t second = 1'000'000'000;
+constexpr int64_t second = 1'000'000'000;
+
+void tell_time(int64_t time, uint64_t& seconds, uint32_t& nanoseconds) {
+    const int64_t rest = (time % second + second) % second;
+    seconds = static_cast<uint64_t>((time - rest) / second);
+    nanoseconds = static_cast<uint32_t>(rest);
+}
 
 }  // namespace
 
@@ -61,9 +67,9 @@ fuse_attr TreeServer::attributes(const TreeFile& file) const {
     attr.ino = file.number;
     attr.size = S_ISLNK(file.mode) ? file.target.size() : file.bytes.size();
     attr.blocks = file.bytes.blocks();
-    attr.atime = file.accessed / second, attr.atimensec = static_cast<uint32_t>(file.accessed % second);
-    attr.mtime = file.modified / second, attr.mtimensec = static_cast<uint32_t>(file.modified % second);
-    attr.ctime = file.changed / second, attr.ctimensec = static_cast<uint32_t>(file.changed % second);
+    tell_time(file.accessed, attr.atime, attr.atimensec);
+    tell_time(file.modified, attr.mtime, attr.mtimensec);
+    tell_time(file.changed, attr.ctime, attr.ctimensec);
     attr.mode = file.mode, attr.nlink = file.links, attr.uid = file.uid, attr.gid = file.gid, attr.rdev = file.device;
     attr.blksize = 4096;
     return attr;
