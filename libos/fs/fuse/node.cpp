@@ -112,7 +112,15 @@ Result<size_t> Node::extended_attribute(std::string_view name, std::span<uint8_t
 
 Result<size_t> Node::list_extended_attributes(std::span<char> names) {
     // SAFETY: bytes as characters and the other way round.
-    return without(read_attribute(FUSE_LISTXATTR, {}, {reinterpret_cast<uint8_t*>(names.data()), names.size()}));
+    const size_t size = TRY(without(read_attribute(FUSE_LISTXATTR, {}, {reinterpret_cast<uint8_t*>(names.data()), names.size()})));
+    if (names.empty()) return size;
+    // Each name has an end, and is not empty.
+    char before = '\0';
+    for (const char c : names.first(size)) {
+        if (c == '\0' && before == '\0') return Error{EIO};
+        before = c;
+    }
+    return before == '\0' ? Result<size_t>{size} : Error{EIO};
 }
 
 Result<void> Node::set_extended_attribute(std::string_view name, std::span<const uint8_t> value, uint32_t flags) {
