@@ -1,0 +1,81 @@
+#pragma once
+// The whole stack: one instance is one shard, used by one CPU at a time, and knows no clock and no lock. Its host
+//   * says what time it is and lets timers fire: advance(), by next_deadline() at the latest;
+//   * hands in packets that devices received, and ends each batch of whatever it did with flush(): acknowledgements, data and
+//     events of a batch go out together then.
+#include <array>
+
+#include "netstack/iface/interface.hpp"
+#include "netstack/iface/ip.hpp"
+#include "netstack/iface/ndp.hpp"
+#include "netstack/observer.hpp"
+#include "netstack/phy/loopback.hpp"
+#include "netstack/storage/keyed_hash.hpp"
+#include "netstack/storage/pool.hpp"
+#include "netstack/tcp/tcp.hpp"
+#include "netstack/udp/udp.hpp"
+
+namespace eremite::net {
+
+struct Configuration {
+    HashKey secret{};  // random, and known to nobody
+    TcpConfiguration tcp{};
+};
+
+class Stack {
+public:
+    static constexpr size_t most_interfaces = 8;
+    static constexpr uint16_t first_ephemeral_port = 32768, last_ephemeral_port = 60999;
+
+    // `pool` outlives the stack.
+    Stack(PacketPool& pool, const Configuration& configuration);
+    Stack(const Stack&) = delete;
+    Stack& operator=(const Stack&) = delete;
+    ~Stack();
+    // Before anything else. ENOMEM.
+    [[nodiscard]] Result<void> start();
+
+    // The device outlives its interface. ENOMEM; ENOSPC: too many.
+    [[nodiscard]] Result<Interface*> add_interface(Device& device);
+    [[nodiscard]] Interface& loopback() const { return *interfaces_[0]; }
+    // Where multicast and broadcast go without a route: the first beside the loopback; null when there is none.
+    [[nodiscard]] Interface* default_interface() const { return interfaces_[1]; }
+    [[nodiscard]] Interface* interface(uint32_t index) const { return index >= 1 && index <= most_interfaces ? interfaces_[index - 1] : nullptr; }
+    // One of our addresses, on any interface.
+    [[nodiscard]] bool is_local(const IpAddress& address) const;
+
+    void advance(Instant now);
+    void receive(Interface& interface, Packet&& packet) { interface.receive(std::move(packet)); }
+    void device_ready(Interface& interface) { interface.device_ready(); }
+    void flush();
+    [[nodiscard]] Instant next_deadline() const;
+
+    [[nodiscard]] Instant now() const { return now_; }
+    [[nodiscard]] PacketPool& pool() const { return pool_; }
+    [[nodiscard]] TimerWheel& timers() { return timers_; }
+    [[nodiscard]] RandomNumbers& random() { return random_; }
+    [[nodiscard]] const HashKey& secret() const { return secret_; }
+    [[nodiscard]] IpLayer& ip() { return ip_; }
+    [[nodiscard]] NeighbourDiscovery& ndp() { return ndp_; }
+    [[nodiscard]] UdpLayer& udp() { return udp_; }
+    [[nodiscard]] TcpLayer& tcp() { return tcp_; }
+
+    void count(Drop why) { ++drops_[static_cast<size_t>(why)]; }
+    [[nodiscard]] uint64_t drops(Drop why) const { return drops_[static_cast<size_t>(why)]; }
+
+private:
+    PacketPool& pool_;
+    const HashKey secret_;
+    Instant now_{};
+    TimerWheel timers_{};
+    RandomNumbers random_;
+    std::array<uint64_t, static_cast<size_t>(Drop::Count)> drops_{};
+    LoopbackDevice loopback_device_{};
+    IpLayer ip_{*this};
+    NeighbourDiscovery ndp_{*this};
+    UdpLayer udp_{*this};
+    TcpLayer tcp_;
+    std::array<Interface*, most_interfaces> interfaces_{};
+};
+
+}  // namespace eremite::net

@@ -1,0 +1,194 @@
+// What users call.
+#include "netstack/tcp/connection.hpp"
+
+#include <algorithm>
+
+#include "netstack/stack.hpp"
+
+namespace eremite::net::tcp {
+
+size_t Connection::send_room() const {
+    const size_t used = unacknowledged_bytes();
+    return used >= send_limit_ ? 0 : send_limit_ - used;
+}
+
+Result<size_t> Connection::send(ByteSource& source, size_t size, bool more) {
+    if (const int error = take_error()) return Error{error};
+    if (write_ended_) return Error{EPIPE};
+    if (state_ == State::SynSent || state_ == State::SynReceived) return Error{EAGAIN};
+    if (size == 0) return size_t{0};
+    const size_t room = send_room();
+    if (room == 0) {
+        wanted_room_ = true;
+        return Error{EAGAIN};
+    }
+    const Result<size_t> written = send_.write(layer_.stack().pool(), source, std::min(size, room));
+    if (!written.ok()) {
+        if (written.code() != ENOBUFS) return written.error();
+        wanted_room_ = true;
+        layer_.wait_for_memory(*this);
+        return Error{EAGAIN};
+    }
+    if (written.value() < size) wanted_room_ = true;
+    more_coming_ = more;
+    output();
+    return written.value();
+}
+
+Result<void> Connection::send(Packet& data, bool more) {
+    if (const int error = take_error()) return Error{error};
+    if (write_ended_) return Error{EPIPE};
+    const size_t size = data.length();
+    // One that is larger than the whole buffer goes when that is empty.
+    if (state_ == State::SynSent || state_ == State::SynReceived || (size > send_room() && unacknowledged_bytes() > 0)) {
+        wanted_room_ = true;
+        return Error{EAGAIN};
+    }
+    if (size == 0) return {};
+    send_.append(std::move(data));
+    more_coming_ = more;
+    output();
+    return {};
+}
+
+void Connection::push() {
+    push_all_ = true;
+    output();
+    push_all_ = false;
+}
+
+Result<size_t> Connection::receive(ByteSink& sink, size_t size, bool peek) {
+    if (received_.bytes() == 0) {
+        if (const int error = take_error()) return Error{error};
+        if (peer_finished_ || read_shut_ || state_ == State::Closed) return size_t{0};
+        if (state_ == State::SynSent || state_ == State::SynReceived) return Error{EAGAIN};
+        return Error{EAGAIN};
+    }
+    const size_t read = TRY(received_.read(sink, size, peek));
+    if (!peek) consumed(read);
+    return read;
+}
+
+Packet Connection::receive_packet(size_t most) {
+    Packet packet = received_.read_packet(most);
+    if (packet) consumed(packet.length());
+    return packet;
+}
+
+void Connection::consumed(size_t bytes) {
+    consumed_ += bytes;
+    if (!synchronized() || peer_finished_) return;
+    grow_receive_buffer();
+    // The peer is told of room that is worth it (RFC 9293 section 3.8.6.2.2): two segments, or half of the buffer.
+    const uint32_t edge = rcv_nxt_ + receive_space();
+    const auto worth = std::min<uint32_t>(2 * received_mss_, static_cast<uint32_t>(receive_limit_ / 2));
+    const uint32_t left = rcv_edge_ - rcv_nxt_;
+    if (seq_before(rcv_edge_, edge) && edge - rcv_edge_ >= worth && (left < receive_limit_ / 2 || edge - rcv_edge_ >= receive_limit_ / 4)) {
+        ack_now_ = true;
+        work_ |= work_ack;
+        want_work();
+    }
+}
+
+// Twice what the program took in a round trip, so that the window never is what limits a peer in slow start.
+void Connection::grow_receive_buffer() {
+    if (settings.receive_buffer_fixed || !rtt_.measured()) return;
+    const Instant now = layer_.stack().now();
+    if (now - space_since_ < rtt_.smoothed()) return;
+    const size_t wanted = 2 * consumed_ + 16 * size_t{received_mss_};
+    if (wanted > receive_limit_ && !layer_.stack().pool().under_pressure())
+        receive_limit_ = std::min(wanted, layer_.configuration().most_receive_buffer);
+    consumed_ = 0;
+    space_since_ = now;
+}
+
+Result<void> Connection::shutdown(bool reading, bool writing) {
+    if (state_ == State::Closed || state_ == State::SynSent) return Error{ENOTCONN};
+    if (reading) {
+        read_shut_ = true;
+        note(event::readable);
+    }
+    if (writing && !fin_sent_) {
+        write_ended_ = true;
+        if (state_ == State::Established || state_ == State::SynReceived) {
+            // Before the handshake ends nothing is sent; established() comes back here.
+            if (state_ == State::Established) state_ = State::FinWait1;
+        } else if (state_ == State::CloseWait) {
+            state_ = State::LastAck;
+        }
+        if (peer_finished_) note(event::hangup);
+        more_coming_ = false;
+        output();
+    }
+    return {};
+}
+
+void Connection::close() {
+    observer_ = nullptr;
+    listener_ = nullptr;
+    orphan_ = true;
+    want_work();
+    if (state_ == State::Closed) return;
+    if (state_ == State::SynSent) return finish();
+    if (received_.bytes() > 0 || (settings.linger && settings.linger_seconds == 0)) return abort();
+    received_.clear();
+    if (!write_ended_) (void)shutdown(false, true);
+    arm_idle();
+}
+
+void Connection::abort() {
+    orphan_ = true;
+    observer_ = nullptr;
+    listener_ = nullptr;
+    want_work();
+    if (state_ == State::Closed) return;
+    if (synchronized() || state_ == State::SynReceived) send_reset();
+    finish();
+}
+
+void Connection::acknowledge_now() {
+    if (synchronized() && acked_ != rcv_nxt_) send_ack();
+}
+
+void Connection::settings_changed() {
+    if (settings.send_buffer) send_limit_ = settings.send_buffer;
+    if (settings.receive_buffer) receive_limit_ = settings.receive_buffer;
+    if (!synchronized()) return;
+    update_mss();
+    arm_idle();
+    output();
+}
+
+Info Connection::info() const {
+    Info i;
+    i.state = state_;
+    i.timestamps = agreed_.timestamps;
+    i.sack = agreed_.sack;
+    i.scaling = agreed_.scaling;
+    i.ecn = agreed_.ecn;
+    i.send_scale = agreed_.remote_scale;
+    i.receive_scale = agreed_.local_scale;
+    i.timeout = backed_off();
+    i.rtt = rtt_.smoothed();
+    i.rtt_variance = rtt_.variance();
+    i.smallest_rtt = rtt_.smallest();
+    i.send_mss = mss_;
+    i.receive_mss = received_mss_;
+    i.path_mtu = path_.mtu;
+    i.congestion_window = congestion_.window();
+    i.threshold = congestion_.threshold();
+    i.send_window = snd_window_;
+    i.receive_window = rcv_edge_ - rcv_nxt_;
+    i.unacknowledged = sent_.outstanding();
+    i.in_flight = sent_.in_flight();
+    i.sacked = sent_.sacked();
+    i.lost = sent_.lost();
+    i.in_recovery = phase_ == Phase::Recovery;
+    i.in_loss = phase_ == Phase::Loss;
+    i.reordering = rack_.reordering;
+    i.backoff = retries_;
+    i.counters = counters_;
+    return i;
+}
+
+}  // namespace eremite::net::tcp

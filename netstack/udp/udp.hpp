@@ -1,0 +1,116 @@
+#pragma once
+// UDP (RFC 768) for IPv4 and IPv6.
+#include <array>
+
+#include "base/list.hpp"
+#include "netstack/iface/ip.hpp"
+#include "netstack/observer.hpp"
+#include "netstack/storage/byte_stream.hpp"
+
+namespace eremite::net {
+
+class UdpSocket;
+
+// What is known of a received datagram beside its data.
+struct Datagram {
+    Endpoint source{};
+    Endpoint destination{};
+    uint16_t interface = 0;
+    uint8_t ttl = 0;
+    uint8_t traffic_class = 0;
+    uint32_t length = 0;  // of the data; the only thing that is not stored with them
+};
+
+class UdpLayer {
+public:
+    explicit UdpLayer(Stack& stack) : stack_{stack} {}
+    void receive(const IpReceived& ip, Packet&& packet);
+    // Whether a socket can have sent this.
+    [[nodiscard]] bool knows(const Endpoint& local, const Endpoint& remote) { return find(local, remote) != nullptr; }
+    void receive_error(const Endpoint& local, const Endpoint& remote, int error);
+    [[nodiscard]] Stack& stack() const { return stack_; }
+
+private:
+    friend class UdpSocket;
+    static constexpr size_t buckets = 256;
+    using Bucket = List<UdpSocket, UdpSocket>;
+    [[nodiscard]] Bucket& bucket(uint16_t port) { return sockets_[port % buckets]; }
+    // The one that fits best; among equals, which share the port, one by the flow.
+    [[nodiscard]] UdpSocket* find(const Endpoint& local, const Endpoint& remote);
+    [[nodiscard]] bool can_bind(const UdpSocket& socket, const Endpoint& local);
+    [[nodiscard]] Result<uint16_t> ephemeral_port(const UdpSocket& socket, const IpAddress& address);
+
+    Stack& stack_;
+    std::array<Bucket, buckets> sockets_{};
+};
+
+struct UdpOptions {
+    bool reuse = false;      // SO_REUSEADDR or SO_REUSEPORT
+    bool v6_only = false;
+    bool broadcast = false;  // SO_BROADCAST
+    bool dont_fragment = false;
+    bool multicast_loop = true;
+    uint8_t ttl = 64;
+    uint8_t multicast_ttl = 1;
+    uint8_t traffic_class = 0;
+    Interface* interface = nullptr;            // SO_BINDTODEVICE
+    Interface* multicast_interface = nullptr;
+    size_t receive_limit = 212'992;            // bytes that wait to be read
+};
+
+class UdpSocket : public ListNode<UdpSocket> {
+public:
+    UdpSocket(UdpLayer& layer, Observer& observer) : layer_{layer}, observer_{observer} {}
+    ~UdpSocket() { close(); }
+    UdpSocket(const UdpSocket&) = delete;
+    UdpSocket& operator=(const UdpSocket&) = delete;
+
+    // Port 0: any that is free. EADDRINUSE, EADDRNOTAVAIL, EINVAL: it is bound.
+    [[nodiscard]] Result<void> bind(const Endpoint& local);
+    [[nodiscard]] Result<void> connect(const Endpoint& remote);
+    void disconnect();
+    void close();
+
+    // `to` null: the connected peer. EMSGSIZE, EDESTADDRREQ, EACCES: a broadcast without the option, ENETUNREACH, EAGAIN.
+    [[nodiscard]] Result<void> send(ByteSource& source, size_t size, const Endpoint* to);
+    [[nodiscard]] Result<void> send(Packet&& data, const Endpoint* to);
+    // The next datagram, whose data are the packet. Null: there is none.
+    [[nodiscard]] Packet receive(Datagram& datagram);
+    // The same but left in the queue.
+    [[nodiscard]] bool peek(Datagram& datagram) const;
+    [[nodiscard]] bool readable() const { return !queue_.empty(); }
+    [[nodiscard]] size_t queued() const { return queue_.count(); }
+    [[nodiscard]] int take_error() { return std::exchange(error_, 0); }
+
+    [[nodiscard]] Result<void> join(const IpAddress& group, Interface& interface);
+    [[nodiscard]] Result<void> leave(const IpAddress& group, Interface& interface);
+
+    [[nodiscard]] const Endpoint& local() const { return local_; }
+    [[nodiscard]] const Endpoint& remote() const { return remote_; }
+    [[nodiscard]] bool bound() const { return local_.port != 0; }
+    [[nodiscard]] bool connected() const { return remote_.port != 0; }
+    UdpOptions options{};
+
+private:
+    friend class UdpLayer;
+    static constexpr size_t most_memberships = 16;
+    struct Membership {
+        IpAddress group{};
+        Interface* interface = nullptr;
+    };
+    [[nodiscard]] Result<Path> path_to(const Endpoint& to);
+    // -1: not for this socket; higher fits better.
+    [[nodiscard]] int match(const Endpoint& local, const Endpoint& remote) const;
+    void deliver(const IpReceived& ip, const Endpoint& local, const Endpoint& remote, Packet&& data);
+
+    UdpLayer& layer_;
+    Observer& observer_;
+    Endpoint local_{};
+    Endpoint remote_{};
+    Path path_{};
+    PacketQueue queue_{};
+    std::array<Membership, most_memberships> memberships_{};
+    int error_ = 0;
+};
+
+}  // namespace eremite::net
