@@ -173,6 +173,8 @@ Result<size_t> LocalSocket::send_record(Message& message) {
 
 Result<size_t> LocalSocket::send(Message& message) {
     if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
+    // Linux names a peer only where it sends to it by name.
+    if (!message.to.empty() && type() != SOCK_SEQPACKET) return Error{stream_ ? EISCONN : ECONNREFUSED};
     const sync::Guard guard{pair_->lock};
     if (!stream_) return send_record(message);
     // A stream has no empty messages, but even those are refused by an end that is gone.

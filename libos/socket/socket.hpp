@@ -20,6 +20,10 @@ struct Message {
     int flags = 0;         // MSG_*, as the program gave them
     Files files{};         // sent or received
     int result_flags = 0;  // MSG_*, as receive() found them
+    std::span<const uint8_t> to{};  // an address to send to; empty: none was given
+    // Room for the sender's address, and the size that it has, which may be more.
+    std::span<uint8_t> from{};
+    size_t from_size = 0;
 };
 
 class Socket : public fs::File {
@@ -28,6 +32,13 @@ public:
     // Null when `file` is something else.
     [[nodiscard]] static Socket* of(fs::File& file) { return file.kind() == fs::FileKind::Socket ? static_cast<Socket*>(&file) : nullptr; }
 
+    // Addresses are those of sockaddr(3type), as the program wrote them.
+    [[nodiscard]] virtual Result<void> bind(std::span<const uint8_t>) { return Error{EINVAL}; }
+    [[nodiscard]] virtual Result<void> connect(std::span<const uint8_t>) { return Error{EISCONN}; }
+    [[nodiscard]] virtual Result<void> listen(int /*backlog*/) { return Error{EOPNOTSUPP}; }
+    // `flags`: O_NONBLOCK for the new one.
+    [[nodiscard]] virtual Result<Ref<Socket>> accept(uint32_t /*flags*/, bool /*may_wait*/) { return Error{EOPNOTSUPP}; }
+    [[nodiscard]] virtual bool listening() const { return false; }
     [[nodiscard]] virtual Result<size_t> send(Message& message) = 0;
     [[nodiscard]] virtual Result<size_t> receive(Message& message) = 0;
     // `how`: SHUT_*
@@ -37,8 +48,13 @@ public:
     // Writes the socket's own or its peer's address, as much as fits; returns its size.
     [[nodiscard]] virtual Result<size_t> address(bool of_peer, std::span<uint8_t> buffer) = 0;
 
+    // Options that not every socket has; writes as much of the value as fits and returns how much that is. ENOPROTOOPT.
+    [[nodiscard]] virtual Result<size_t> option(int /*level*/, int /*name*/, std::span<uint8_t>) { return Error{ENOPROTOOPT}; }
+    [[nodiscard]] virtual Result<void> set_option(int /*level*/, int /*name*/, std::span<const uint8_t>) { return Error{ENOPROTOOPT}; }
+
     [[nodiscard]] int domain() const { return domain_; }
     [[nodiscard]] int type() const { return type_; }
+    [[nodiscard]] virtual int protocol() const { return 0; }
     [[nodiscard]] fs::FileKind kind() const override { return fs::FileKind::Socket; }
     [[nodiscard]] Result<size_t> read(fs::IoBuffer& buffer) override {
         Message message{buffer};

@@ -19,6 +19,7 @@ enum class Rank : uint8_t {
     ClockSet,   // timers that hear of a new wall clock
     Input,      // of the console
     File,       // a file's contents: pipes, counters and terminals too
+    Network,    // the network stack, its interfaces and all of its sockets
     Futex,
     CodePatching,
     DeviceStart, // of a device by its driver

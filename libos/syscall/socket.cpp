@@ -4,6 +4,7 @@
 #include <array>
 
 #include "libos/process/process.hpp"
+#include "libos/socket/inet_sockets.hpp"
 #include "libos/socket/local_socket.hpp"
 #include "libos/syscall/file_support.hpp"
 
@@ -15,30 +16,100 @@ Result<SocketReference> SocketReference::get(int descriptor) {
     return reference;
 }
 
-Result<void> store_address(SocketReference& socket, bool of_peer, VirtualAddress address, VirtualAddress length) {
+Result<void> AddressArgument::load(VirtualAddress address, int length) {
+    if (length < 0 || static_cast<size_t>(length) > sizeof bytes_) return Error{EINVAL};
+    TRY(mm::copy_from_user(bytes_, address, static_cast<size_t>(length)));
+    size_ = static_cast<size_t>(length);
+    return {};
+}
+
+Result<void> store_address(std::span<const uint8_t> bytes, size_t size, VirtualAddress address, VirtualAddress length) {
     if (address.value == 0) return {};
     const mm::UserPtr<int> length_pointer{length};
     const int room = TRY(length_pointer.load());
     if (room < 0) return Error{EINVAL};
-    std::array<uint8_t, sizeof(sockaddr_storage)> bytes;
-    const size_t size = TRY(socket->address(of_peer, bytes));
-    TRY(mm::copy_to_user(address, bytes.data(), std::min(size, static_cast<size_t>(room))));
+    TRY(mm::copy_to_user(address, bytes.data(), std::min({size, bytes.size(), static_cast<size_t>(room)})));
     return length_pointer.store(static_cast<int>(size));
 }
 
-Result<long> sys_socketpair(int family, int type, int protocol, VirtualAddress descriptors) {
+Result<void> store_address(SocketReference& socket, bool of_peer, VirtualAddress address, VirtualAddress length) {
+    if (address.value == 0) return {};
+    std::array<uint8_t, sizeof(sockaddr_storage)> bytes;
+    const size_t size = TRY(socket->address(of_peer, bytes));
+    return store_address(bytes, size, address, length);
+}
+
+namespace {
+
+struct TypeArgument {
+    int type;
+    uint32_t nonblocking;  // O_NONBLOCK
+    bool close_on_exec;
+};
+
+Result<TypeArgument> parse_type(int type) {
     constexpr int type_mask = 0xf;
     const int flags = type & ~type_mask;
-    type &= type_mask;
     if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return Error{EINVAL};
+    return TypeArgument{type & type_mask, static_cast<uint32_t>(flags & SOCK_NONBLOCK), (flags & SOCK_CLOEXEC) != 0};
+}
+
+}  // namespace
+
+Result<long> sys_socket(int family, int type, int protocol) {
+    const TypeArgument wanted = TRY(parse_type(type));
+    if (family != AF_INET && family != AF_INET6) return Error{EAFNOSUPPORT};
+    Ref<socket::Socket> made = TRY(socket::create_inet_socket(family, wanted.type, protocol, wanted.nonblocking));
+    return TRY(process::current().files().add(std::move(made), wanted.close_on_exec));
+}
+
+Result<long> sys_bind(int descriptor, VirtualAddress address, int length) {
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    AddressArgument argument;
+    TRY(argument.load(address, length));
+    TRY(socket->bind(argument.bytes()));
+    return 0L;
+}
+
+Result<long> sys_connect(int descriptor, VirtualAddress address, int length) {
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    AddressArgument argument;
+    TRY(argument.load(address, length));
+    TRY(socket->connect(argument.bytes()));
+    return 0L;
+}
+
+Result<long> sys_listen(int descriptor, int backlog) {
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    TRY(socket->listen(backlog));
+    return 0L;
+}
+
+Result<long> sys_accept4(int descriptor, VirtualAddress address, VirtualAddress length, int flags) {
+    if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return Error{EINVAL};
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    Ref<socket::Socket> accepted = TRY(socket->accept(static_cast<uint32_t>(flags & SOCK_NONBLOCK), true));
+    if (address.value != 0) {
+        std::array<uint8_t, sizeof(sockaddr_storage)> bytes;
+        const size_t size = TRY(accepted->address(true, bytes));
+        TRY(store_address(bytes, size, address, length));
+    }
+    return TRY(process::current().files().add(std::move(accepted), (flags & SOCK_CLOEXEC) != 0));
+}
+
+Result<long> sys_accept(int descriptor, VirtualAddress address, VirtualAddress length) { return sys_accept4(descriptor, address, length, 0); }
+
+Result<long> sys_socketpair(int family, int type, int protocol, VirtualAddress descriptors) {
+    const TypeArgument wanted = TRY(parse_type(type));
+    type = wanted.type;
     if (family != AF_UNIX) return Error{EAFNOSUPPORT};
     if (protocol != 0 && protocol != PF_UNIX) return Error{EPROTONOSUPPORT};
     // Linux takes raw local sockets for datagram sockets.
     if (type == SOCK_RAW) type = SOCK_DGRAM;
     if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET) return Error{ESOCKTNOSUPPORT};
     fs::FileTable& files = process::current().files();
-    socket::SocketPair pair = TRY(socket::create_local_pair(type, flags & SOCK_NONBLOCK));
-    return add_two(files, std::move(pair.first), std::move(pair.second), (flags & SOCK_CLOEXEC) != 0, descriptors);
+    socket::SocketPair pair = TRY(socket::create_local_pair(type, wanted.nonblocking));
+    return add_two(files, std::move(pair.first), std::move(pair.second), wanted.close_on_exec, descriptors);
 }
 
 Result<long> sys_shutdown(int descriptor, int how) {

@@ -1,5 +1,5 @@
 #pragma once
-// Sockets. Handlers follow section 2 of the Linux manual. Only pairs exist (socketpair(2)).
+// Sockets. Handlers follow section 2 of the Linux manual.
 #include <cstdint>
 
 #include "base/address.hpp"
@@ -19,10 +19,29 @@ private:
     Ref<fs::File> file_;
     socket::Socket* socket_;
 };
+// A socket address of a program, copied.
+class AddressArgument {
+public:
+    // EINVAL: a length that cannot be; EFAULT.
+    [[nodiscard]] Result<void> load(VirtualAddress address, int length);
+    [[nodiscard]] std::span<const uint8_t> bytes() const { return {bytes_, size_}; }
+
+private:
+    uint8_t bytes_[sizeof(sockaddr_storage)];
+    size_t size_ = 0;
+};
+// Stores a socket address, of which `size` bytes may be more than there are, and its size: as much as fits, and how long it is.
+[[nodiscard]] Result<void> store_address(std::span<const uint8_t> bytes, size_t size, VirtualAddress address, VirtualAddress length);
 // Stores a socket address and its size, as getsockname(2) does: as much as fits, and how long it is. Null `address`: nothing.
 [[nodiscard]] Result<void> store_address(SocketReference& socket, bool of_peer, VirtualAddress address, VirtualAddress length);
 
 Result<long> sys_socketpair(int family, int type, int protocol, VirtualAddress descriptors);
+Result<long> sys_socket(int family, int type, int protocol);
+Result<long> sys_bind(int descriptor, VirtualAddress address, int length);
+Result<long> sys_connect(int descriptor, VirtualAddress address, int length);
+Result<long> sys_listen(int descriptor, int backlog);
+Result<long> sys_accept(int descriptor, VirtualAddress address, VirtualAddress length);
+Result<long> sys_accept4(int descriptor, VirtualAddress address, VirtualAddress length, int flags);
 Result<long> sys_shutdown(int descriptor, int how);
 Result<long> sys_getsockname(int descriptor, VirtualAddress address, VirtualAddress length);
 Result<long> sys_getpeername(int descriptor, VirtualAddress address, VirtualAddress length);

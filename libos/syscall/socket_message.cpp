@@ -2,6 +2,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "libos/platform/clock.hpp"
@@ -99,12 +100,6 @@ Result<void> write_control(Header& header, socket::Message& message) {
     return {};
 }
 
-// Linux names a peer only where it sends to it by name.
-Result<void> check_destination(const SocketReference& socket, bool named) {
-    if (!named || socket->type() == SOCK_SEQPACKET) return {};
-    return Error{socket->type() == SOCK_STREAM ? EISCONN : ECONNREFUSED};
-}
-
 Result<long> send(const SocketReference& socket, socket::Message& message) { return static_cast<long>(TRY(socket->send(message))); }
 
 struct Sent {
@@ -115,10 +110,12 @@ struct Sent {
 Result<Sent> send_message(const SocketReference& socket, VirtualAddress address, int flags) {
     const Header header = TRY(mm::UserPtr<Header>{address}.load());
     if (header.vector_count > UIO_MAXIOV) return Error{EMSGSIZE};
-    TRY(check_destination(socket, header.name != 0 && header.name_length != 0));
+    AddressArgument destination;
+    if (header.name != 0 && header.name_length != 0) TRY(destination.load(VirtualAddress{header.name}, static_cast<int>(header.name_length)));
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(VirtualAddress{header.vectors}, static_cast<long>(header.vector_count)));
     socket::Message message{io, flags};
+    message.to = destination.bytes();
     TRY(read_control(header, message.files));
     const size_t sent = TRY(socket->send(message));
     return Sent{sent, io.remaining() == 0};
@@ -130,9 +127,14 @@ Result<size_t> receive_message(const SocketReference& socket, VirtualAddress add
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(VirtualAddress{header.vectors}, static_cast<long>(header.vector_count)));
     socket::Message message{io, flags};
+    std::array<uint8_t, sizeof(sockaddr_storage)> from;
+    message.from = from;
     const size_t received = TRY(socket->receive(message));
     TRY(write_control(header, message));
-    if (header.name != 0) header.name_length = 0;
+    if (header.name != 0) {
+        TRY(mm::copy_to_user(VirtualAddress{header.name}, from.data(), std::min<size_t>(message.from_size, header.name_length)));
+        header.name_length = static_cast<uint32_t>(message.from_size);
+    }
     header.flags = static_cast<uint32_t>(message.result_flags | (flags & MSG_CMSG_CLOEXEC));
     TRY(mm::UserPtr<Header>{address}.store(header));
     return received;
@@ -165,9 +167,11 @@ Result<long> transfer_list(VirtualAddress list, uint32_t count, Transfer&& trans
 Result<long> sys_sendto(int descriptor, VirtualAddress data, size_t size, int flags, VirtualAddress address, int length) {
     if (!in_user_space(data, size)) return Error{EFAULT};
     const SocketReference socket = TRY(SocketReference::get(descriptor));
-    TRY(check_destination(socket, address.value != 0 && length > 0));
+    AddressArgument destination;
+    if (address.value != 0 && length != 0) TRY(destination.load(address, length));
     fs::IoBuffer io = fs::IoBuffer::user(data, std::min(size, transfer_maximum));
     socket::Message message{io, flags};
+    message.to = destination.bytes();
     return send(socket, message);
 }
 
@@ -176,9 +180,10 @@ Result<long> sys_recvfrom(int descriptor, VirtualAddress data, size_t size, int 
     const SocketReference socket = TRY(SocketReference::get(descriptor));
     fs::IoBuffer io = fs::IoBuffer::user(data, std::min(size, transfer_maximum));
     socket::Message message{io, flags};
+    std::array<uint8_t, sizeof(sockaddr_storage)> from;
+    message.from = from;
     const size_t received = TRY(socket->receive(message));
-    // The sender has no name.
-    if (address.value != 0) TRY(mm::UserPtr<int>{length}.store(0));
+    TRY(store_address(from, message.from_size, address, length));
     return static_cast<long>(received);
 }
 

@@ -14,6 +14,8 @@ namespace {
 
 constexpr int64_t ns_per_microsecond = 1000, microseconds_per_second = 1'000'000;
 // A program asks for bytes of data; as many again are reckoned for what it takes to keep them.
+// The longest value of an option of one protocol.
+constexpr size_t most_option = 256;
 constexpr uint32_t least_buffer = 2304, most_buffer = 212'992;
 
 // Stores as much of a value as fits, and how much that was.
@@ -37,8 +39,8 @@ Result<int> number_of(const SocketReference& socket, int option) {
     switch (option) {
         case SO_TYPE: return socket->type();
         case SO_DOMAIN: return socket->domain();
-        case SO_PROTOCOL: return 0;
-        case SO_ACCEPTCONN: return 0;
+        case SO_PROTOCOL: return socket->protocol();
+        case SO_ACCEPTCONN: return socket->listening() ? 1 : 0;
         case SO_ERROR: return socket->take_error();
         case SO_SNDBUF: return static_cast<int>(socket->send_buffer.load());
         case SO_RCVBUF: return static_cast<int>(socket->receive_buffer.load());
@@ -57,6 +59,9 @@ Result<int> number_of(const SocketReference& socket, int option) {
     }
 }
 
+// Local sockets have no options but those of all sockets.
+Error unknown(const SocketReference& socket, Error error) { return socket->domain() == AF_UNIX ? Error{EOPNOTSUPP} : error; }
+
 Result<long> set_timeout(std::atomic<int64_t>& timeout, VirtualAddress value, int length) {
     if (length < static_cast<int>(sizeof(timeval))) return Error{EINVAL};
     const timeval time = TRY(mm::UserPtr<timeval>{value}.load());
@@ -73,7 +78,12 @@ Result<long> set_timeout(std::atomic<int64_t>& timeout, VirtualAddress value, in
 
 Result<long> sys_getsockopt(int descriptor, int level, int option, VirtualAddress value, VirtualAddress length) {
     const SocketReference socket = TRY(SocketReference::get(descriptor));
-    if (level != SOL_SOCKET) return Error{EOPNOTSUPP};
+    uint8_t own[most_option];
+    const int room = TRY(mm::UserPtr<int>{length}.load());
+    if (room < 0) return Error{EINVAL};
+    const auto size = socket->option(level, option, std::span{own}.first(std::min<size_t>(static_cast<size_t>(room), sizeof own)));
+    if (size.ok()) return store(value, length, own, size.value());
+    if (size.code() != ENOPROTOOPT || level != SOL_SOCKET) return unknown(socket, size.error());
     switch (option) {
         case SO_LINGER: {
             const linger none{0, 0};
@@ -97,7 +107,12 @@ Result<long> sys_getsockopt(int descriptor, int level, int option, VirtualAddres
 Result<long> sys_setsockopt(int descriptor, int level, int option, VirtualAddress value, int length) {
     if (length < 0) return Error{EINVAL};
     const SocketReference socket = TRY(SocketReference::get(descriptor));
-    if (level != SOL_SOCKET) return Error{EOPNOTSUPP};
+    uint8_t own[most_option];
+    const size_t size = std::min<size_t>(static_cast<size_t>(length), sizeof own);
+    TRY(mm::copy_from_user(own, value, size));
+    const auto set = socket->set_option(level, option, std::span{own}.first(size));
+    if (set.ok()) return 0L;
+    if (set.code() != ENOPROTOOPT || level != SOL_SOCKET) return unknown(socket, set.error());
     if (option == SO_RCVTIMEO) return set_timeout(socket->receive_timeout, value, length);
     if (option == SO_SNDTIMEO) return set_timeout(socket->send_timeout, value, length);
     if (length < static_cast<int>(sizeof(int))) return Error{EINVAL};

@@ -64,6 +64,7 @@ public:
     [[nodiscard]] size_t unacknowledged_bytes() const { return send_.end() - data_una(); }
     [[nodiscard]] size_t send_room() const;
     [[nodiscard]] bool peer_finished() const { return peer_finished_; }
+    [[nodiscard]] bool failed() const { return error_ != 0; }
     [[nodiscard]] int take_error() { return std::exchange(error_, 0); }
     [[nodiscard]] Info info() const;
     // After a change of `settings`.

@@ -18,7 +18,7 @@ MAY_USE = {
 }
 # Inside libos/, from the lowest layer up: each may include those before it, and others of its own layer. Folders that are
 # not named here (arch, log, platform, random) serve several layers.
-LIBOS_LAYERS = [{"sync"}, {"mm"}, {"sched"}, {"fs", "socket", "drivers", "ipc", "process"}, {"syscall", "trace"}, {"init"}]
+LIBOS_LAYERS = [{"sync"}, {"mm"}, {"sched"}, {"fs", "network", "socket", "drivers", "ipc", "process"}, {"syscall", "trace"}, {"init"}]
 CPU_FOLDER = "libos/arch/x86_64/"
 
 

@@ -1,0 +1,130 @@
+#include "libos/network/network.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include "libos/log/log.hpp"
+#include "libos/mm/page_allocator.hpp"
+#include "libos/platform/clock.hpp"
+#include "libos/random/random.hpp"
+
+namespace eremite::network {
+
+namespace {
+
+// Memory for packets comes in blocks of this size, of which so many parts are for fragments, and for large buffers.
+constexpr unsigned block_order = 7;  // 512 KiB
+constexpr size_t block_size = page_size << block_order;
+constexpr size_t fragment_part = block_size / 8, large_part = block_size / 4;
+// Packets of one interface that are taken before others have their turn.
+constexpr size_t batch = 64;
+constexpr int most_batches = 8;
+
+}  // namespace
+
+constinit Network* Network::instance_ = nullptr;
+
+Network::Clock::Clock(Network& owner)
+    : Timer{[](Timer& timer) {
+          // SAFETY: only timers of this class have this function.
+          Network& network = static_cast<Clock&>(timer).network;
+          const sync::Guard guard{network.lock_};
+          network.clock_set_ = Instant::never();
+          network.enter();
+          for (Port& port : network.ports_)
+              if (port.nic) network.serve(port);
+          network.leave();
+      }},
+      network{owner} {}
+
+Result<void> Network::start(uint64_t pages) {
+    net::Configuration configuration;
+    random::fill({reinterpret_cast<uint8_t*>(configuration.secret.data()), sizeof configuration.secret});
+    auto* const network = new (std::nothrow) Network{pages, configuration};
+    if (!network) return Error{ENOMEM};
+    if (!network->add_memory()) {
+        delete network;
+        return Error{ENOMEM};
+    }
+    instance_ = network;
+    const NetworkGuard guard{*network};
+    return network->stack_.start();
+}
+
+bool Network::add_memory() {
+    constexpr uint64_t pages = uint64_t{1} << block_order;
+    if (pages_left_ < pages) return false;
+    const auto block = mm::page_allocator().allocate(block_order);
+    if (!block.ok()) return false;
+    pages_left_ -= pages;
+    // SAFETY: the block is ours for good.
+    const std::span memory{direct_map(block.value()).as<std::byte>(), block_size};
+    pool_.add_fragments(memory.first(fragment_part));
+    pool_.add_large(memory.subspan(fragment_part, large_part));
+    pool_.add_small(memory.subspan(fragment_part + large_part));
+    return true;
+}
+
+void Network::enter() { stack_.advance(platform::monotonic_now()); }
+
+void Network::leave() {
+    stack_.flush();
+    if (pool_.under_pressure()) (void)add_memory();  // there is what there is
+    const Instant next = stack_.next_deadline();
+    if (next >= clock_set_) return;
+    clock_set_ = next;
+    clock_.start(next);
+}
+
+Result<net::Interface*> Network::add(Nic& nic) {
+    const NetworkGuard guard{*this};
+    const auto port = std::find_if(ports_.begin(), ports_.end(), [](const Port& p) { return p.nic == nullptr; });
+    if (port == ports_.end()) return Error{ENOSPC};
+    net::Interface* const interface = TRY(stack_.add_interface(nic));
+    *port = {&nic, interface};
+    nic.start(*this, pool_);
+    interface->set_link(nic.link_up());
+    return interface;
+}
+
+Nic* Network::nic_of(const net::Interface& interface) const {
+    for (const Port& port : ports_)
+        if (port.interface == &interface) return port.nic;
+    return nullptr;
+}
+
+void Network::attention(Nic& nic) {
+    const NetworkGuard guard{*this};
+    for (Port& port : ports_)
+        if (port.nic == &nic) serve(port);
+}
+
+void Network::serve(Port& port) {
+    class Input final : public Nic::Receiver {
+    public:
+        Input(net::Stack& stack, net::Interface& interface) : stack_{stack}, interface_{interface} {}
+        void receive(net::Packet&& packet) override { stack_.receive(interface_, std::move(packet)); }
+
+    private:
+        net::Stack& stack_;
+        net::Interface& interface_;
+    };
+    Input input{stack_, *port.interface};
+    bool more = true;
+    for (int i = 0; i < most_batches && more; ++i) {
+        more = port.nic->poll(input, batch);
+        if (port.nic->has_room_again()) stack_.device_ready(*port.interface);
+        // Answers go out before more is taken in.
+        if (more) stack_.flush();
+    }
+    if (const bool up = port.nic->link_up(); up != port.interface->up()) {
+        log::info("network: link {}", up ? "up" : "down");
+        port.interface->set_link(up);
+    }
+    if (!more) return;
+    // Threads have their turn, then it goes on.
+    clock_set_ = stack_.now();
+    clock_.start(clock_set_);
+}
+
+}  // namespace eremite::network

@@ -1,0 +1,76 @@
+#pragma once
+// The stack at work: its lock, its clock, its memory and its interfaces. Sockets, drivers and timers come to it by a NetworkGuard.
+#include "libos/network/nic.hpp"
+#include "libos/sched/timer.hpp"
+#include "libos/sync/spinlock.hpp"
+#include "netstack/stack.hpp"
+
+namespace eremite::network {
+
+class Network final : private Nic::Listener {
+public:
+    // With memory for packets from `pages` of the machine's at most. ENOMEM.
+    [[nodiscard]] static Result<void> start(uint64_t pages);
+    // Null before.
+    [[nodiscard]] static Network* running() { return instance_; }
+
+    [[nodiscard]] net::Stack& stack() { return stack_; }
+    // Guards all of it; what sockets wait for as well.
+    [[nodiscard]] sync::Spinlock& lock() { return lock_; }
+
+    // Makes an interface of it, without addresses. ENOMEM, ENOSPC.
+    [[nodiscard]] Result<net::Interface*> add(Nic& nic);
+    [[nodiscard]] Nic* nic_of(const net::Interface& interface) const;
+
+private:
+    friend class NetworkGuard;
+    struct Port {
+        Nic* nic = nullptr;
+        net::Interface* interface = nullptr;
+    };
+    struct Clock : sched::Timer {
+        explicit Clock(Network& owner);
+        Network& network;
+    };
+
+    Network(uint64_t pages, const net::Configuration& configuration) : stack_{pool_, configuration}, pages_left_{pages} {}
+    void attention(Nic& nic) override;
+    void serve(Port& port);
+    // These require the lock.
+    void enter();
+    void leave();
+    [[nodiscard]] bool add_memory();
+
+    static constinit Network* instance_;
+
+    sync::Spinlock lock_{sync::Rank::Network};
+    net::PacketPool pool_;
+    net::Stack stack_;
+    std::array<Port, net::Stack::most_interfaces> ports_{};
+    Clock clock_{*this};
+    Instant clock_set_ = Instant::never();
+    uint64_t pages_left_;  // that packets may have
+};
+
+// While it lives, the stack is the caller's, and knows the time. At its end what was done goes out.
+class [[nodiscard]] NetworkGuard {
+public:
+    explicit NetworkGuard(Network& network) : network_{network} {
+        network_.lock_.lock();
+        network_.enter();
+    }
+    NetworkGuard(const NetworkGuard&) = delete;
+    NetworkGuard& operator=(const NetworkGuard&) = delete;
+    ~NetworkGuard() {
+        network_.leave();
+        network_.lock_.unlock();
+    }
+    // Before and after the lock is given away for a time, as by a wait.
+    void pause() { network_.leave(); }
+    void resume() { network_.enter(); }
+
+private:
+    Network& network_;
+};
+
+}  // namespace eremite::network
