@@ -108,10 +108,10 @@ void Connection::sack_range(uint32_t start, uint32_t end, AckResult& result) {
         if (s->sacked || seq_at_or_before(s->end, start)) continue;
         // Where there is no memory to cut, less is known; that is safe.
         if (seq_before(s->start, start)) {
-            if (!sent_.split(*s, start)) return;
+            if (!split(*s, start)) return;
             continue;
         }
-        if (seq_before(end, s->end) && !sent_.split(*s, end)) return;
+        if (seq_before(end, s->end) && !split(*s, end)) return;
         if (!s->repeated && result.rtt.ns == 0 && result.acknowledged == 0) result.rtt = layer_.stack().now() - s->sent;
         delivered(*s, result);
         sent_.mark_sacked(*s);

@@ -123,6 +123,7 @@ private:
     void process_sacks(const Segment& segment, const TcpOptions& options, AckResult& result);
     void sack_range(uint32_t start, uint32_t end, AckResult& result);
     void delivered(const SentSegment& segment, AckResult& result);
+    [[nodiscard]] bool split(SentSegment& segment, uint32_t at) { return sent_.split(segment, at, send_.locate(segment.at, at)); }
     void update_window(const Segment& segment);
     void acknowledged_new(const AckResult& result);
 

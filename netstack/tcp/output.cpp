@@ -190,7 +190,7 @@ bool Connection::retransmit(SentSegment& s, uint32_t most) {
     const uint32_t data = s.length() - (s.has_fin ? 1 : 0);
     // What the device cuts, and what is allowed, in whole segments.
     const uint32_t limit = std::max(mss_, std::min(most_payload(), most) / mss_ * mss_);
-    if (data > limit && !sent_.split(s, s.start + limit)) return false;
+    if (data > limit && !split(s, s.start + limit)) return false;
     const uint32_t length = s.length() - (s.has_fin ? 1 : 0);
     const uint8_t flags = static_cast<uint8_t>(TcpHeader::ack | TcpHeader::psh | (s.has_fin ? TcpHeader::fin : 0));
     if (repair_timestamp_ == 0) repair_timestamp_ = timestamp();

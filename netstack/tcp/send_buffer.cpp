@@ -51,11 +51,7 @@ void SendBuffer::release(uint32_t sequence) {
 
 Fragment* SendBuffer::locate(Fragment* hint, uint32_t sequence) const {
     Fragment* f = hint ? hint : first_;
-    while (f && seq_at_or_before(f->sequence + f->length, sequence)) {
-        // The last one may still grow.
-        if (!f->next) break;
-        f = f->next;
-    }
+    while (f && seq_at_or_before(f->sequence + f->length, sequence)) f = f->next;
     return f;
 }
 

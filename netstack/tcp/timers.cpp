@@ -129,7 +129,7 @@ void Connection::tail_probe() {
             SentSegment* last = sent_.back();
             const uint32_t data = last->length() - (last->has_fin ? 1 : 0);
             // Of a long one its last part.
-            if (data > mss_ && sent_.split(*last, last->start + (data - 1) / mss_ * mss_)) last = sent_.back();
+            if (data > mss_ && split(*last, last->start + (data - 1) / mss_ * mss_)) last = sent_.back();
             done = retransmit(*last, mss_);
         }
     }
