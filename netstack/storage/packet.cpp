@@ -110,6 +110,7 @@ void Packet::append(Packet&& other) {
 }
 
 bool Packet::append_copy(std::span<const uint8_t> bytes) {
+    if (bytes.empty()) return true;
     Fragment* last = head_;
     while (last->next) last = last->next;
     if (last->exclusive() && last->tailroom() >= bytes.size()) {

@@ -15,6 +15,7 @@ void Connection::receive_ack(const Segment& segment, const TcpOptions& options) 
         return;
     }
     AckResult result;
+    if (agreed_.timestamps && options.has_timestamps) result.echo = options.timestamp_echo;
     const bool window_same = (uint32_t{segment.window} << agreed_.remote_scale) == snd_window_;
     if (ack != snd_una_) acknowledge(ack, result);
     bool duplicate_reported = false;
@@ -85,8 +86,8 @@ void Connection::delivered(const SentSegment& s, AckResult& result) {
     } else {
         rack_.forward = s.end;
     }
-    // The answer to a repetition that comes sooner than any round trip is one to the original.
-    if (s.repeated && rtt_.measured() && rtt < rtt_.smallest()) return;
+    // The answer is to the original, as the echo says or because it comes sooner than any round trip takes.
+    if (s.repeated && ((result.echo != 0 && seq_before(result.echo, timestamp_at(s.sent))) || (rtt_.measured() && rtt < rtt_.smallest()))) return;
     rack_.rtt = rtt;
     if (s.sent > rack_.sent || (s.sent == rack_.sent && seq_before(rack_.end, s.end))) {
         rack_.sent = s.sent;
@@ -108,10 +109,10 @@ void Connection::sack_range(uint32_t start, uint32_t end, AckResult& result) {
         if (s->sacked || seq_at_or_before(s->end, start)) continue;
         // Where there is no memory to cut, less is known; that is safe.
         if (seq_before(s->start, start)) {
-            if (!sent_.split(*s, start)) return;
+            if (!split(*s, start)) return;
             continue;
         }
-        if (seq_before(end, s->end) && !sent_.split(*s, end)) return;
+        if (seq_before(end, s->end) && !split(*s, end)) return;
         if (!s->repeated && result.rtt.ns == 0 && result.acknowledged == 0) result.rtt = layer_.stack().now() - s->sent;
         delivered(*s, result);
         sent_.mark_sacked(*s);

@@ -118,12 +118,14 @@ private:
         bool sacked_more = false;
         bool repeated = false;       // something that was sent twice is acknowledged
         Duration rtt{};              // a sample; 0: none
+        uint32_t echo = 0;           // of our timestamp; 0: none
     };
     void receive_ack(const Segment& segment, const TcpOptions& options);
     void acknowledge(uint32_t sequence, AckResult& result);
     void process_sacks(const Segment& segment, const TcpOptions& options, AckResult& result);
     void sack_range(uint32_t start, uint32_t end, AckResult& result);
     void delivered(const SentSegment& segment, AckResult& result);
+    [[nodiscard]] bool split(SentSegment& segment, uint32_t at) { return sent_.split(segment, at, send_.locate(segment.at, at)); }
     void update_window(const Segment& segment);
     void acknowledged_new(const AckResult& result);
 
@@ -156,7 +158,9 @@ private:
     [[nodiscard]] uint16_t window_field();
     [[nodiscard]] uint32_t usable_window() const;
     [[nodiscard]] uint32_t receive_space() const;
-    [[nodiscard]] uint32_t timestamp() const;
+    [[nodiscard]] uint32_t timestamp() const { return timestamp_at(layer_time()); }
+    [[nodiscard]] uint32_t timestamp_at(Instant at) const { return static_cast<uint32_t>(at.ns / 1'000'000) + agreed_.timestamp_offset; }
+    [[nodiscard]] Instant layer_time() const;
     void interface_ready() override;
     void schedule_ack(const Segment& segment);
     [[nodiscard]] bool fin_pending() const { return write_ended_ && !fin_sent_; }

@@ -165,8 +165,12 @@ void TcpLayer::receive_for_request(Request& request, const Segment& segment, Pac
     if (listener.full()) return stack_.count(Drop::QueueFull);
     const Negotiated copy = agreed;
     const tcp::FlowKey key = request.key;
+    const Duration round_trip = request.retries == 0 ? stack_.now() - request.answered : Duration{};
     remove_request(request);
-    if (Connection* connection = promote(listener, key, copy, segment)) connection->receive(segment, std::move(packet));
+    Connection* connection = promote(listener, key, copy, segment);
+    if (!connection) return;
+    if (round_trip.ns != 0) connection->rtt_.add(round_trip, stack_.now());
+    connection->receive(segment, std::move(packet));
 }
 
 Connection* TcpLayer::promote(Listener& listener, const FlowKey& key, const Negotiated& agreed, const Segment& segment) {

@@ -6,7 +6,7 @@
 
 namespace eremite::net::tcp {
 
-uint32_t Connection::timestamp() const { return static_cast<uint32_t>(layer_.stack().now().ns / 1'000'000) + agreed_.timestamp_offset; }
+Instant Connection::layer_time() const { return layer_.stack().now(); }
 
 bool Connection::update_path() {
     IpLayer& ip = layer_.stack().ip();
@@ -169,7 +169,7 @@ bool Connection::send_new(uint32_t limit) {
     Fragment* at = send_.locate_unsent(next);
     if (!sent_.push(next, end, fin, at, layer_.stack().now())) return false;
     uint8_t flags = TcpHeader::ack;
-    if (last) flags |= TcpHeader::psh;
+    if (last && size > 0) flags |= TcpHeader::psh;
     if (fin) flags |= TcpHeader::fin;
     if (!transmit(flags, next, size, at)) {
         sent_.pop_back();
@@ -190,9 +190,9 @@ bool Connection::retransmit(SentSegment& s, uint32_t most) {
     const uint32_t data = s.length() - (s.has_fin ? 1 : 0);
     // What the device cuts, and what is allowed, in whole segments.
     const uint32_t limit = std::max(mss_, std::min(most_payload(), most) / mss_ * mss_);
-    if (data > limit && !sent_.split(s, s.start + limit)) return false;
+    if (data > limit && !split(s, s.start + limit)) return false;
     const uint32_t length = s.length() - (s.has_fin ? 1 : 0);
-    const uint8_t flags = static_cast<uint8_t>(TcpHeader::ack | TcpHeader::psh | (s.has_fin ? TcpHeader::fin : 0));
+    const uint8_t flags = static_cast<uint8_t>(TcpHeader::ack | (length > 0 ? TcpHeader::psh : 0) | (s.has_fin ? TcpHeader::fin : 0));
     if (repair_timestamp_ == 0) repair_timestamp_ = timestamp();
     if (!transmit(flags, s.start, length, s.at)) {
         layer_.wait_for_memory(*this);

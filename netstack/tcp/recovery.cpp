@@ -56,7 +56,7 @@ void Connection::detect_duplicates(const Segment&, const AckResult& result) {
     const bool third = phase_ == Phase::Open && duplicate_acks_ == 3 && seq_at_or_before(recovery_point_, snd_una_);
     const bool partial = phase_ == Phase::Recovery && result.acknowledged > 0;
     if (!third && !partial) return;
-    if (first->length() > mss_ && !sent_.split(*first, first->start + mss_)) return;
+    if (first->length() > mss_ && !split(*first, first->start + mss_)) return;
     if (!first->lost) sent_.mark_lost(*first);
 }
 

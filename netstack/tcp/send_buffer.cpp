@@ -6,11 +6,13 @@
 namespace eremite::net::tcp {
 
 Result<size_t> SendBuffer::write(PacketPool& pool, ByteSource& source, size_t size) {
+    // A message alone needs no buffer; where much waits, small pieces go together into large ones.
+    constexpr uint32_t many = 8192;
     size_t written = 0;
     while (written < size) {
         const size_t left = size - written;
         // The free end of the last buffer is nobody else's, even where segments refer to what stands before.
-        if (last_ && last_->buffer && last_->buffer->owner == &pool && last_->tailroom() > 0) {
+        if (last_ && (!last_->buffer || last_->buffer->owner == &pool) && last_->tailroom() > 0) {
             const auto piece = static_cast<uint32_t>(std::min<size_t>(left, last_->tailroom()));
             const Result<void> copied = source.read({last_->data + last_->length, piece});
             if (!copied.ok()) return written > 0 ? Result<size_t>{written} : copied.error();
@@ -19,7 +21,10 @@ Result<size_t> SendBuffer::write(PacketPool& pool, ByteSource& source, size_t si
             written += piece;
             continue;
         }
-        Packet more = pool.allocate_data(static_cast<uint32_t>(std::min<size_t>(left, UINT32_MAX)));
+        // The last of the memory is for what arrives: without acknowledgements none would ever come back.
+        Packet more;
+        if (!first_ && left <= Fragment::inline_size) more = Packet::allocate(pool, 0);
+        else if (!pool.under_pressure()) more = pool.allocate_data(first_ && end_ - first_->sequence > many ? UINT32_MAX : static_cast<uint32_t>(std::min<size_t>(left, UINT32_MAX)));
         if (!more) return written > 0 ? Result<size_t>{written} : Error{ENOBUFS};
         append(std::move(more));
     }
@@ -51,11 +56,7 @@ void SendBuffer::release(uint32_t sequence) {
 
 Fragment* SendBuffer::locate(Fragment* hint, uint32_t sequence) const {
     Fragment* f = hint ? hint : first_;
-    while (f && seq_at_or_before(f->sequence + f->length, sequence)) {
-        // The last one may still grow.
-        if (!f->next) break;
-        f = f->next;
-    }
+    while (f && seq_at_or_before(f->sequence + f->length, sequence)) f = f->next;
     return f;
 }
 

@@ -26,7 +26,7 @@ public:
     void release(uint32_t sequence);
     // Puts the range behind `packet`, which is a header: copied where it is small, else by reference. False: no memory.
     [[nodiscard]] bool attach(Packet& packet, Fragment* hint, uint32_t sequence, uint32_t length) const;
-    // The fragment that holds the byte; null: there is none yet. `hint` is one at or before it, or null.
+    // The fragment that holds the byte; null: there is none. `hint` is one at or before it, or null.
     [[nodiscard]] Fragment* locate(Fragment* hint, uint32_t sequence) const;
     // The one from which the next new byte is sent.
     [[nodiscard]] Fragment* locate_unsent(uint32_t sequence) { return unsent_ = locate(unsent_, sequence); }

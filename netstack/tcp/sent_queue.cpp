@@ -42,12 +42,12 @@ void SentQueue::trim_front(uint32_t sequence, Fragment* at) {
     s.at = at;
 }
 
-bool SentQueue::split(SentSegment& s, uint32_t at) {
+bool SentQueue::split(SentSegment& s, uint32_t at, Fragment* rest_at) {
     SentSegment* rest = pool_.create();
     if (!rest) return false;
     rest->start = at;
     rest->end = s.end;
-    rest->at = s.at;
+    rest->at = rest_at;
     rest->sent = s.sent;
     rest->has_fin = s.has_fin;
     rest->sacked = s.sacked;

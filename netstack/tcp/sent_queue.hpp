@@ -12,7 +12,7 @@ namespace eremite::net::tcp {
 struct SentSegment : ListNode<SentSegment> {
     uint32_t start = 0;
     uint32_t end = 0;          // a FIN counts as one
-    Fragment* at = nullptr;    // of the send buffer, at or before the first byte
+    Fragment* at = nullptr;    // of the send buffer, with the first byte; null: a FIN alone
     Instant sent{};            // the last time
     bool has_fin = false;
     bool sacked = false;
@@ -43,8 +43,8 @@ public:
     // Null: no memory; nothing may be sent then.
     [[nodiscard]] SentSegment* push(uint32_t start, uint32_t end, bool has_fin, Fragment* at, Instant now);
     void pop_back();
-    // Cuts a segment in two; false: no memory. Requires: start < `at` < end.
-    [[nodiscard]] bool split(SentSegment& segment, uint32_t at);
+    // Cuts a segment in two, the second of which begins in the fragment `rest_at`; false: no memory. Requires: start < `at` < end.
+    [[nodiscard]] bool split(SentSegment& segment, uint32_t at, Fragment* rest_at);
     void remove_front();
     // The first segment is acknowledged up to `sequence`, within it. `at`: where what is left begins.
     void trim_front(uint32_t sequence, Fragment* at);

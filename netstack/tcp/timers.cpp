@@ -47,7 +47,7 @@ void Connection::arm_retransmission() {
         Duration wait{2 * rtt_.smoothed().ns};
         // One that is alone may wait for the peer's delayed acknowledgement.
         wait = wait + (sent_.outstanding() <= mss_ ? Duration::milliseconds(200) : Duration::milliseconds(2));
-        if (const Instant at = now + wait; at < timeout_at) return set_retransmission(RetransmitKind::TailProbe, at);
+        return set_retransmission(RetransmitKind::TailProbe, std::max(std::min(now + wait, timeout_at), now));
     }
     set_retransmission(RetransmitKind::Timeout, std::max(timeout_at, now));
 }
@@ -129,7 +129,7 @@ void Connection::tail_probe() {
             SentSegment* last = sent_.back();
             const uint32_t data = last->length() - (last->has_fin ? 1 : 0);
             // Of a long one its last part.
-            if (data > mss_ && sent_.split(*last, last->start + (data - 1) / mss_ * mss_)) last = sent_.back();
+            if (data > mss_ && split(*last, last->start + (data - 1) / mss_ * mss_)) last = sent_.back();
             done = retransmit(*last, mss_);
         }
     }
@@ -137,7 +137,8 @@ void Connection::tail_probe() {
         probe_.active = true;
         probe_.end = snd_nxt_;
     }
-    set_retransmission(RetransmitKind::Timeout, std::max(timeout_base_ + backed_off(), layer_.stack().now() + Duration::milliseconds(1)));
+    timeout_base_ = layer_.stack().now();
+    set_retransmission(RetransmitKind::Timeout, timeout_base_ + backed_off());
 }
 
 void Connection::window_probe() {
