@@ -61,16 +61,17 @@ void make_ready(Cpu& home, Thread& thread, Wakeup why) {
     send(thread);
 }
 
-Wakeup block(sync::Spinlock* lock, Instant deadline) {
+Wakeup block(sync::Spinlock* lock, Instant deadline, bool interruptible = true) {
     Cpu& cpu = this_cpu();
     Thread& thread = *cpu.current;
     cpu.lock.lock();
     // Wakers find the thread Blocked, and need the CPU's lock for it, which is held until the switch is done.
     thread.wakeup = Wakeup::Woken;
     thread.state = State::Blocked;
+    thread.interruptible = interruptible;
     if (lock) lock->unlock();
     // Who sets the flag later finds the thread Blocked.
-    if (thread.signal_due.load()) {
+    if (interruptible && thread.signal_due.load()) {
         thread.state = State::Running;
         thread.wakeup = Wakeup::Interrupted;
         arch::look_before_return();
@@ -197,6 +198,7 @@ void yield() {
 
 Wakeup block(sync::Spinlock& lock, Instant deadline) { return block(&lock, deadline); }
 Wakeup block(Instant deadline) { return block(nullptr, deadline); }
+void block_uninterruptibly(sync::Spinlock& lock) { block(&lock, Instant::never(), false); }
 
 void wake(Thread& thread, Wakeup why) {
     Cpu& home = lock_home(thread);
@@ -207,7 +209,7 @@ void wake(Thread& thread, Wakeup why) {
 void interrupt(Thread& thread) {
     Cpu& home = lock_home(thread);
     // It may have taken the signal since, before it began to wait for something else.
-    if (thread.state == State::Blocked && thread.signal_due.load()) return make_ready(home, thread, Wakeup::Interrupted);
+    if (thread.state == State::Blocked && thread.interruptible && thread.signal_due.load()) return make_ready(home, thread, Wakeup::Interrupted);
     const bool running = home.current == &thread;
     home.lock.unlock();
     // One that waits for its turn looks when it has it.

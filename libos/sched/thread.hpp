@@ -39,6 +39,7 @@ public:
     uint64_t affinity = ~uint64_t{0};  // the CPUs on which it may run
     State state = State::Ready;
     Wakeup wakeup = Wakeup::Woken;
+    bool interruptible = true;  // a signal ends the present wait
     Scheduling scheduling{};
     unsigned inherited_level = 0;  // from threads that wait for a lock of this one
     // What follows from these (weigh() in cpu.hpp): how important it is, and how long it runs when others wait.

@@ -16,6 +16,13 @@ public:
         waiting_.remove(thread);
         return why;
     }
+    // The same for an event that is sure to come: signals are delivered behind it.
+    void wait_uninterruptibly(sync::Spinlock& lock) {
+        Thread& thread = current_thread();
+        waiting_.push_back(thread);
+        block_uninterruptibly(lock);
+        if (static_cast<ListNode<ByWait>&>(thread).linked()) waiting_.remove(thread);
+    }
     // These require the same lock.
     bool wake_one() {
         Thread* const thread = waiting_.pop_front();

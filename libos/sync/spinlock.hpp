@@ -26,6 +26,8 @@ enum class Rank : uint8_t {
     MemoryObject,
     DeviceQueue, // requests to a device
     Interrupts, // which handler each one has
+    DeviceReply, // what threads that asked a device wait for
+    Mutex,      // who has a lock that is held across waits
     ProgramTimers, // POSIX timers and interval timers
     Threads,    // the list of all threads
     Signal,
