@@ -45,6 +45,8 @@ public:
     [[nodiscard]] virtual Result<uint64_t> seek(int64_t /*offset*/, int /*whence*/) { return Error{ESPIPE}; }
     // A descriptor of this description was closed; close(2) returns what this does. EIO, ENOSPC: written data is lost.
     [[nodiscard]] virtual Result<void> flush() { return {}; }
+    // Returns when what was written has reached what keeps it (fsync(2)). EINVAL: nothing does. EIO, ENOSPC.
+    [[nodiscard]] virtual Result<void> synchronize(bool /*data_only*/) { return Error{EINVAL}; }
     [[nodiscard]] virtual Result<Attributes> attributes() = 0;
     // `argument` is the third argument of ioctl(2). ENOTTY: not for this file.
     [[nodiscard]] virtual Result<long> ioctl(uint32_t /*request*/, uint64_t /*argument*/) { return Error{ENOTTY}; }
@@ -103,6 +105,7 @@ public:
     }
     [[nodiscard]] bool positioned() const override { return true; }
     [[nodiscard]] Result<uint64_t> seek(int64_t offset, int whence) override;
+    [[nodiscard]] Result<void> synchronize(bool data_only) override { return inode_->synchronize(data_only); }
     [[nodiscard]] Result<Attributes> attributes() override { return inode_->attributes(); }
     [[nodiscard]] Result<void> list(DirectorySink& sink) override { return inode_->list(position_, sink); }
     [[nodiscard]] Result<Ref<mm::MemoryObject>> memory_object() override;

@@ -11,6 +11,8 @@
 #include "libos/drivers/device_memory.hpp"
 #include "libos/drivers/virtio/bus.hpp"
 #include "libos/fs/dev/console_terminal.hpp"
+#include "libos/fs/dev/disk_file.hpp"
+#include "libos/fs/path.hpp"
 #include "libos/init/boot_memory.hpp"
 #include "libos/init/cpus.hpp"
 #include "libos/init/files.hpp"
@@ -135,6 +137,11 @@ Result<void> mount_files(Boot& boot) {
     return start_files(*process, {machine.modules, machine.module_count}, boot.arguments);
 }
 
+Result<void> start_disks(Boot& boot) {
+    if (!boot.arguments.disks) return {};
+    return fs::dev::add_disks(*TRY(fs::find(process->fs(), process->fs().root(), "/dev")));
+}
+
 Result<void> load_program_step(Boot& boot) {
     boot.program = has_linked_program() ? linked_program() : TRY(load_program(*process, {machine.modules, machine.module_count}, boot.arguments));
     boot_statistics().program_bias = boot.program.bias;
@@ -174,7 +181,8 @@ constexpr Step steps[] = {
     {"random numbers", seed_from_devices, {"devices", "threads", "clocks"}},
     {"other CPUs", start_cpus, {"threads", "clocks"}},
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
-    {"program", load_program_step, {"memory", "files"}},
+    {"disks", start_disks, {"devices", "threads", "files"}},
+    {"program", load_program_step, {"memory", "disks"}},
     {"initial stack", make_stack, {"program", "random numbers", "kernel arguments"}},
 };
 

@@ -138,7 +138,7 @@ Result<long> sys_pwritev2(int descriptor, VirtualAddress vector, long segment_co
     const long written = TRY(write_flagged(descriptor, vector, segment_count, offset, flags));
     if ((flags & (RWF_DSYNC | RWF_SYNC)) == 0) return written;
     const Ref<fs::File> file = TRY(get_file(descriptor));
-    if (file->inode()) TRY(file->inode()->synchronize((flags & RWF_SYNC) == 0));
+    if (file->inode()) TRY(file->synchronize((flags & RWF_SYNC) == 0));
     return written;
 }
 
