@@ -155,6 +155,7 @@ Wakeup block(sync::Spinlock&, Instant deadline) {
     test::now = std::max(test::now, deadline.ns);
     return Wakeup::TimedOut;
 }
+Wakeup block_uninterruptibly(sync::Spinlock& lock, Instant deadline) { return block(lock, deadline); }
 void wake(Thread&, Wakeup) {}
 Result<void> sleep_until(Instant when) {
     test::now = std::max(test::now, when.ns);

@@ -41,6 +41,11 @@ if ! (cd download && private_apt apt-get source --download-only "$package" >>../
 fi
 rm -rf sources.new
 mkdir sources.new
-tar -xf download/"$package"_*.orig.tar.* -C sources.new --strip-components=1
+archives=(download/"$package"_*.orig.tar.*)
+# A signature beside it has a name of the same kind.
+for archive in "${archives[@]}"; do
+    if [[ $archive != *.asc ]]; then break; fi
+done
+tar -xf "$archive" -C sources.new --strip-components=1
 mv sources.new sources
 rm -rf apt download
