@@ -46,6 +46,6 @@ add_custom_target(eremite_ext2fs_headers DEPENDS ${generated}/crc32c_table.h)
 set(EREMITE_EXT2FS_SOURCES)
 foreach(file IN ITEMS alloc alloc_sb alloc_stats badblocks bitmaps bitops blkmap64_ba blkmap64_rb blknum block bmap check_desc closefs crc16 crc32c
              csum dirblock dir_iterate ext_attr extent freefs gen_bitmap gen_bitmap64 get_num_dirs hashmap i_block ind_block inline inode
-             io_manager native openfs punch read_bb rbtree rw_bitmaps swapfs symlink valid_blk)
+             io_manager native openfs punch read_bb rbtree rw_bitmaps swapfs valid_blk)
   list(APPEND EREMITE_EXT2FS_SOURCES ${sources}/ext2fs/${file}.c)
 endforeach()

@@ -53,9 +53,7 @@ Result<Ref<Inode>> FileSystem::start(bool read_only) {
 }
 
 Result<void> FileSystem::stop() {
-    for (Ref<Node>& recent : recent_) {
-        const Ref<Node> released = std::move(recent);
-    }
+    drop_recent();
     {
         const sched::MutexGuard guard{volume_.mutex()};
         if (!volume_.read_only()) TRY(reap());
@@ -119,6 +117,10 @@ void FileSystem::keep_recent(Ref<Node> node) {
     for (const Ref<Node>& recent : recent_)
         if (recent == node) return;
     std::swap(recent_[next_recent_++ % recent_count], node);
+}
+
+void FileSystem::drop_recent() {
+    for (Ref<Node>& recent : recent_) recent = nullptr;
 }
 
 void FileSystem::forget_recent(const Node& node) {

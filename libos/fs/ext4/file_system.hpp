@@ -38,6 +38,8 @@ public:
     [[nodiscard]] Result<Ref<Node>> node_if_known(ext2_ino_t number);
     // Keeps what was used of late, so that it need not be read again at once.
     void keep_recent(Ref<Node> node);
+    // Nothing is kept any more.
+    void drop_recent();
     void forget_recent(const Node& node);
     // Before the last name of a file goes. ENOMEM.
     [[nodiscard]] Result<void> expect_orphan() {

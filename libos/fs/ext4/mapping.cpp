@@ -94,7 +94,7 @@ Result<void> FileMap::insert(uint64_t block, BlockRange blocks, bool written) {
     }
     for (uint64_t i = 0; i < blocks.count; ++i) {
         blk64_t place = blocks.first + i;
-        TRY(checked(ext2fs_bmap2(volume.library(), number, &inode, nullptr, BMAP_SET, block + i, nullptr, &place)));
+        TRY(checked(ext2fs_bmap2(volume.library(), number, &inode, nullptr, BMAP_SET | BMAP_ALLOC, block + i, nullptr, &place)));
     }
     return checked(ext2fs_iblk_add_blocks(volume.library(), &inode, blocks.count));
 }

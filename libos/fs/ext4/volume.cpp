@@ -23,7 +23,6 @@ void Volume::install_hooks() {
     library_->priv_data = this;
     library_->write_bitmaps = nullptr;
     library_->block_alloc_stats = [](ext2_filsys fs, blk64_t block, int change) { of(fs).allocated(block, 1, change); };
-    library_->block_alloc_stats_range = [](ext2_filsys fs, blk64_t first, blk_t count, int change) { of(fs).allocated(first, count, change); };
     library_->get_alloc_block2 = [](ext2_filsys fs, blk64_t goal, blk64_t* result, blk_alloc_ctx*) -> errcode_t {
         const auto found = of(fs).find_free(goal, 1);
         if (found.ok()) *result = found.value().first;
@@ -38,9 +37,23 @@ void Volume::allocated(uint64_t first, uint32_t count, int change) {
     if (undoing_) return;
     // What was freed may be needed again if the machine stops before the next commit.
     if (change < 0) withhold({first, count});
+    // The library frees block by block.
+    const auto follows = [&](uint64_t end) { return change < 0 && end == first; };
+    if (!allocations_.empty() && !allocations_.back().inode && allocations_.back().change == change &&
+        follows(allocations_.back().first + allocations_.back().count)) {
+        allocations_.back().count += count;
+        freed_.back().count += count;
+        return;
+    }
     bool known = allocations_.push_back({first, count, static_cast<int8_t>(change), false, false}).ok();
     if (change < 0 && known) known = freed_.push_back({first, count}).ok();
     lost_track_ |= !known;
+}
+
+// The library's function for ranges tells nobody which range it was.
+void Volume::use(BlockRange range) {
+    ext2fs_block_alloc_stats_range(library_, range.first, static_cast<blk_t>(range.count), 1);
+    allocated(range.first, static_cast<uint32_t>(range.count), 1);
 }
 
 void Volume::mark_group(uint64_t group, uint8_t what) { changed_groups_[group] |= what; }
@@ -127,6 +140,7 @@ void Volume::undo_operation() {
             continue;
         }
         ext2fs_block_alloc_stats_range(library_, a.first, a.count, -a.change);
+        allocated(a.first, a.count, -a.change);
         if (a.change < 0) release({a.first, a.count});
     }
     undoing_ = false;

@@ -107,7 +107,7 @@ public:
     void withhold(BlockRange range);
     void release(BlockRange range);
     // Marks blocks as used. Requires: an operation runs.
-    void use(BlockRange range) { ext2fs_block_alloc_stats_range(library_, range.first, static_cast<blk_t>(range.count), 1); }
+    void use(BlockRange range);
     // A free inode near `near`, marked as used by the running operation. ENOSPC.
     [[nodiscard]] Result<ext2_ino_t> allocate_inode(ext2_ino_t near, uint32_t mode);
     void free_inode(ext2_ino_t number, bool directory);

@@ -33,7 +33,4 @@ char* getenv(const char*) { return nullptr; }
 // Of options behind a question mark in a device's name, which ours has not.
 unsigned long strtoul(const char*, char**, int) { return 0; }
 
-// Messages for people, which callers get as error codes too.
-void com_err(const char*, errcode_t, const char*, ...) {}
-
 }  // extern "C"
