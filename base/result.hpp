@@ -21,19 +21,21 @@ public:
     template <typename U = T>
         requires std::is_convertible_v<U&&, T>
     constexpr Result(U&& value) : value_{std::forward<U>(value)}, code_{0} {}
-    // Trivial wherever that of T is: such results are returned in registers (System V ABI, 3.2.3).
+#if __cpp_concepts >= 202002L
+    // Trivial wherever that of T is: such results are returned in registers (System V ABI, 3.2.3). clang has this since 16 (P0848).
     constexpr Result(Result&& other)
         requires std::is_trivially_copyable_v<T>
     = default;
+    constexpr ~Result()
+        requires std::is_trivially_destructible_v<T>
+    = default;
+#endif
     constexpr Result(Result&& other) : code_{other.code_} {
         if (code_ == 0) new (&value_) T{std::move(other.value_)};
     }
     Result(const Result&) = delete;
     Result& operator=(const Result&) = delete;
     Result& operator=(Result&&) = delete;
-    constexpr ~Result()
-        requires std::is_trivially_destructible_v<T>
-    = default;
     constexpr ~Result() {
         if (code_ == 0) value_.~T();
     }

@@ -31,7 +31,7 @@ Options parse_options(int argc, char** argv) {
     Options options;
     for (int i = 1; i < argc; ++i) {
         std::string_view argument = argv[i];
-        constexpr std::string_view tsc = "--tsc-mhz=", only = "--only=";
+        constexpr std::string_view tsc = "--tsc-mhz=", only = "--only=", directory = "--directory=", mount = "--mount=";
         if (argument == "--count") {
             options.count = true;
         } else if (argument == "--init") {
@@ -44,6 +44,10 @@ Options parse_options(int argc, char** argv) {
             options.tsc_mhz = std::atof(argv[i] + tsc.size());
         } else if (argument.starts_with(only)) {
             options.only = argument.substr(only.size());
+        } else if (argument.starts_with(directory)) {
+            options.directory = argument.substr(directory.size());
+        } else if (argument.starts_with(mount)) {
+            options.mount = argument.substr(mount.size());
         } else {
             std::fprintf(stderr, "unknown argument: %s\n", argv[i]);
             std::exit(2);

@@ -17,10 +17,12 @@ struct Options {
     bool calibrate = false;      // print the frequency of the time stamp counter and do nothing else
     double tsc_mhz = 0;          // ticks per microsecond; 0: measure
     std::string only;            // when not empty, run just the measurement of this name
+    std::string directory = "/tmp";  // where files are made
+    std::string mount = "tmpfs:bench";  // what a Linux guest's first process mounts there, TYPE:SOURCE
 };
 
-/// Reads `--count`, `--init`, `--quick`, `--calibrate`, `--tsc-mhz=N` and `--only=NAME`; anything else ends the program with
-/// status 2. Without `--tsc-mhz` the counter is calibrated against the clock, which takes 100 ms.
+/// Reads `--count`, `--init`, `--quick`, `--calibrate`, `--tsc-mhz=N`, `--only=NAME`,
+/// `--directory=PATH` and `--mount=TYPE:SOURCE`; anything else ends the program with status 2. Without `--tsc-mhz` the counter is calibrated against the clock, which takes 100 ms.
 Options parse_options(int argc, char** argv);
 
 /// Ends the program's work: `status` for main to return. As a Linux guest's first process it does not come back.

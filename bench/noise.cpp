@@ -4,10 +4,12 @@
 //
 // One line per figure, `name unit value`; the values of all threads together. `detours_N count C`: C detours of N to 2 N - 1 ns (or
 // instructions, with --count).
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -15,6 +17,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "measure.hpp"
 
@@ -103,15 +106,20 @@ void fixed_work_quantum(Record& record, uint64_t window, uint64_t quantum_ticks)
     for (uint64_t& excess : record.excesses) record.lost += excess -= undisturbed;
 }
 
-// Of all CPUs since boot, as the kernel counts them (proc(5), /proc/stat).
+// Of all CPUs since boot, as the kernel counts them (proc(5), /proc/stat). Without the C library's streams: threads that open one at the
+// same time wait for each other, and the wake-up would be counted.
 uint64_t interrupts_so_far() {
-    FILE* file = std::fopen("/proc/stat", "r");
-    if (!file) fail("/proc/stat");
-    char line[16384];
-    unsigned long long count = 0;
-    while (std::fgets(line, sizeof line, file) && std::sscanf(line, "intr %llu", &count) != 1) {
-    }
-    std::fclose(file);
+    std::array<char, 16384> text;
+    const int file = open("/proc/stat", O_RDONLY | O_CLOEXEC);
+    if (file < 0) fail("/proc/stat");
+    size_t length = 0;
+    ssize_t got;
+    while (length < text.size() - 1 && (got = read(file, text.data() + length, text.size() - 1 - length)) > 0) length += static_cast<size_t>(got);
+    close(file);
+    text[length] = 0;
+    const char* const line = std::strstr(text.data(), "\nintr ");
+    unsigned long long count;
+    if (!line || std::sscanf(line, " intr %llu", &count) != 1) fail("/proc/stat has no count of interrupts");
     return count;
 }
 

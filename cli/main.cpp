@@ -42,6 +42,8 @@ struct RunWords {
     std::string memory = "128M";
     std::string machine = "microvm";
     std::string accelerator = "auto";
+    std::vector<std::string> mounts;
+    std::string share = "auto";
     int gdb_port = 0;
 };
 
@@ -59,11 +61,16 @@ void define_run(CLI::App& app, RunWords& words) {
     app.add_option("--env", words.options.environment, "NAME=VALUE for the program, which inherits nothing; repeatable")
         ->allow_extra_args(false);
     app.add_option("--files", words.options.files, "A folder that becomes the program's /")->type_name("FOLDER");
+    app.add_option("--mount", words.mounts, "HOSTDIR:/path[:ro], a folder that the program sees there; repeatable")->allow_extra_args(false);
+    app.add_option("--share", words.share, "How folders are mounted: auto is virtio-fs where virtiofsd runs (as root, not for :ro), else 9p")
+        ->check(CLI::IsMember({"auto", "virtio-fs", "9p"}))
+        ->capture_default_str();
     app.add_flag("--gdb{1234}", words.gdb_port, "Wait for gdb before the first instruction, on this port")->type_name("[PORT]");
     app.add_option("--timeout", words.options.timeout, "Stop after this many seconds, with exit status 124")->check([](const std::string& text) {
             double seconds = 0;
             return CLI::detail::lexical_cast(text, seconds) && seconds > 0 && std::isfinite(seconds) ? std::string{} : text + " is not a positive number of seconds";
         });
+    app.add_option("--cpu-model", words.options.cpu_model, "QEMU's name for the CPU, e.g. max; auto-chosen without it (emulated: without AVX2)");
     app.add_option("--qemu", words.options.qemu, "The emulator")->capture_default_str();
     app.add_flag("--icount", words.options.count_instructions, "Count instructions: each takes one nanosecond of the machine's time (TCG)");
     app.add_flag("--trace{*}", words.options.trace, "Show system calls and signals on standard error as strace does; the pattern is that of strace -e trace=")
@@ -103,6 +110,8 @@ RunOptions finish_run(const CLI::App& app, RunWords& words) {
         if (equals == 0 || equals == std::string::npos)
             throw Failure{exit_status::usage, fmt::format("run: --env {}: write NAME=VALUE", variable)};
     }
+    if (words.share != "auto") options.share = words.share == "9p" ? ShareMethod::Ninep : ShareMethod::VirtioFs;
+    for (const std::string& mount : words.mounts) options.mounts.push_back(parse_mount_option(mount));
     if (words.gdb_port < 0 || words.gdb_port > UINT16_MAX)
         throw Failure{exit_status::usage, fmt::format("run: --gdb {}: not a port", words.gdb_port)};
     if (words.gdb_port != 0) options.gdb_port = static_cast<uint16_t>(words.gdb_port);

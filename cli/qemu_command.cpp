@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "abi/host_channel.hpp"
 
 namespace eremite::cli {
@@ -23,15 +25,19 @@ std::string memory_option(uint64_t bytes) {
     return bytes % mib == 0 ? fmt::format("{}M", bytes / mib) : fmt::format("{}K", bytes / 1024);
 }
 
+// QEMU emulates `rep movsb` a byte at a time, so a guest must not be told that it is fast. Nor is there AVX2, which a C library
+// sets memory with: QEMU runs it as 256-bit instructions of the host, and leaves the host's registers in a state where all
+// floating-point arithmetic that follows is up to eight times slower, until an interrupt or a TLB flush.
+constexpr const char* emulated_cpu = "max,-erms,-fsrm,-avx2";
+
 void add_accelerator(std::vector<std::string>& words, const VirtualMachine& machine) {
     if (machine.accelerator == Accelerator::Kvm && !machine.count_instructions) {
-        words.insert(words.end(), {"-accel", "kvm", "-cpu", "host,-arch-capabilities"});
+        words.insert(words.end(), {"-accel", "kvm", "-cpu", machine.cpu_model.value_or("host,-arch-capabilities")});
         return;
     }
     words.insert(words.end(), {"-accel", machine.count_instructions ? "tcg,thread=single" : "tcg,thread=multi"});
     if (machine.count_instructions) words.insert(words.end(), {"-icount", "shift=0"});
-    // QEMU's emulation of `rep movsb` goes a byte at a time, so a guest must not be told that it is fast.
-    words.insert(words.end(), {"-cpu", "max,-erms,-fsrm"});
+    words.insert(words.end(), {"-cpu", machine.cpu_model.value_or(emulated_cpu)});
 }
 
 }  // namespace
@@ -47,6 +53,11 @@ std::vector<std::string> qemu_command(const VirtualMachine& machine) {
     }
     words.insert(words.end(), {"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"});
     add_accelerator(words, machine);
+    // Daemons work in the machine's memory.
+    if (std::any_of(machine.folders.begin(), machine.folders.end(), [](const SharedFolder& folder) { return folder.daemon >= 0; })) {
+        words.insert(words.end(), {"-object", fmt::format("memory-backend-memfd,id=memory,size={},share=on", memory_option(machine.memory)),
+                                   "-machine", "memory-backend=memory"});
+    }
     words.insert(words.end(), {"-m", memory_option(machine.memory), "-smp", fmt::format("{}", machine.cpus)});
     words.insert(words.end(), {"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"});
     const auto add_debugcon = [&words](const std::string& id, const std::string& path, uint16_t port) {
@@ -57,6 +68,18 @@ std::vector<std::string> qemu_command(const VirtualMachine& machine) {
     add_debugcon("report", machine.report_path, abi::report_port);
     words.insert(words.end(), {"-device", fmt::format("isa-debug-exit,iobase={:#x},iosize=4", abi::debug_exit_port)});
     words.insert(words.end(), {"-device", microvm ? "virtio-rng-device" : "virtio-rng-pci"});
+    for (const SharedFolder& folder : machine.folders) {
+        if (folder.daemon >= 0) {
+            words.insert(words.end(), {"-chardev", fmt::format("socket,id={},fd={}", folder.tag, folder.daemon), "-device",
+                                       fmt::format("{0},chardev={1},tag={1}", microvm ? "vhost-user-fs-device" : "vhost-user-fs-pci", folder.tag)});
+            continue;
+        }
+        // Owners and modes are those that the files have here; a folder that spans devices keeps its inode numbers apart.
+        words.insert(words.end(), {"-fsdev", fmt::format("local,id={0},path={1},security_model=none,multidevs=remap{2}", folder.tag,
+                                                         escape_commas(folder.path), folder.read_only ? ",readonly=on" : ""),
+                                   "-device",
+                                   fmt::format("{0},fsdev={1},mount_tag={1}", microvm ? "virtio-9p-device" : "virtio-9p-pci", folder.tag)});
+    }
     if (machine.gdb_port) words.insert(words.end(), {"-gdb", fmt::format("tcp:127.0.0.1:{}", *machine.gdb_port), "-S"});
     words.insert(words.end(), {"-kernel", machine.kernel});
     if (machine.initrd) words.insert(words.end(), {"-initrd", *machine.initrd});

@@ -9,16 +9,26 @@
 
 namespace eremite::cli {
 
+// A folder of the host that the machine finds as a device with this tag: virtio-fs if a daemon serves it, else virtio-9p.
+struct SharedFolder {
+    std::string tag;
+    std::string path;
+    bool read_only = false;
+    int daemon = -1;  // descriptor of the connection to it
+};
+
 struct VirtualMachine {
     std::string qemu = "qemu-system-x86_64";
     Machine machine = Machine::Microvm;
     Accelerator accelerator = Accelerator::Tcg;
     uint64_t memory = uint64_t{128} << 20;  // bytes
     unsigned cpus = 1;
+    std::optional<std::string> cpu_model;  // as QEMU names it; default: what suits the accelerator
     bool count_instructions = false;  // virtual time is the count of guest instructions, one a nanosecond
     std::string kernel;
     std::optional<std::string> initrd;
     std::string kernel_command_line;
+    std::vector<SharedFolder> folders;
     std::optional<uint16_t> gdb_port;  // wait there for a debugger before the first instruction
     // Files that QEMU opens for the image's log and report.
     std::string log_path = "/dev/stderr";

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <list>
 #include <memory>
 #include <system_error>
 
@@ -112,6 +113,9 @@ Boot plan_boot(const RunOptions& options) {
     return boot;
 }
 
+// By what name the machine knows a mounted folder.
+std::string mount_tag(size_t index) { return fmt::format("mount{}", index); }
+
 std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot& boot, uint64_t tsc_khz, bool terminal) {
     std::vector<std::string> words{"arg0=" + boot.argument0};
     if (!options.log_level.empty()) words.push_back("log=" + options.log_level);
@@ -122,8 +126,31 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
     if (options.stats) words.emplace_back("stats=1");
     if (!options.trace.empty()) words.push_back(options.trace == "*" ? "trace=syscalls" : "trace=syscalls:" + options.trace);
     if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);
+    for (size_t i = 0; i < options.mounts.size(); ++i)
+        words.push_back(fmt::format("mount={}:{}{}", mount_tag(i), options.mounts[i].path, options.mounts[i].read_only ? ":ro" : ""));
     for (const std::string& variable : options.environment) words.push_back("env." + variable);
     return words;
+}
+
+// Starts a daemon for the folder where that is what is wanted. The daemon cannot keep the machine from writing, and a command that is
+// only printed has nobody to start one: both go by 9p.
+void start_daemon(const RunOptions& options, SharedFolder& folder, std::list<ShareDaemon>& daemons) {
+    const bool needed = options.share == ShareMethod::VirtioFs;
+    if (options.share == ShareMethod::Ninep || (!needed && (folder.read_only || options.dry_run))) return;
+    std::string why;
+    if (folder.read_only) why = "virtiofsd cannot make a folder read-only";
+    else if (options.dry_run) why = "--dry-run starts nothing";
+    const auto program = why.empty() ? ShareDaemon::find(why) : std::nullopt;
+    if (!program) {
+        if (!needed) return;
+        throw Failure{exit_status::eremite_failed, fmt::format("--share virtio-fs: {}", why)};
+    }
+    try {
+        folder.daemon = daemons.emplace_back(*program, folder.path).machine_end();
+    } catch (const Failure& failure) {
+        if (needed) throw;
+        if (options.log_level == "debug") fmt::print(stderr, "eremite: {} is shared by 9p: {}\n", folder.path, failure.what());
+    }
 }
 
 std::string hint_for(std::string_view messages) {
@@ -191,11 +218,17 @@ int run_command(const RunOptions& options) {
     machine.accelerator = choice.accelerator;
     machine.memory = options.memory;
     machine.cpus = options.cpus;
+    machine.cpu_model = options.cpu_model;
     machine.count_instructions = options.count_instructions;
     machine.kernel = boot.kernel;
     machine.initrd = boot.initrd;
     machine.kernel_command_line = kernel_command_line(
         kernel_arguments(options, boot, options.count_instructions ? counted_tsc_khz : facts.tsc_khz, terminal), options.arguments);
+    std::list<ShareDaemon> daemons;
+    for (const MountOption& mount : options.mounts) {
+        machine.folders.push_back({mount_tag(machine.folders.size()), fs::absolute(mount.folder).string(), mount.read_only});
+        start_daemon(options, machine.folders.back(), daemons);
+    }
     machine.gdb_port = options.gdb_port;
     if (options.dry_run) {
         if (boot.archive) boot.archive->keep();

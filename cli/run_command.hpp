@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "cli/accelerator.hpp"
+#include "cli/mount_option.hpp"
+#include "cli/share_daemon.hpp"
 
 namespace eremite::cli {
 
@@ -20,9 +22,12 @@ struct RunOptions {
     std::string trace;                       // which system calls are shown; empty: none
     std::vector<std::string> environment;    // NAME=VALUE
     std::optional<std::string> files;        // a folder that becomes the program's /
+    std::vector<MountOption> mounts;
+    ShareMethod share = ShareMethod::Auto;  // how these are
     std::optional<uint16_t> gdb_port;
     std::optional<double> timeout;  // seconds
     std::string qemu = "qemu-system-x86_64";
+    std::optional<std::string> cpu_model;
     bool count_instructions = false;
     bool dry_run = false;
     bool stats = false;

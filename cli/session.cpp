@@ -141,19 +141,25 @@ public:
     }
 
 private:
-    // QEMU's descriptors: the usual three, then these.
-    static constexpr int log_fd = 3, report_fd = 4;
+    // QEMU's descriptors: the usual three, then these, then the connections to daemons.
+    static constexpr int log_fd = 3, report_fd = 4, first_daemon_fd = 5;
 
     ChildProcess start() {
         machine_.log_path = fmt::format("/dev/fd/{}", log_fd);
         machine_.report_path = fmt::format("/dev/fd/{}", report_fd);
+        std::vector<std::pair<int, int>> descriptors{{in_.read_end.get(), 0},
+                                                     {out_.write_end.get(), 1},
+                                                     {messages_.write_end.get(), 2},
+                                                     {log_.write_end.get(), log_fd},
+                                                     {report_.write_end.get(), report_fd}};
+        int next = first_daemon_fd;
+        for (SharedFolder& folder : machine_.folders) {
+            if (folder.daemon < 0) continue;
+            descriptors.emplace_back(folder.daemon, next);
+            folder.daemon = next++;
+        }
         start_ = Clock::now();
-        return ChildProcess{qemu_command(machine_),
-                            {{in_.read_end.get(), 0},
-                             {out_.write_end.get(), 1},
-                             {messages_.write_end.get(), 2},
-                             {log_.write_end.get(), log_fd},
-                             {report_.write_end.get(), report_fd}}};
+        return ChildProcess{qemu_command(machine_), descriptors};
     }
 
     // Waits for one round of events and handles them. False: all is done.

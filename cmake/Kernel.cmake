@@ -3,7 +3,7 @@
 # them all), and lib/eremite-kernel.
 
 set(EREMITE_KERNEL_FLAGS
-    -O2 -g -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit -fno-gnu-unique
+    -O2 -g -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit -fno-gnu-unique
     -mgeneral-regs-only -mno-red-zone -fno-pic -mcmodel=small -fno-stack-protector -fcf-protection=none
     -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections -fvisibility=hidden
     -Wall -Wextra -Wno-missing-field-initializers)
@@ -18,24 +18,23 @@ if(NOT EREMITE_MAX_CPUS MATCHES "^([1-9]|[1-5][0-9]|6[0-4])$")
   message(FATAL_ERROR "EREMITE_MAX_CPUS is \"${EREMITE_MAX_CPUS}\"; it must be a number from 1 to 64")
 endif()
 
-# The components, in the order of their names, and all sets of them, as names; the last has all: "none;trace;virtio;trace-virtio".
+# The components, in the order of their names, and all sets of them that can be, as names; the last has all:
+# "none;trace;virtio;share-virtio;...;share-trace-virtio-volume".
 set(EREMITE_ALL_COMPONENTS)
 set(EREMITE_COMPONENT_SETS none)
-foreach(component IN ITEMS trace virtio volume)
+foreach(component IN ITEMS share trace virtio volume)
   string(TOUPPER EREMITE_${component} switch)
   if(NOT ${switch})
     continue()
   endif()
   list(APPEND EREMITE_ALL_COMPONENTS ${component})
   foreach(set IN LISTS EREMITE_COMPONENT_SETS)
-    # Volumes are on virtio disks.
-    if(component STREQUAL "volume" AND NOT set MATCHES "virtio")
-      continue()
-    endif()
     string(REGEX REPLACE "^none-" "" set ${set}-${component})
     list(APPEND EREMITE_COMPONENT_SETS ${set})
   endforeach()
 endforeach()
+# The devices that share and volume drive are virtio's: cmake/Eremite.cmake and cmake/wrappers/eremite-cc add that to them.
+list(FILTER EREMITE_COMPONENT_SETS EXCLUDE REGEX "^(share-)?(trace-)?volume$|^share(-trace)?$")
 set(EREMITE_LIBRARY_FOLDER ${PROJECT_BINARY_DIR}/lib)
 
 set_property(GLOBAL PROPERTY EREMITE_LIBOS_LIBRARIES "")

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,9 +43,12 @@ def progress(text: str) -> None:
 def run(setup: Setup, results: Results, world: World, program: str, arguments: list[str], machine: Machine) -> Output | None:
     """One run. A failed one is reported and noted, since a missing figure must have a reason; the answer is then None."""
     mode = "counting instructions" if machine.icount else machine.accel
+    if machine.storage:
+        mode += f", {machine.storage.name}"
     if (world.name, program, mode) in setup.failed:
         return None
-    output = world.run(program, arguments, machine, timeout=30 if setup.quick else 60)
+    with machine.storage or nullcontext():
+        output = world.run(program, arguments, machine, timeout=30 if setup.quick else 60)
     last_line = "hello, world" if program == "hello" else "end"
     if output.arrival(last_line) is not None or "time" in output.figures():
         return output
@@ -55,13 +59,18 @@ def run(setup: Setup, results: Results, world: World, program: str, arguments: l
     return None
 
 
-def collect_program(setup: Setup, results: Results, program: str, machine: Machine, wanted: list[figures.Figure]) -> None:
-    """Runs a program that prints `name unit value` lines once in each world."""
+def collect_program(
+    setup: Setup, results: Results, program: str, machine: Machine, wanted: list[figures.Figure], for_process: tuple[str, ...] = ()
+) -> None:
+    """Runs a program that prints `name unit value` lines once in each world; as a process with more arguments."""
     arguments = ["--count", f"--tsc-mhz={ICOUNT_TSC_MHZ}"] if machine.icount else [f"--tsc-mhz={setup.tsc_mhz:.3f}"]
     if setup.quick or machine.icount:
         arguments.append("--quick")
-    for world in setup.guests if machine.icount else setup.worlds:
-        output = run(setup, results, world, program, arguments, machine)
+    if machine.storage:
+        arguments.append(f"--directory={machine.storage.directory}")
+    for world in setup.guests if machine.icount or machine.storage else setup.worlds:
+        more = for_process if isinstance(world, Process) else ()
+        output = run(setup, results, world, program, [*arguments, *more], machine)
         if output is None:
             continue
         values = output.figures()
@@ -73,13 +82,19 @@ def collect_program(setup: Setup, results: Results, program: str, machine: Machi
 
 
 def count_then_time(
-    setup: Setup, results: Results, program: str, memory_kib: int, counts: list[figures.Figure], times: list[figures.Figure]
+    setup: Setup,
+    results: Results,
+    program: str,
+    memory_kib: int,
+    counts: list[figures.Figure],
+    times: list[figures.Figure],
+    for_process: tuple[str, ...] = (),
 ) -> None:
     progress(f"{program}: instructions")
     collect_program(setup, results, program, Machine(icount=True, memory_kib=memory_kib), counts)
     for number in range(setup.rounds):
         progress(f"{program}: time, round {number + 1} of {setup.rounds}")
-        collect_program(setup, results, program, Machine(accel=setup.accel, memory_kib=memory_kib), times)
+        collect_program(setup, results, program, Machine(accel=setup.accel, memory_kib=memory_kib), times, for_process)
 
 
 def calls(setup: Setup, results: Results) -> None:

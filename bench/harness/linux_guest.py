@@ -85,11 +85,22 @@ def _entry(name: str, mode: int, data: bytes = b"", device: tuple[int, int] = (0
     return header + b"\0" * (-len(header) % 4) + data + b"\0" * (-len(data) % 4)
 
 
-def initramfs(program: bytes) -> bytes:
-    """An archive whose /init is `program`, with the device nodes that the programs open, so that nothing has to be mounted."""
-    directory, character_device, executable = 0o040755, 0o020666, 0o100755
+def module(root: Path, name: str) -> bytes:
+    """A driver of the kernel that was unpacked in `root`."""
+    found = list(root.glob(f"lib/modules/*/kernel/**/{name}.ko"))
+    if not found:
+        raise GuestError(f"the kernel has no module {name}")
+    return found[0].read_bytes()
+
+
+def initramfs(program: bytes, modules: list[bytes]) -> bytes:
+    """An archive whose /init is `program`, with the device nodes that the programs open, so that nothing has to be mounted. The modules
+    stand in /modules under names in their order."""
+    directory, regular, character_device, executable = 0o040755, 0o100644, 0o020666, 0o100755
     return b"".join(
         [
+            _entry("modules", directory),
+            *(_entry(f"modules/{number:02}.ko", regular, data) for number, data in enumerate(modules)),
             _entry("dev", directory),
             _entry("dev/console", character_device, device=(5, 1)),
             _entry("dev/null", character_device, device=(1, 3)),

@@ -92,23 +92,49 @@ class Machine:
     icount: bool = False
     memory_kib: int = 128 * 1024
     cpus: int = 1
+    # What stands behind the directory that files are made in.
+    storage: "Storage | None" = None
 
     def command(self, kernel: Path, append: str, initrd: Path | None = None) -> list[str]:
         if self.icount:
             # Virtual time advances by 1 ns an instruction, so the guest's clock counts instructions; one thread is what icount needs.
-            accel, cpu = ["tcg,thread=single", "-icount", "shift=0,sleep=off"], "max,-erms,-fsrm"
+            accel, cpu = ["tcg,thread=single", "-icount", "shift=0,sleep=off"], "max,-erms,-fsrm,-avx2"
         elif self.accel == "kvm":
             accel, cpu = ["kvm"], "host,-arch-capabilities"
         else:
-            # QEMU runs `rep movsb` a byte at a time, so the announcement that it is fast is withdrawn for both guests.
-            accel, cpu = ["tcg,thread=multi"], "max,-erms,-fsrm"
+            # QEMU runs `rep movsb` a byte at a time, so the announcement that it is fast is withdrawn for both guests. AVX2 as well:
+            # after it QEMU itself is several times slower at floating point until an interrupt, which a tickless guest may not have.
+            accel, cpu = ["tcg,thread=multi"], "max,-erms,-fsrm,-avx2"
         command = [QEMU, "-M", MACHINE, "-global", "virtio-mmio.force-legacy=false", "-nodefaults", "-no-user-config"]
         command += ["-no-reboot", "-display", "none", "-accel", *accel, "-cpu", cpu, "-m", f"{self.memory_kib}K", "-smp", str(self.cpus)]
         command += ["-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-device", "virtio-rng-device"]
         command += ["-kernel", str(kernel), "-append", append]
         if initrd:
             command += ["-initrd", str(initrd)]
-        return command
+        return command + (self.storage.options(self) if self.storage else [])
+
+
+class Storage:
+    """A device of the virtual machine with a file system, to be entered for the time of a run."""
+
+    name = ""
+    # Where it is mounted.
+    directory = "/bench"
+    # Of the Linux guest: its drivers in the order of loading, and what its first process mounts, as TYPE:SOURCE.
+    modules: tuple[str, ...] = ()
+    mount = ""
+    # Of Eremite: the kernel argument's value.
+    argument = ""
+
+    def __enter__(self) -> "Storage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def options(self, machine: Machine) -> list[str]:
+        """Words of the QEMU command."""
+        raise NotImplementedError
 
 
 class World:
@@ -142,7 +168,8 @@ class Eremite(World):
     def run(self, program: str, arguments: list[str], machine: Machine, timeout: float) -> Output:
         tsc_mhz = 1000 if machine.icount else self.tsc_mhz
         # Errors only, as the Linux guest is told to be quiet.
-        append = " ".join(["log=error", f"cpus={machine.cpus}", f"tsc_mhz={tsc_mhz:.3f}", "--", *arguments])
+        mount = [f"mount={machine.storage.argument}"] if machine.storage else []
+        append = " ".join(["log=error", f"cpus={machine.cpus}", f"tsc_mhz={tsc_mhz:.3f}", *mount, "--", *arguments])
         return execute(machine.command(self.programs / program, append), timeout)
 
 
@@ -163,8 +190,11 @@ class LinuxGuest(World):
         # ends, at which the kernel panics and restarts.
         init = [] if program.startswith("../") else ["--init"]
         append = f"console=ttyS0 tsc=reliable tsc_early_khz={khz} quiet panic=-1 reboot=t {self.options}"
-        append = " ".join([append.strip(), "--", *init, *arguments])
+        storage = [f"--mount={machine.storage.mount}"] if machine.storage else []
+        append = " ".join([append.strip(), "--", *init, *storage, *arguments])
+        root = self.vmlinux.parent / "root"
+        modules = [linux_guest.module(root, name) for name in machine.storage.modules] if machine.storage else []
         with tempfile.NamedTemporaryFile(prefix="eremite-bench-", suffix=".cpio") as archive:
-            archive.write(linux_guest.initramfs((self.programs / program).read_bytes()))
+            archive.write(linux_guest.initramfs((self.programs / program).read_bytes(), modules))
             archive.flush()
             return execute(machine.command(self.vmlinux, append, Path(archive.name)), timeout)

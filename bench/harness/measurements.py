@@ -1,6 +1,6 @@
 """The measurements by the name that `--only` takes."""
 
-from . import collect, noise, threads
+from . import collect, files, noise, threads
 
 MEASUREMENTS = {
     "boot": collect.boot,
@@ -12,4 +12,5 @@ MEASUREMENTS = {
     "sharing": threads.sharing,
     "parallel": threads.parallel,
     "noise": noise.noise,
+    "files": files.files,
 }

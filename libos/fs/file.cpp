@@ -6,7 +6,8 @@
 #include <atomic>
 
 #include "base/format.hpp"
-#include "libos/fs/advisory_lock.hpp"
+#include "libos/fs/file_lock.hpp"
+#include "libos/fs/notify/watch.hpp"
 
 namespace eremite::fs {
 
@@ -19,6 +20,8 @@ size_t File::describe(char* path, size_t size) {
 void File::dispose() const {
     auto& self = const_cast<File&>(*this);
     if (ReadinessSource* const source = self.readiness_source()) source->forget(self);
+    file_locks().description_ends(self);
+    notify::tell_closed(self);
     RefCounted::dispose();
 }
 
@@ -33,8 +36,6 @@ size_t AnonymousFile::describe(char* path, size_t size) {
     format(sink, "anon_inode:[{}]", type_);
     return sink.view().size();
 }
-
-InodeFile::~InodeFile() { advisory_locks().release(*this); }
 
 size_t InodeFile::describe(char* path, size_t size) {
     uint64_t number = 0;

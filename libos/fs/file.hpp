@@ -17,7 +17,7 @@
 namespace eremite::fs {
 
 // For system calls that work on one class of files only.
-enum class FileKind : uint8_t { Other, Pipe, Epoll, Timer, Signals, Socket };
+enum class FileKind : uint8_t { Other, Pipe, Epoll, Timer, Signals, Socket, Inotify };
 
 class File : public RefCounted {
 public:
@@ -89,7 +89,6 @@ private:
 class InodeFile : public File {
 public:
     InodeFile(Ref<Inode> inode, uint32_t flags) : File{flags}, inode_{std::move(inode)} {}
-    ~InodeFile() override;
 
     [[nodiscard]] Result<size_t> read(IoBuffer& buffer) override { return inode_->read(position_, buffer); }
     [[nodiscard]] Result<size_t> write(IoBuffer& buffer) override {
@@ -114,6 +113,8 @@ public:
 
 protected:
     [[nodiscard]] const Ref<Inode>& inode_ref() const { return inode_; }
+    // Where read() and write() are. Who moves it guards it.
+    [[nodiscard]] uint64_t& position() { return position_; }
 
 private:
     // With O_DSYNC or O_SYNC a write returns when its bytes have reached what keeps them.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "libos/fs/file_lock.hpp"
+
 namespace eremite::fs {
 
 uint32_t FileTable::lowest_free(uint32_t from) const {
@@ -41,14 +43,16 @@ Result<int> FileTable::add(Ref<File> file, bool close_on_exec, int from) {
 }
 
 Result<void> FileTable::replace(int descriptor, Ref<File> file, bool close_on_exec) {
-    // The file that was there is released after the lock: `file` is a parameter and outlives the guard.
-    const sync::Guard guard{lock_};
-    const auto index = static_cast<uint32_t>(descriptor);
-    if (index >= limit_) return Error{EBADF};
-    if (index >= slots_.size()) TRY(grow(index + 1));
-    std::swap(slots_[index].file, file);
-    slots_[index].close_on_exec = close_on_exec;
-    mark(index, true);
+    {
+        const sync::Guard guard{lock_};
+        const auto index = static_cast<uint32_t>(descriptor);
+        if (index >= limit_) return Error{EBADF};
+        if (index >= slots_.size()) TRY(grow(index + 1));
+        std::swap(slots_[index].file, file);
+        slots_[index].close_on_exec = close_on_exec;
+        mark(index, true);
+    }
+    if (file) file_locks().descriptor_closed(*file);
     return {};
 }
 
@@ -61,6 +65,7 @@ Result<void> FileTable::close(int descriptor) {
         std::swap(file, slot->file);
         mark(static_cast<uint32_t>(descriptor), false);
     }
+    file_locks().descriptor_closed(*file);
     return file->flush();
 }
 

@@ -4,10 +4,12 @@
 
 #include "libos/fs/file.hpp"
 #include "libos/fs/path.hpp"
+#include "libos/ipc/named_pipe.hpp"
 
 namespace eremite::fs {
 
 Result<Ref<File>> Inode::open(uint32_t flags) {
+    if (type_ == FileType::Fifo) return ipc::open_named_pipe(Ref<Inode>::share(this), flags);
     return TRY(make_ref<InodeFile>(Ref<Inode>::share(this), flags));
 }
 

@@ -54,7 +54,7 @@ public:
     [[nodiscard]] virtual Result<Attributes> attributes() = 0;
     [[nodiscard]] virtual Result<void> set_attributes(const AttributeChange&) { return Error{EPERM}; }
 
-    // An open file description. `flags`: O_* after creation flags were dealt with.
+    // An open file description. `flags`: O_* after creation flags were dealt with. For a FIFO this is an end of a pipe.
     [[nodiscard]] virtual Result<Ref<File>> open(uint32_t flags);
 
     // Data. `position` moves on by the bytes transferred, under the inode's own lock, so that threads which share a
@@ -69,6 +69,9 @@ public:
     // The first byte at or behind `offset` that is data, or that is in a hole (the end of the file counts as one). ENXIO.
     [[nodiscard]] virtual Result<uint64_t> seek_data(uint64_t, bool /*hole*/) { return Error{ESPIPE}; }
     [[nodiscard]] virtual Result<void> synchronize(bool /*data_only*/) { return {}; }
+    // Copies bytes to another regular file of the file system, where that is faster than reading and writing. May do less.
+    // EOPNOTSUPP: it is not.
+    [[nodiscard]] virtual Result<size_t> copy_range(uint64_t /*from*/, Inode& /*to*/, uint64_t /*at*/, size_t /*count*/) { return Error{EOPNOTSUPP}; }
     [[nodiscard]] Result<PhysicalAddress> page(uint64_t, bool) override { return Error{ENODEV}; }
     [[nodiscard]] virtual bool mappable() const { return false; }
     // memfd_create(2): the seals of fcntl(F_ADD_SEALS). EINVAL: not a file that has any; EPERM: sealed against more.
@@ -77,6 +80,14 @@ public:
 
     // Directories.
     [[nodiscard]] virtual Result<Ref<Inode>> lookup(std::string_view) { return Error{ENOTDIR}; }
+    // Several look-ups at once, for file systems that are in memory: goes through the path's first names as long as they are those of
+    // directories of the same file system on which nothing is mounted, and takes them off the path. `complete`: one name is left, which is
+    // not that of a symbolic link, and `found` is its file, or null if there is none. No `directory`: lookup() knows.
+    struct Descent {
+        Ref<Inode> directory, found;
+        bool complete = false;
+    };
+    [[nodiscard]] virtual Descent descend(std::string_view& /*path*/) { return {}; }
     [[nodiscard]] virtual Result<Ref<Inode>> create(std::string_view, const NewFile&) { return Error{EPERM}; }
     // Creates a regular file and opens it, which some file systems do in one request. EEXIST: somebody was faster.
     [[nodiscard]] virtual Result<Ref<File>> create_open(std::string_view name, uint32_t permissions, uint32_t flags);
@@ -117,18 +128,26 @@ public:
 
     // Whether a file system is mounted on this directory, and whether this is the root of one that is: mount.hpp knows more.
     // A directory that is a mount point can be neither removed nor renamed (EBUSY).
-    [[nodiscard]] bool is_mount_point() const { return (mount_state_.load(std::memory_order_relaxed) & mount_point) != 0; }
-    [[nodiscard]] bool is_mounted_root() const { return (mount_state_.load(std::memory_order_relaxed) & mounted_root) != 0; }
+    [[nodiscard]] bool is_mount_point() const { return (marks_.load(std::memory_order_relaxed) & mount_point) != 0; }
+    [[nodiscard]] bool is_mounted_root() const { return (marks_.load(std::memory_order_relaxed) & mounted_root) != 0; }
 
     size_t describe(char* path, size_t size, uint64_t& inode) const override;
+
+    // Whether somebody watches it (notify/watch.hpp, which sets it).
+    [[nodiscard]] bool watched() const { return (marks_.load(std::memory_order_relaxed) & watched_mark) != 0; }
+    void set_watched(bool on) {
+        if (on) marks_.fetch_or(watched_mark, std::memory_order_relaxed);
+        else marks_.fetch_and(static_cast<uint8_t>(~watched_mark), std::memory_order_relaxed);
+    }
 
 private:
     friend class MountTable;
     static constexpr uint8_t mount_point = 1;
     static constexpr uint8_t mounted_root = 2;
+    static constexpr uint8_t watched_mark = 4;
 
     FileType type_;
-    std::atomic<uint8_t> mount_state_{0};
+    std::atomic<uint8_t> marks_{0};
 };
 
 }  // namespace eremite::fs

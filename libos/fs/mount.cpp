@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "base/immortal.hpp"
+#include "libos/fs/notify/watch.hpp"
 #include "libos/fs/path.hpp"
 #include "libos/sync/spinlock.hpp"
 
 namespace eremite::fs {
 
-// The table proper. Never destroyed: the kernel does not run destructors of globals.
+// The table proper.
 class MountTable {
 public:
     Result<void> add(Ref<Mount> mount) {
@@ -20,8 +22,8 @@ public:
         TRY(mounts_.reserve(mounts_.size() + 1));
         TRY(mounts_.push_back(std::move(mount)));
         if (point) {
-            point->mount_state_.fetch_or(Inode::mount_point, std::memory_order_relaxed);
-            root.mount_state_.fetch_or(Inode::mounted_root, std::memory_order_relaxed);
+            point->marks_.fetch_or(Inode::mount_point, std::memory_order_relaxed);
+            root.marks_.fetch_or(Inode::mounted_root, std::memory_order_relaxed);
         }
         return {};
     }
@@ -67,8 +69,8 @@ private:
     }
     // Moves a mount over. Requires: room.
     void take(const Ref<Mount>* mount, Vector<Ref<Mount>>& removed) {
-        if (Inode* const point = (*mount)->point_.get()) point->mount_state_.fetch_and(~Inode::mount_point, std::memory_order_relaxed);
-        (*mount)->root_->mount_state_.fetch_and(~Inode::mounted_root, std::memory_order_relaxed);
+        if (Inode* const point = (*mount)->point_.get()) point->marks_.fetch_and(~Inode::mount_point, std::memory_order_relaxed);
+        (*mount)->root_->marks_.fetch_and(~Inode::mounted_root, std::memory_order_relaxed);
         (void)removed.push_back(*mount);
         mounts_.erase(static_cast<size_t>(mount - mounts_.begin()));
     }
@@ -80,15 +82,10 @@ private:
 
 namespace {
 
-union Storage {
-    constexpr Storage() : table{} {}
-    ~Storage() {}
-    MountTable table;
-};
-constinit Storage storage;
+constinit Immortal<MountTable> the_table;
 constinit std::atomic<uint32_t> next_device{32};  // those of the kernel's own file systems lie below
 
-MountTable& table() { return storage.table; }
+MountTable& table() { return the_table.object; }
 
 // The directory at `path`, created with its parents where it is missing.
 Result<Ref<Inode>> make_directories(const Context& context, std::string_view path) {
@@ -129,6 +126,7 @@ Result<void> mount(const Context& context, std::string_view path, Ref<Inode> roo
 
 Result<void> unmount(const Ref<Inode>& root, bool with_those_below) {
     const Vector<Ref<Mount>> removed = TRY(table().remove(root, with_those_below));
+    for (const Ref<Mount>& mount : removed) notify::file_system_gone(mount->root()->file_system());
     return {};
 }
 

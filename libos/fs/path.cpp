@@ -62,15 +62,16 @@ std::string_view without_slashes(std::string_view text) {
 
 class Walker {
 public:
-    Walker(const Context& context, Ref<Inode> start, WalkFlags flags)
-        : root_{flags.in_root || flags.beneath ? start : context.root()}, start_{std::move(start)}, flags_{flags} {}
+    // `start` must outlive the walker.
+    Walker(const Context& context, const Ref<Inode>& start, WalkFlags flags)
+        : root_{flags.in_root || flags.beneath ? start : context.root()}, start_{start}, flags_{flags} {}
 
-    Result<Location> run(std::string_view path) {
+    Result<void> run(std::string_view path) {
         if (path.empty()) return Error{ENOENT};
         if (path.size() >= path_maximum) return Error{ENAMETOOLONG};
         rest_ = path;
-        location_.inode = start_;
-        TRY(restart_if_absolute());
+        if (path.starts_with('/')) TRY(restart_at_root());
+        else location_.inode = start_;
         for (;;) {
             rest_ = without_slashes(rest_);
             if (rest_.empty()) {
@@ -82,13 +83,17 @@ public:
             TRY(step());
         }
         if (location_.inode && location_.trailing_slash && !location_.inode->is_directory() && !flags_.want_parent) return Error{ENOTDIR};
+        return {};
+    }
+    // Requires: run() succeeded.
+    Location location() {
         location_.link = Ref<Inode>::share(pending_.current());
         return std::move(location_);
     }
+    Ref<Inode> inode() { return std::move(location_.inode); }
 
 private:
-    Result<void> restart_if_absolute() {
-        if (!rest_.starts_with('/')) return {};
+    Result<void> restart_at_root() {
         if (flags_.beneath) return Error{EXDEV};
         if (flags_.no_mounts && &root_->file_system() != &start_->file_system()) return Error{EXDEV};
         location_.inode = enter_mounts(root_);
@@ -101,6 +106,20 @@ private:
     [[nodiscard]] bool is_last(std::string_view behind) const { return behind.empty() && pending_.finished(); }
 
     Result<void> step() {
+        // What stands before a further component must exist and be a directory.
+        if (!location_.inode) return Error{ENOENT};
+        if (!location_.inode->is_directory()) return Error{ENOTDIR};
+        if (Inode::Descent descent = location_.inode->descend(rest_); descent.directory) {
+            location_.inode = std::move(descent.directory);
+            if (descent.complete) {
+                if (!descent.found && !pending_.finished()) return Error{ENOENT};
+                location_.parent = std::exchange(location_.inode, std::move(descent.found));
+                location_.name = std::exchange(rest_, {});
+                location_.last = Location::Last::Name;
+                location_.trailing_slash = pending_slash_;
+            }
+            return {};
+        }
         // SAFETY: memchr gets a range of the text.
         const void* slash = std::memchr(rest_.data(), '/', rest_.size());
         const size_t length = slash ? static_cast<size_t>(static_cast<const char*>(slash) - rest_.data()) : rest_.size();
@@ -108,10 +127,6 @@ private:
         const bool slash_behind = length < rest_.size();
         rest_ = without_slashes(rest_.substr(length));
         const bool last = is_last(rest_);
-
-        // What stands before a further component must exist and be a directory.
-        if (!location_.inode) return Error{ENOENT};
-        if (!location_.inode->is_directory()) return Error{ENOTDIR};
         location_.trailing_slash = pending_slash_ || (last && slash_behind);
 
         // Where a name that cannot be one would stand matters to rename(), for it must not lead to another file system.
@@ -172,11 +187,11 @@ private:
         pending_.push(rest_, std::move(link));
         rest_ = text;
         location_.inode = std::move(location_.parent);
-        return restart_if_absolute();
+        return text.starts_with('/') ? restart_at_root() : Result<void>{};
     }
 
-    Ref<Inode> root_;
-    Ref<Inode> start_;
+    const Ref<Inode>& root_;
+    const Ref<Inode>& start_;
     WalkFlags flags_;
     std::string_view rest_;
     Location location_;
@@ -187,15 +202,18 @@ private:
 
 }  // namespace
 
-Result<Location> walk(const Context& context, Ref<Inode> start, std::string_view path, WalkFlags flags) {
-    Walker walker{context, std::move(start), flags};
-    return walker.run(path);
+Result<Location> walk(const Context& context, const Ref<Inode>& start, std::string_view path, WalkFlags flags) {
+    Walker walker{context, start, flags};
+    TRY(walker.run(path));
+    return walker.location();
 }
 
-Result<Ref<Inode>> find(const Context& context, Ref<Inode> start, std::string_view path, WalkFlags flags) {
-    Location location = TRY(walk(context, std::move(start), path, flags));
-    if (!location.inode) return Error{ENOENT};
-    return std::move(location.inode);
+Result<Ref<Inode>> find(const Context& context, const Ref<Inode>& start, std::string_view path, WalkFlags flags) {
+    Walker walker{context, start, flags};
+    TRY(walker.run(path));
+    Ref<Inode> inode = walker.inode();
+    if (!inode) return Error{ENOENT};
+    return inode;
 }
 
 Ref<Inode> parent_directory(const Ref<Inode>& root, const Ref<Inode>& directory) {

@@ -37,10 +37,10 @@ struct WalkFlags {
 
 // Walks `path` from `start` (an absolute path: from the context's root). A last component that does not exist is no
 // error: `inode` is null. ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, and what lookups report.
-[[nodiscard]] Result<Location> walk(const Context& context, Ref<Inode> start, std::string_view path, WalkFlags flags = {});
+[[nodiscard]] Result<Location> walk(const Context& context, const Ref<Inode>& start, std::string_view path, WalkFlags flags = {});
 
 // The existing file at the path. ENOENT and the errors of walk().
-[[nodiscard]] Result<Ref<Inode>> find(const Context& context, Ref<Inode> start, std::string_view path, WalkFlags flags = {});
+[[nodiscard]] Result<Ref<Inode>> find(const Context& context, const Ref<Inode>& start, std::string_view path, WalkFlags flags = {});
 
 // `..` of a directory: steps out of mounts, stays at `root`.
 [[nodiscard]] Ref<Inode> parent_directory(const Ref<Inode>& root, const Ref<Inode>& directory);

@@ -78,6 +78,16 @@ std::optional<uint32_t> parse_count(std::string_view text) {
     return count == 0 ? std::nullopt : std::optional{count};
 }
 
+// TAG:/path[:ro]. A path that ends in ":ro" can be given as "/path:ro/".
+std::optional<MountArgument> parse_mount(std::string_view text) {
+    constexpr std::string_view read_only = ":ro";
+    const size_t colon = text.find(':');
+    if (colon == 0 || colon == text.npos) return std::nullopt;
+    MountArgument mount{text.substr(0, colon), text.substr(colon + 1), text.ends_with(read_only)};
+    if (mount.read_only) mount.path.remove_suffix(std::min(read_only.size(), mount.path.size()));
+    return mount.path.starts_with('/') ? std::optional{mount} : std::nullopt;
+}
+
 // Stores what was parsed. EINVAL: nothing.
 template <typename T, typename Field>
 Result<void> set(Field& field, const std::optional<T>& value) {
@@ -90,7 +100,8 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     const size_t equals = word.find('=');
     const std::string_view key = word.substr(0, equals);
     if (equals == std::string_view::npos) {
-        constexpr std::string_view with_value[] = {"log", "tsc_mhz", "arg0", "init", "tty", "stdin", "stats", "disks", "cpus", "trace"};
+        constexpr std::string_view with_value[] = {"log",   "tsc_mhz", "arg0", "init",  "tty",  "stdin",
+                                                   "stats", "disks",   "cpus", "trace", "mount"};
         const bool incomplete = key.starts_with("env.") || std::find(std::begin(with_value), std::end(with_value), key) != std::end(with_value);
         return incomplete ? Result<void>{Error{EINVAL}} : out.unknown.push_back(word);
     }
@@ -107,6 +118,10 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     if (key == "disks") return set(out.disks, parse_switch(value));
     if (key == "stats") return set(out.statistics, parse_switch(value));
     if (key == "stdin") return set(out.framed_input, value == "framed" ? std::optional{true} : value == "raw" ? std::optional{false} : std::nullopt);
+    if (key == "mount") {
+        const auto mount = parse_mount(value);
+        return mount ? out.mounts.push_back(*mount) : Result<void>{Error{EINVAL}};
+    }
     if (key == "arg0") out.program_name = value;
     else if (key == "init") out.init_path = value;
     else return out.unknown.push_back(word);

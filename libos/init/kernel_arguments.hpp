@@ -11,9 +11,17 @@
 
 namespace eremite::init {
 
+// mount=TAG:/path[:ro]: a folder that the host shares under this tag.
+struct MountArgument {
+    std::string_view tag;
+    std::string_view path;
+    bool read_only = false;
+};
+
 struct KernelArguments {
     Vector<std::string_view> program_arguments;  // with argv[0], see argv()
     Vector<std::string_view> environment;        // "NAME=VALUE"
+    Vector<MountArgument> mounts;                // mount=
     Vector<std::string_view> devices;            // virtio_mmio.device=, wherever it stands
     Vector<std::string_view> unknown;            // kernel arguments that nobody knows
     std::string_view program_name = "program";   // arg0=

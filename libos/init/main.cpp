@@ -19,6 +19,7 @@
 #include "libos/init/initial_stack.hpp"
 #include "libos/init/kernel_arguments.hpp"
 #include "libos/init/layout.hpp"
+#include "libos/init/mounts/mounts.hpp"
 #include "libos/init/power.hpp"
 #include "libos/init/power_off.hpp"
 #include "libos/init/program.hpp"
@@ -142,6 +143,8 @@ Result<void> start_disks(Boot& boot) {
     return fs::dev::add_disks(*TRY(fs::find(process->fs(), process->fs().root(), "/dev")));
 }
 
+Result<void> mount_step(Boot& boot) { return mount_arguments(process->fs(), boot.arguments.mounts.span()); }
+
 Result<void> load_program_step(Boot& boot) {
     boot.program = has_linked_program() ? linked_program() : TRY(load_program(*process, {machine.modules, machine.module_count}, boot.arguments));
     boot_statistics().program_bias = boot.program.bias;
@@ -182,7 +185,8 @@ constexpr Step steps[] = {
     {"other CPUs", start_cpus, {"threads", "clocks"}},
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
     {"disks", start_disks, {"devices", "threads", "files"}},
-    {"program", load_program_step, {"memory", "disks"}},
+    {"mounts", mount_step, {"devices", "threads", "files"}},
+    {"program", load_program_step, {"memory", "disks", "mounts"}},
     {"initial stack", make_stack, {"program", "random numbers", "kernel arguments"}},
 };
 

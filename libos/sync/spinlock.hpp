@@ -12,6 +12,7 @@ enum class Rank : uint8_t {
     Limits,     // of the process's resources
     Mounts,     // the table of what is mounted where
     FileTable,
+    Watches,    // on files
     Directory,
     EpollGraph, // which epoll instance observes which file, where a file or an instance ends
     Epoll,      // the files of an epoll instance; of two instances, the observing one comes first

@@ -4,6 +4,7 @@
 #include <sys/time.h>
 #include <utime.h>
 
+#include "libos/fs/notify/watch.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
@@ -15,12 +16,20 @@ namespace {
 constexpr int64_t second = 1'000'000'000;
 constexpr uint32_t unchanged = ~uint32_t{0};
 
+Result<void> apply(fs::Inode& inode, const fs::AttributeChange& change) {
+    TRY(may_change(inode));
+    TRY(inode.set_attributes(change));
+    // One time alone counts as what it stands for.
+    const bool both = change.access_time.has_value() == change.modification_time.has_value();
+    fs::notify::tell(inode, both ? IN_ATTRIB : change.access_time ? IN_ACCESS : IN_MODIFY);
+    return {};
+}
+
 Result<long> change_mode(fs::Inode& inode, uint32_t mode) {
     if (inode.type() == fs::FileType::SymbolicLink) return Error{EOPNOTSUPP};
     fs::AttributeChange change;
     change.permissions = mode & 07777;
-    TRY(may_change(inode));
-    TRY(inode.set_attributes(change));
+    TRY(apply(inode, change));
     return 0L;
 }
 
@@ -35,8 +44,7 @@ Result<long> change_owner(fs::Inode& inode, uint32_t uid, uint32_t gid) {
         if ((mode & S_IXGRP) != 0) kept &= ~uint32_t{S_ISGID};
         if (kept != (mode & 07777)) change.permissions = kept;
     }
-    TRY(may_change(inode));
-    TRY(inode.set_attributes(change));
+    TRY(apply(inode, change));
     return 0L;
 }
 
@@ -123,8 +131,7 @@ Result<long> sys_utimensat(int directory, VirtualAddress path, VirtualAddress ti
     // Two times to be left alone: the file is not even looked for.
     if (!change.access_time && !change.modification_time) return 0L;
     const Ref<fs::Inode> inode = TRY(target_of(directory, path, flags));
-    TRY(may_change(*inode));
-    TRY(inode->set_attributes(change));
+    TRY(apply(*inode, change));
     return 0L;
 }
 
@@ -142,8 +149,7 @@ Result<long> sys_futimesat(int directory, VirtualAddress path, VirtualAddress ti
         change.modification_time = nanoseconds_of(t[1].tv_sec, t[1].tv_usec * 1000);
     }
     const Ref<fs::Inode> inode = TRY(target_of(directory, path, 0));
-    TRY(may_change(*inode));
-    TRY(inode->set_attributes(change));
+    TRY(apply(*inode, change));
     return 0L;
 }
 
@@ -156,8 +162,7 @@ Result<long> sys_utime(VirtualAddress path, VirtualAddress times) {
         change.modification_time = nanoseconds_of(t.modtime, 0);
     }
     const Ref<fs::Inode> inode = TRY(find_at(AT_FDCWD, path, 0));
-    TRY(may_change(*inode));
-    TRY(inode->set_attributes(change));
+    TRY(apply(*inode, change));
     return 0L;
 }
 

@@ -2,14 +2,11 @@
 
 #include <asm/ioctls.h>
 #include <signal.h>
-#include <sys/file.h>
 
-#include "libos/fs/advisory_lock.hpp"
 #include "libos/fs/ramfs/regular_file.hpp"
 #include "libos/ipc/pipe.hpp"
-#include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
-#include "libos/sched/sleep.hpp"
+#include "libos/syscall/file_lock.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -22,35 +19,6 @@ fs::FileTable& files() { return process::current().files(); }
 
 // struct f_owner_ex's type for a process.
 constexpr int owner_process = 1;
-
-// The range of a lock is checked as fcntl(2) describes; conflicts are impossible within one process.
-Result<void> check_lock(const fs::File& file, const struct ::flock& lock, bool setting) {
-    if (lock.l_type != F_RDLCK && lock.l_type != F_WRLCK && (lock.l_type != F_UNLCK || !setting)) return Error{EINVAL};
-    if (lock.l_whence < SEEK_SET || lock.l_whence > SEEK_END) return Error{EINVAL};
-    if (lock.l_whence == SEEK_SET) {
-        int64_t end = 0;
-        if (lock.l_start < 0) return Error{EINVAL};
-        if (lock.l_len < 0 && lock.l_start + lock.l_len < 0) return Error{EINVAL};
-        if (lock.l_len > 0 && __builtin_add_overflow(lock.l_start, lock.l_len - 1, &end)) return Error{EOVERFLOW};
-    }
-    if (setting && lock.l_type == F_RDLCK && !file.readable()) return Error{EBADF};
-    if (setting && lock.l_type == F_WRLCK && !file.writable()) return Error{EBADF};
-    return {};
-}
-
-Result<long> record_lock(fs::File& file, int command, VirtualAddress address) {
-    const mm::UserPtr<struct ::flock> pointer{address};
-    struct ::flock lock = TRY(pointer.load());
-    const bool open_description = command == F_OFD_GETLK || command == F_OFD_SETLK || command == F_OFD_SETLKW;
-    if (open_description && lock.l_pid != 0) return Error{EINVAL};
-    const bool setting = command != F_GETLK && command != F_OFD_GETLK;
-    TRY(check_lock(file, lock, setting));
-    if (!setting) {
-        lock.l_type = F_UNLCK;
-        TRY(pointer.store(lock));
-    }
-    return 0L;
-}
 
 Result<long> seals_of(fs::File& file) {
     const Ref<fs::Inode> target = TRY(inode_of(file, Error{EINVAL}));
@@ -111,7 +79,7 @@ Result<long> sys_fcntl(int descriptor, int command, uint64_t argument) {
         case F_SETLKW:
         case F_OFD_GETLK:
         case F_OFD_SETLK:
-        case F_OFD_SETLKW: return record_lock(*file, command, address);
+        case F_OFD_SETLKW: return record_lock(*file, descriptor, command, address);
         case F_GETOWN: return 0L;
         case F_SETOWN:
         case F_SETSIG: return 0L;
@@ -129,23 +97,6 @@ Result<long> sys_fcntl(int descriptor, int command, uint64_t argument) {
         case F_NOTIFY:
         case F_SETLEASE:
         default: return Error{EINVAL};
-    }
-}
-
-Result<long> sys_flock(int descriptor, int operation) {
-    const Ref<fs::File> file = TRY(get_file(descriptor));
-    const int kind = operation & ~LOCK_NB;
-    if (kind == LOCK_UN) {
-        fs::advisory_locks().release(*file);
-        return 0L;
-    }
-    if (kind != LOCK_SH && kind != LOCK_EX) return Error{EINVAL};
-    for (;;) {
-        const auto locked = fs::advisory_locks().acquire(*file, kind == LOCK_EX);
-        if (locked.ok()) return 0L;
-        if (locked.code() != EWOULDBLOCK || (operation & LOCK_NB) != 0) return locked.error();
-        // Contended locks within one program are rare enough to be waited for by looking again.
-        TRY(sched::sleep_until(platform::monotonic_now() + Duration::milliseconds(1)));
     }
 }
 

@@ -1,8 +1,11 @@
 #include "libos/syscall/file_directory.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 
+#include "libos/fs/notify/watch.hpp"
 #include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
 
@@ -33,7 +36,7 @@ public:
         uint8_t* const record = buffer_.data() + used_;
         const auto record_length = static_cast<uint16_t>(length);
         const uint8_t entry_type = fs::directory_entry_type(type);
-        std::memset(record, 0, length);
+        std::memset(record + length - 8, 0, 8);
         std::memcpy(record, &inode, sizeof inode);
         std::memcpy(record + 8, &next, sizeof next);
         std::memcpy(record + 16, &record_length, sizeof record_length);
@@ -65,16 +68,23 @@ Result<long> get_entries(int descriptor, VirtualAddress buffer, size_t size, Lay
     for (;;) {
         const size_t room = std::min(piece.size(), size - done);
         EntryPacker packer{std::span{piece}.first(room), layout};
+        const uint64_t position = TRY(file->seek(0, SEEK_CUR));
         TRY(file->list(packer));
         if (packer.used() == 0) {
             // Nothing fits although there is something: the buffer is too small for even one entry.
             if (packer.full() && done == 0) return Error{EINVAL};
             break;
         }
-        TRY(mm::copy_to_user(buffer + done, piece.data(), packer.used()));
+        if (const auto copied = mm::copy_to_user(buffer + done, piece.data(), packer.used()); !copied.ok()) {
+            // What did not arrive is listed again.
+            TRY(file->seek(static_cast<int64_t>(position), SEEK_SET));
+            if (done == 0) return copied.error();
+            break;
+        }
         done += packer.used();
         if (!packer.full()) break;
     }
+    fs::notify::tell(*file, IN_ACCESS);
     return static_cast<long>(done);
 }
 

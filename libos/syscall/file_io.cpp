@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "libos/fs/notify/watch.hpp"
 #include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
 #include "libos/syscall/file_vectors.hpp"
@@ -13,8 +14,9 @@ namespace eremite::syscall {
 
 namespace {
 
-Result<long> count(Result<size_t> result) {
+Result<long> transferred(fs::File& file, Result<size_t> result, uint32_t event) {
     if (!result.ok()) [[unlikely]] return result.error();
+    if (result.value() != 0) fs::notify::tell(file, event);
     return static_cast<long>(result.value());
 }
 
@@ -44,28 +46,28 @@ Result<long> sys_read(int descriptor, VirtualAddress buffer, size_t size) {
     const Ref<fs::File> file = TRY(readable_file(descriptor));
     if (!in_user_space(buffer, size)) [[unlikely]] return Error{EFAULT};
     fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
-    return count(file->read(io));
+    return transferred(*file, file->read(io), IN_ACCESS);
 }
 
 Result<long> sys_write(int descriptor, VirtualAddress buffer, size_t size) {
     const Ref<fs::File> file = TRY(writable_file(descriptor));
     if (!in_user_space(buffer, size)) [[unlikely]] return Error{EFAULT};
     fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
-    return count(file->write(io));
+    return transferred(*file, file->write(io), IN_MODIFY);
 }
 
 Result<long> sys_readv(int descriptor, VirtualAddress vector, long segment_count) {
     const Ref<fs::File> file = TRY(readable_file(descriptor));
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-    return count(file->read(io));
+    return transferred(*file, file->read(io), IN_ACCESS);
 }
 
 Result<long> sys_writev(int descriptor, VirtualAddress vector, long segment_count) {
     const Ref<fs::File> file = TRY(writable_file(descriptor));
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-    return count(file->write(io));
+    return transferred(*file, file->write(io), IN_MODIFY);
 }
 
 Result<long> sys_pread64(int descriptor, VirtualAddress buffer, size_t size, int64_t offset) {
@@ -77,7 +79,7 @@ Result<long> sys_pread64(int descriptor, VirtualAddress buffer, size_t size, int
     if (!file->positioned()) return Error{ESPIPE};
     if (!file->readable()) return Error{EBADF};
     if (!in_user_space(buffer, size)) return Error{EFAULT};
-    return count(file->read_at(static_cast<uint64_t>(offset), io));
+    return transferred(*file, file->read_at(static_cast<uint64_t>(offset), io), IN_ACCESS);
 }
 
 Result<long> sys_pwrite64(int descriptor, VirtualAddress buffer, size_t size, int64_t offset) {
@@ -88,7 +90,7 @@ Result<long> sys_pwrite64(int descriptor, VirtualAddress buffer, size_t size, in
     if (!file->writable()) return Error{EBADF};
     if (!in_user_space(buffer, size)) return Error{EFAULT};
     fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
-    return count(file->write_at(static_cast<uint64_t>(offset), io));
+    return transferred(*file, file->write_at(static_cast<uint64_t>(offset), io), IN_MODIFY);
 }
 
 Result<long> sys_preadv(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t) {
@@ -98,7 +100,7 @@ Result<long> sys_preadv(int descriptor, VirtualAddress vector, long segment_coun
     if (!file->readable()) return Error{EBADF};
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-    return count(file->read_at(static_cast<uint64_t>(offset), io));
+    return transferred(*file, file->read_at(static_cast<uint64_t>(offset), io), IN_ACCESS);
 }
 
 Result<long> sys_pwritev(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t) {
@@ -108,7 +110,7 @@ Result<long> sys_pwritev(int descriptor, VirtualAddress vector, long segment_cou
     if (!file->writable()) return Error{EBADF};
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-    return count(file->write_at(static_cast<uint64_t>(offset), io));
+    return transferred(*file, file->write_at(static_cast<uint64_t>(offset), io), IN_MODIFY);
 }
 
 Result<long> sys_preadv2(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t offset_high, int flags) {
@@ -125,7 +127,7 @@ Result<long> write_flagged(int descriptor, VirtualAddress vector, long segment_c
         const Ref<fs::File> file = TRY(writable_file(descriptor));
         Vectors vectors;
         fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-        return count(file->write_end(io, offset == -1));
+        return transferred(*file, file->write_end(io, offset == -1), IN_MODIFY);
     }
     if (offset == -1) return sys_writev(descriptor, vector, segment_count);
     return sys_pwritev(descriptor, vector, segment_count, offset, 0);

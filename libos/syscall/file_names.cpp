@@ -2,6 +2,7 @@
 
 #include <linux/fs.h>
 
+#include "libos/fs/notify/watch.hpp"
 #include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
 
@@ -34,6 +35,8 @@ Result<long> remove_directory(int directory, std::string_view path) {
     if (!where.inode) return Error{ENOENT};
     if (where.inode->is_mounted_root()) return Error{EBUSY};
     TRY(where.parent->remove_directory(where.name));
+    fs::notify::tell_removed(*where.inode);
+    fs::notify::tell_name(*where.parent, where.name, IN_DELETE, true);
     return 0L;
 }
 
@@ -54,6 +57,7 @@ Result<long> sys_mkdirat(int directory, VirtualAddress path, uint32_t mode) {
     PathArgument argument;
     const fs::Location where = TRY(locate_new(directory, TRY(argument.load(path)), true));
     const Ref<fs::Inode> created = TRY(where.parent->create_directory(where.name, after_umask(mode & 01777)));
+    fs::notify::tell_name(*where.parent, where.name, IN_CREATE, true);
     return 0L;
 }
 
@@ -72,6 +76,8 @@ Result<long> sys_unlinkat(int directory, VirtualAddress path, int flags) {
     if (where.trailing_slash) return slash_error(where);
     if (!where.inode) return Error{ENOENT};
     TRY(where.parent->unlink(where.name));
+    fs::notify::tell_removed(*where.inode);
+    fs::notify::tell_name(*where.parent, where.name, IN_DELETE, false);
     return 0L;
 }
 
@@ -111,6 +117,11 @@ Result<long> sys_renameat2(int from_directory, VirtualAddress from, int to_direc
                                 : no_replace                   ? fs::RenameMode::NoReplace
                                                                : fs::RenameMode::Replace;
     TRY(source.parent->rename(source.name, *target.parent, target.name, mode));
+    if (source.inode == target.inode) return 0L;
+    const bool exchange = mode == fs::RenameMode::Exchange;
+    fs::Inode* const replaced = exchange ? nullptr : target.inode.get();
+    fs::notify::tell_moved(*source.parent, source.name, *target.parent, target.name, *source.inode, replaced);
+    if (exchange) fs::notify::tell_moved(*target.parent, target.name, *source.parent, source.name, *target.inode, nullptr);
     return 0L;
 }
 
@@ -125,6 +136,8 @@ Result<long> sys_linkat(int from_directory, VirtualAddress from, int to_director
     if (&source->file_system() != &where.parent->file_system()) return Error{EXDEV};
     if (source->is_directory()) return Error{EPERM};
     TRY(where.parent->link(where.name, *source));
+    fs::notify::tell_links(*source);
+    fs::notify::tell_name(*where.parent, where.name, IN_CREATE, false);
     return 0L;
 }
 
@@ -137,6 +150,7 @@ Result<long> sys_symlinkat(VirtualAddress target, int directory, VirtualAddress 
     PathArgument argument;
     const fs::Location where = TRY(locate_new(directory, TRY(argument.load(path)), false));
     TRY(where.parent->create_symbolic_link(where.name, text));
+    fs::notify::tell_name(*where.parent, where.name, IN_CREATE, false);
     return 0L;
 }
 
@@ -151,6 +165,7 @@ Result<long> sys_mknodat(int directory, VirtualAddress path, uint32_t mode, uint
     const fs::Location where = TRY(locate_new(directory, TRY(argument.load(path)), false));
     const uint32_t new_mode = (type == 0 ? S_IFREG : type) | after_umask(mode & 07777);
     const Ref<fs::Inode> created = TRY(where.parent->create(where.name, {.mode = new_mode, .device_number = device}));
+    fs::notify::tell_name(*where.parent, where.name, IN_CREATE, false);
     return 0L;
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "libos/fs/dev/devices.hpp"
+#include "libos/fs/notify/watch.hpp"
 #include "libos/fs/ramfs/regular_file.hpp"
 #include "libos/process/process.hpp"
 #include "libos/syscall/file_support.hpp"
@@ -42,7 +43,10 @@ Result<Ref<fs::File>> create_file(const fs::Location& where, const OpenRequest& 
     if (where.trailing_slash) return Error{EISDIR};
     if (where.inode) return Ref<fs::File>{};
     TRY(may_change(*where.parent));
-    return where.parent->create_open(where.name, permissions_of(request), status_flags(request));
+    Ref<fs::File> file = TRY(where.parent->create_open(where.name, permissions_of(request), status_flags(request)));
+    fs::notify::tell_name(*where.parent, where.name, IN_CREATE, false);
+    fs::notify::tell(*file, IN_OPEN);
+    return file;
 }
 
 Result<void> may_open(const fs::Inode& inode, const OpenRequest& request) {
@@ -57,15 +61,21 @@ Result<void> may_open(const fs::Inode& inode, const OpenRequest& request) {
 Result<Ref<fs::File>> open_inode(const Ref<fs::Inode>& inode, const OpenRequest& request) {
     TRY(may_open(*inode, request));
     if (request.has(O_PATH)) return Ref<fs::File>{TRY(make_ref<fs::InodeFile>(inode, request.flags & ~creation_flags))};
-    if (request.has(O_TRUNC) && inode->type() == fs::FileType::Regular) TRY(inode->truncate(0));
-    return inode->open(status_flags(request));
+    const bool truncate = request.has(O_TRUNC) && inode->type() == fs::FileType::Regular;
+    if (truncate) TRY(inode->truncate(0));
+    Ref<fs::File> file = TRY(inode->open(status_flags(request)));
+    fs::notify::tell(*file, IN_OPEN);
+    if (truncate) fs::notify::tell(*file, IN_MODIFY);
+    return file;
 }
 
 Result<Ref<fs::File>> open_unnamed(fs::Inode& directory, const OpenRequest& request) {
     if (!directory.is_directory()) return Error{ENOTDIR};
     TRY(may_change(directory));
     const Ref<fs::Inode> inode = TRY(directory.create_unnamed(permissions_of(request), !request.has(O_EXCL)));
-    return inode->open(status_flags(request));
+    Ref<fs::File> file = TRY(inode->open(status_flags(request)));
+    fs::notify::tell(*file, IN_OPEN);
+    return file;
 }
 
 Result<Ref<fs::File>> open_path(int directory, std::string_view path, const OpenRequest& request) {

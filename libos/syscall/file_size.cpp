@@ -3,6 +3,7 @@
 #include <linux/falloc.h>
 
 #include "libos/fs/mount.hpp"
+#include "libos/fs/notify/watch.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -17,6 +18,20 @@ Result<long> synchronize(int descriptor, bool data_only) {
     return 0L;
 }
 
+// Whether Linux knows such a mode of fallocate(2): one operation, with or without FALLOC_FL_KEEP_SIZE as it goes with it.
+bool is_allocation(int mode) {
+    const bool keep_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
+    switch (mode & ~FALLOC_FL_KEEP_SIZE) {
+        case 0:
+        case FALLOC_FL_UNSHARE_RANGE:
+        case FALLOC_FL_ZERO_RANGE: return true;
+        case FALLOC_FL_PUNCH_HOLE: return keep_size;
+        case FALLOC_FL_COLLAPSE_RANGE:
+        case FALLOC_FL_INSERT_RANGE: return !keep_size;
+        default: return false;
+    }
+}
+
 }  // namespace
 
 Result<long> sys_truncate(VirtualAddress path, int64_t length) {
@@ -26,6 +41,7 @@ Result<long> sys_truncate(VirtualAddress path, int64_t length) {
     if (inode->type() != fs::FileType::Regular) return Error{EINVAL};
     TRY(may_change(*inode));
     TRY(inode->truncate(static_cast<uint64_t>(length)));
+    fs::notify::tell(*inode, IN_MODIFY);
     return 0L;
 }
 
@@ -35,28 +51,31 @@ Result<long> sys_ftruncate(int descriptor, int64_t length) {
     const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{EINVAL}));
     if (inode->type() != fs::FileType::Regular || !file->writable()) return Error{EINVAL};
     TRY(inode->truncate(static_cast<uint64_t>(length)));
+    fs::notify::tell(*inode, IN_MODIFY);
     return 0L;
 }
 
 Result<long> sys_fallocate(int descriptor, int mode, int64_t offset, int64_t length) {
     const Ref<fs::File> file = TRY(get_file(descriptor));
     if (offset < 0 || length <= 0) return Error{EINVAL};
-    constexpr int supported = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
-    const bool keep_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
-    const bool punch = (mode & FALLOC_FL_PUNCH_HOLE) != 0;
-    const bool zero = (mode & FALLOC_FL_ZERO_RANGE) != 0;
-    if ((mode & ~supported) != 0 || (punch && zero) || (punch && !keep_size)) return Error{EOPNOTSUPP};
+    if (!is_allocation(mode)) return Error{EOPNOTSUPP};
     if (!file->writable()) return Error{EBADF};
+    if (file->kind() == fs::FileKind::Pipe) return Error{ESPIPE};
     const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{ENODEV}));
-    if (inode->type() == fs::FileType::Fifo) return Error{ESPIPE};
     if (inode->is_directory()) return Error{EISDIR};
     if (inode->type() != fs::FileType::Regular) return Error{ENODEV};
     int64_t end = 0;
     if (__builtin_add_overflow(offset, length, &end)) return Error{EFBIG};
-    const fs::AllocateMode operation = punch  ? fs::AllocateMode::PunchHole
-                                       : zero ? fs::AllocateMode::ZeroRange
-                                              : fs::AllocateMode::Allocate;
+    const bool keep_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
+    fs::AllocateMode operation{};
+    switch (mode & ~FALLOC_FL_KEEP_SIZE) {
+        case 0: operation = fs::AllocateMode::Allocate; break;
+        case FALLOC_FL_PUNCH_HOLE: operation = fs::AllocateMode::PunchHole; break;
+        case FALLOC_FL_ZERO_RANGE: operation = fs::AllocateMode::ZeroRange; break;
+        default: return Error{EOPNOTSUPP};  // no file system here moves or unshares bytes
+    }
     TRY(inode->allocate(operation, static_cast<uint64_t>(offset), static_cast<uint64_t>(length), keep_size));
+    fs::notify::tell(*inode, IN_MODIFY);
     return 0L;
 }
 

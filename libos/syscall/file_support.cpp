@@ -57,12 +57,15 @@ Result<Ref<fs::Inode>> find_at(int directory, VirtualAddress path, int flags) {
     PathArgument argument;
     const std::string_view text = TRY(argument.load(path));
     if (text.empty() && (flags & AT_EMPTY_PATH) != 0) return start_of(directory, text);
-    return fs::find(process::current().fs(), TRY(start_of(directory, text)), text,
-                    {.follow_last = (flags & AT_SYMLINK_NOFOLLOW) == 0});
+    const fs::Context& context = process::current().fs();
+    const fs::WalkFlags how{.follow_last = (flags & AT_SYMLINK_NOFOLLOW) == 0};
+    return text.starts_with('/') ? fs::find(context, context.root(), text, how) : fs::find(context, TRY(start_of(directory, text)), text, how);
 }
 
 Result<fs::Location> locate_at(int directory, std::string_view path) {
-    return fs::walk(process::current().fs(), TRY(start_of(directory, path)), path, {.follow_last = false, .want_parent = true});
+    const fs::Context& context = process::current().fs();
+    const fs::WalkFlags how{.follow_last = false, .want_parent = true};
+    return path.starts_with('/') ? fs::walk(context, context.root(), path, how) : fs::walk(context, TRY(start_of(directory, path)), path, how);
 }
 
 }  // namespace eremite::syscall

@@ -4,9 +4,11 @@
 #include "libos/syscall/file_attributes.hpp"
 #include "libos/syscall/file_control.hpp"
 #include "libos/syscall/file_directory.hpp"
+#include "libos/syscall/file_handle.hpp"
 #include "libos/syscall/file_io.hpp"
 #include "libos/syscall/file_mount.hpp"
 #include "libos/syscall/file_names.hpp"
+#include "libos/syscall/file_notify.hpp"
 #include "libos/syscall/file_open.hpp"
 #include "libos/syscall/file_poll.hpp"
 #include "libos/syscall/file_size.hpp"
@@ -69,6 +71,10 @@ inline constexpr Assignment file_assignments[] = {
     {__NR_mknodat, adapt<sys_mknodat>},
     {__NR_mount, adapt<sys_mount>},
     {__NR_umount2, adapt<sys_umount2>},
+    {__NR_inotify_init, adapt<sys_inotify_init>},
+    {__NR_inotify_init1, adapt<sys_inotify_init1>},
+    {__NR_inotify_add_watch, adapt<sys_inotify_add_watch>},
+    {__NR_inotify_rm_watch, adapt<sys_inotify_rm_watch>},
     {__NR_open, adapt<sys_open>},
     {__NR_openat, adapt<sys_openat>},
     {__NR_openat2, adapt<sys_openat2>},
@@ -102,7 +108,12 @@ inline constexpr Assignment file_assignments[] = {
     {__NR_readlinkat, adapt<sys_readlinkat>},
     {__NR_statfs, adapt<sys_statfs>},
     {__NR_fstatfs, adapt<sys_fstatfs>},
+    {__NR_name_to_handle_at, adapt<sys_name_to_handle_at>},
+    {__NR_open_by_handle_at, adapt<sys_open_by_handle_at>},
     {__NR_sendfile, adapt<sys_sendfile>},
+    {__NR_splice, adapt<sys_splice>},
+    {__NR_tee, adapt<sys_tee>},
+    {__NR_vmsplice, adapt<sys_vmsplice>},
     {__NR_copy_file_range, adapt<sys_copy_file_range>},
     {__NR_getxattr, adapt<sys_getxattr>},
     {__NR_lgetxattr, adapt<sys_lgetxattr>},

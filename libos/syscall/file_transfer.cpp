@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "libos/fs/notify/watch.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -57,6 +58,12 @@ Result<size_t> transfer(fs::File& in, Place& from, fs::File& out, Place* to, siz
     return done;
 }
 
+void tell(fs::File& source, fs::File& target, size_t done) {
+    if (done == 0) return;
+    fs::notify::tell(source, IN_ACCESS);
+    fs::notify::tell(target, IN_MODIFY);
+}
+
 bool is_regular(fs::File& file) { return file.inode() && file.inode()->type() == fs::FileType::Regular; }
 bool is_directory(fs::File& file) { return file.inode() && file.inode()->is_directory(); }
 
@@ -74,6 +81,7 @@ Result<long> sys_sendfile(int out, int in, VirtualAddress offset, size_t count) 
     if ((target->flags() & O_APPEND) != 0) return Error{EINVAL};
     const size_t done = count == 0 ? 0 : TRY(transfer(*source, from, *target, nullptr, std::min(count, transfer_maximum)));
     TRY(from.store(*source));
+    tell(*source, *target, done);
     return static_cast<long>(done);
 }
 
@@ -97,9 +105,19 @@ Result<long> sys_copy_file_range(int in, VirtualAddress in_offset, int out, Virt
         if (distance < copied) return Error{EINVAL};
     }
     if (count == 0) return 0L;
-    const size_t done = TRY(transfer(*source, from, *target, &to, count));
+    size_t done = 0;
+    const auto copied = source->inode()->copy_range(from.offset(), *target->inode(), to.offset(), count);
+    if (copied.ok()) {
+        done = copied.value();
+        from.advance(done);
+        to.advance(done);
+    } else {
+        if (copied.code() != EOPNOTSUPP) return copied.error();
+        done = TRY(transfer(*source, from, *target, &to, count));
+    }
     TRY(from.store(*source));
     TRY(to.store(*target));
+    tell(*source, *target, done);
     return static_cast<long>(done);
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string_view>
 
+#include "libos/fs/notify/watch.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -91,6 +92,7 @@ Result<long> set(Target target, VirtualAddress name_address, VirtualAddress valu
     TRY(may_change(*inode));
     TRY(check_name(*inode, name, Error{EPERM}));
     TRY(inode->set_extended_attribute(name, bytes.span(), static_cast<uint32_t>(flags)));
+    fs::notify::tell(*inode, IN_ATTRIB);
     return 0L;
 }
 
@@ -111,6 +113,7 @@ Result<long> remove(Target target, VirtualAddress name_address) {
     TRY(may_change(*inode));
     TRY(check_name(*inode, name, Error{EPERM}));
     TRY(inode->remove_extended_attribute(name));
+    fs::notify::tell(*inode, IN_ATTRIB);
     return 0L;
 }
 

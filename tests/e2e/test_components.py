@@ -3,7 +3,7 @@
 from support import BUILD, HELLO_SOURCE, CommandTest, clean_environment, from_environment
 
 SAID = b"hello world\n"
-SWITCHES = {"trace": "EREMITE_TRACE", "virtio": "EREMITE_VIRTIO"}
+SWITCHES = {"share": "EREMITE_SHARE", "trace": "EREMITE_TRACE", "virtio": "EREMITE_VIRTIO"}
 TRACED = r"\] .* write\(1, "
 
 
@@ -31,6 +31,10 @@ class Core(ComponentTest):
     def test_tells_that_it_cannot_trace(self):
         self.check(self.run_program(self.image("none"), options=["--trace"]), 125, errors="trace=syscalls: .* without the component trace")
 
+    def test_tells_that_it_cannot_mount(self):
+        result = self.run_program(self.image("none"), options=["--share", "9p", "--mount", f"{self.folder}:/data"])
+        self.check(result, 125, output=b"", errors="mount=mount0:/data: .* without the component share")
+
     def test_tells_of_devices_that_it_does_not_drive(self):
         def announce(words):
             at = words.index("-M") + 1
@@ -46,8 +50,15 @@ class Chosen(ComponentTest):
 
     def test_all_by_name(self):
         """In any order."""
-        self.need("trace", "virtio")
-        self.check(self.run_program(self.image("virtio, trace virtio"), options=["--trace"]), output=SAID, errors=TRACED)
+        self.need("share", "trace", "virtio")
+        self.check(self.run_program(self.image("virtio, trace virtio-share"), options=["--trace"]), output=SAID, errors=TRACED)
+
+    def test_share_brings_virtio_along(self):
+        self.need("share")
+        image = self.image("share")
+        self.check(self.run_program(image, options=["--share", "9p", "--mount", f"{self.folder}:/data"]), output=SAID, errors=b"")
+        self.assertEqual(self.link("virtio share").status, 0)
+        self.assertEqual(image.read_bytes(), self.image("share").read_bytes())
 
     def test_unknown(self):
         self.check(self.link("trace clairvoyance"), 1, errors='EREMITE_COMPONENTS is "trace clairvoyance"; the sets of components are: none, ')

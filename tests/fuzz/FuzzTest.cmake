@@ -37,7 +37,9 @@ function(eremite_fuzz_test name)
   set(objects)
   foreach(source IN LISTS fuzz_SOURCES)
     get_filename_component(source ${source} ABSOLUTE)
-    get_filename_component(stem ${source} NAME_WE)
+    # Two folders may each have a file of the same name.
+    file(RELATIVE_PATH stem ${PROJECT_SOURCE_DIR} ${source})
+    string(REPLACE "/" "." stem ${stem})
     set(object ${folder}/${stem}.o)
     add_custom_command(OUTPUT ${object} COMMAND ${EREMITE_CLANGXX} ${flags} -MD -MF ${object}.d -c ${source} -o ${object}
                        DEPENDS ${source} DEPFILE ${object}.d VERBATIM)

@@ -23,7 +23,7 @@ def main() -> None:
     p = parser(__doc__)
     p.add_argument("--core", type=Path, required=True, help="the object without components")
     p.add_argument("--whole", type=Path, required=True, help="the object with all of them")
-    p.add_argument("--components", nargs="*", default=[], metavar="NAME=OBJECT", help="the core with one component")
+    p.add_argument("--components", nargs="*", default=[], metavar="NAME=OBJECT", help="the core with one component and what that needs")
     words, link_options = split_at_dashes(sys.argv[1:])
     options = p.parse_args(words)
     with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,8 @@ from disassembly import Instruction
 # Fault in ring 3, or (the second line) do so under CR4.UMIP or CR4.PCE. Intel SDM vol. 2.
 PRIVILEGED = re.compile(
     r"^(cli|sti|hlt|clts|clac|stac|invd|wbinvd|wbnoinvd|invlpg\w?|invpcid|l[gil]dt[wlq]?|ltr|lmsw|rdmsr|wrmsr|swapgs|sysretl?q?"
-    r"|sysexitl?q?|xsetbv|xsaves(64)?|xrstors(64)?|monitor|mwait|rsm|in|out|ins[bwl]|outs[bwl]|vm\w+|skinit"
+    r"|sysexitl?q?|xsetbv|xsaves(64)?|xrstors(64)?|monitor|mwait|rsm|in|out|ins[bwl]|outs[bwl]|skinit"
+    r"|vm(call|clear|func|launch|resume|ptrld|ptrst|readq?|writeq?|xoff|xon|run|mcall|load|save)"
     r"|rdpmc|s[gil]dt[wlq]?|str|smsw)$"
 )
 CONTROL_REGISTER = re.compile(r"%(cr|db|dr)\d")
@@ -26,6 +27,8 @@ LIBOS_PLACES = {
     "wrgsbase": {"eremite_libos_start", "eremite_libos_cpu_start"},  # GS is the CPU block, set once
     "wrfsbase": {"eremite::arch::set_thread_pointer(unsigned long)"},  # the program's TLS
 }
+# What moves the program's registers to and from memory.
+LIBOS_VECTOR_PLACES = {"save_vectors", "restore_vectors"}
 
 # What the supervisor may use, as mnemonics without size suffix. A host without hardware for ring 0 interprets it: not every
 # instruction is known there, so the list grows only by what was tried on such a host.
@@ -56,7 +59,7 @@ def libos(i: Instruction) -> str | None:
         return "not an instruction"
     if privileged(i):
         return "a privileged instruction outside the supervisor"
-    if vector(i):
+    if vector(i) and i.function not in LIBOS_VECTOR_PLACES:
         return "a vector or floating-point register"
     places = LIBOS_PLACES.get(i.mnemonic)
     if places is None and FAR_TRANSFER.match(i.mnemonic):

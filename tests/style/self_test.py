@@ -65,6 +65,7 @@ class LibosInstructions(Objects):
 
     def test_special_instructions_stand_in_their_places(self) -> None:
         self.assertEqual(self.reasons(instruction_rules.libos, "return_from_trap: iretq\nprobe_syscall_ring: syscall"), [])
+        self.assertEqual(self.reasons(instruction_rules.libos, "save_vectors: vmovups %ymm0, (%rdi)\nrestore_vectors: fninit"), [])
         self.assertEqual(len(self.reasons(instruction_rules.libos, "elsewhere: iretq\nsyscall\nwrgsbase %rax")), 3)
 
     def test_a_compiler_that_uses_vectors_is_found(self) -> None:

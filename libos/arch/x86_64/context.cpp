@@ -1,12 +1,11 @@
 #include "libos/arch/context.hpp"
 
-#include <cpuid.h>
-
 #include <cstring>
 
 #include "libos/arch/cpu.hpp"
 #include "libos/arch/smp.hpp"
 #include "libos/arch/x86_64/cpu_block.hpp"
+#include "libos/arch/x86_64/extended_state.hpp"
 #include "libos/arch/x86_64/trap_frame.hpp"
 
 extern "C" {
@@ -19,30 +18,9 @@ namespace eremite::arch {
 
 namespace {
 
-enum class Method : uint8_t { Fxsave, Xsave, Xsaveopt };
-constinit Method method = Method::Fxsave;
-constinit size_t state_size = 512;
 // Whose extended state the registers of each CPU hold. The library OS uses none of these registers, so that a thread that
 // comes back after the CPU was idle finds its own.
 constinit uint8_t* state_in_registers[max_cpus]{};
-
-// The components that are ours to save. Not simply all: a host that interprets ring 0 lets the CPU keep its own, larger XCR0.
-constinit uint32_t components = 0;
-
-void save(uint8_t* area, Method how) {
-    // SAFETY: area is 64-byte aligned and state_size bytes long; the instructions only write there.
-    switch (how) {
-    case Method::Fxsave: asm volatile("fxsave64 (%0)" : : "r"(area) : "memory"); return;
-    case Method::Xsave: asm volatile("xsave64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory"); return;
-    case Method::Xsaveopt: asm volatile("xsaveopt64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory"); return;
-    }
-}
-
-void restore(const uint8_t* area) {
-    // SAFETY: the area was filled by save(); no code of the library OS holds values in these registers.
-    if (method == Method::Fxsave) asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
-    else asm volatile("xrstor64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory");
-}
 
 // What switch_stack pops.
 struct SwitchFrame {
@@ -52,22 +30,7 @@ struct SwitchFrame {
 
 }  // namespace
 
-// Intel SDM vol. 1, 13.4 (layout), 13.9 (XSAVEOPT).
-void start_extended_state(uint64_t xcr0) {
-    if (xcr0 == 0) return;
-    components = static_cast<uint32_t>(xcr0);
-    uint32_t a = 0, b = 0, c = 0, d = 0;
-    __cpuid_count(0xd, 0, a, b, c, d);
-    state_size = b;
-    __cpuid_count(0xd, 1, a, b, c, d);
-    method = a & 1 ? Method::Xsaveopt : Method::Xsave;
-}
-
-size_t extended_state_size() { return state_size; }
-
-uint32_t extended_state_components() { return components; }
-
-void save_extended_state(ThreadContext& context) { save(context.extended_state, method == Method::Fxsave ? method : Method::Xsave); }
+void save_extended_state(ThreadContext& context) { save_registers_as_documented(context.extended_state); }
 
 // Intel SDM vol. 1, 13.4.2: the header; 10.5.1.2: MXCSR; 8.1.5: the x87 control word.
 void load_extended_state(ThreadContext& context, size_t size) {
@@ -77,7 +40,7 @@ void load_extended_state(ThreadContext& context, size_t size) {
     constexpr uint64_t legacy_components = 3;
     uint8_t* const area = context.extended_state;
     if (size == 0) {
-        std::memset(area, 0, state_size);
+        std::memset(area, 0, extended_state_size());
         std::memcpy(area, &initial_control, sizeof initial_control);
         std::memcpy(area + mxcsr_at, &initial_mxcsr, sizeof initial_mxcsr);
     }
@@ -85,14 +48,14 @@ void load_extended_state(ThreadContext& context, size_t size) {
     std::memcpy(&mxcsr, area + mxcsr_at, sizeof mxcsr);
     mxcsr &= mxcsr_mask;
     std::memcpy(area + mxcsr_at, &mxcsr, sizeof mxcsr);
-    if (method != Method::Fxsave) {
+    if (extended_state_components() != 0) {
         uint64_t present = legacy_components;
         if (size > legacy_size) std::memcpy(&present, area + legacy_size, sizeof present);
-        present &= components;
+        present &= extended_state_components();
         std::memset(area + legacy_size, 0, header_size);
         std::memcpy(area + legacy_size, &present, sizeof present);
     }
-    restore(area);
+    restore_registers(area);
 }
 
 void prepare_kernel_thread(ThreadContext& context, const KernelStack& stack, void (*function)(void*), void* argument) {
@@ -115,10 +78,9 @@ void prepare_program_thread(ThreadContext& context, const KernelStack& stack, co
     *frame = {};
     frame->return_address = reinterpret_cast<uint64_t>(program_thread_start);
     context.stack_pointer = reinterpret_cast<uint64_t>(frame);
-    // XSAVE leaves parts of the header alone, which must be zero for XRSTOR.
-    std::memset(context.extended_state, 0, state_size);
-    // Not XSAVEOPT, which leaves out what it believes to be in an area that was restored from.
-    save(context.extended_state, method == Method::Fxsave ? method : Method::Xsave);
+    // Parts of the area are never stored to, but come into signal frames.
+    std::memset(context.extended_state, 0, extended_state_size());
+    save_registers_as_documented(context.extended_state);
 }
 
 void switch_context(ThreadContext& from, ThreadContext& to, const KernelStack& stack_of_to) {
@@ -135,11 +97,11 @@ void switch_context(ThreadContext& from, ThreadContext& to, const KernelStack& s
     if (from.extended_state) {
         in_registers = from.extended_state;
         from.state_cpu = index;
-        if (save_at_once) save(in_registers, method);
+        if (save_at_once) save_registers(in_registers);
     }
     if (to.extended_state && (to.extended_state != in_registers || to.state_cpu != index)) {
-        if (in_registers && !save_at_once) save(in_registers, method);
-        restore(to.extended_state);
+        if (in_registers && !save_at_once) save_registers(in_registers);
+        restore_registers(to.extended_state);
         in_registers = to.extended_state;
         to.state_cpu = index;
     }

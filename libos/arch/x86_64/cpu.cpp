@@ -70,7 +70,7 @@ uint64_t announced_timer_khz() {
     if (const Cpuid timing = hypervisor_timing_leaf(); timing.ebx != 0) return timing.ebx;
     // Both emulate the APIC timer at one tick a nanosecond (QEMU hw/intc/apic.c, KVM APIC_BUS_CYCLE_NS).
     const std::string_view name = hypervisor_name();
-    return name == "TCGTCGTCGTCG" || name.starts_with("KVMKVMKVM") ? 1'000'000 : 0;
+    return emulated() || name.starts_with("KVMKVMKVM") ? 1'000'000 : 0;
 }
 
 std::string_view hypervisor_name() {
@@ -82,6 +82,8 @@ std::string_view hypervisor_name() {
     std::memcpy(name + 8, &r.edx, 4);
     return {name, 12};
 }
+
+bool emulated() { return hypervisor_name() == "TCGTCGTCGTCG"; }
 
 CpuDescription describe_cpu() {
     CpuDescription d{};

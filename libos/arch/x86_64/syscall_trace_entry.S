@@ -13,3 +13,5 @@ eremite_traced_dispatch:        // rsp, on which the registers stand then: struc
     jmp eremite_syscall_exit
 2:  call eremite_missing_syscall
     jmp 1b
+
+    .section .note.GNU-stack, "", @progbits

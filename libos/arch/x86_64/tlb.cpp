@@ -58,7 +58,7 @@ bool exceeds_tlb(uint64_t pages) { return pages > this_cpu().tlb_reach; }
 void extend_tlb(uint64_t pages, VirtualRange readable) {
     constexpr uint64_t first_size = 256;
     uint64_t& reach = this_cpu().tlb_reach;
-    if (reach == 0) reach = hypervisor_name() == "TCGTCGTCGTCG" ? first_size : UINT64_MAX;
+    if (reach == 0) reach = emulated() ? first_size : UINT64_MAX;
     while (reach < pages) {
         const uint64_t touched = std::min(reach / 4 * 3, readable.size() / page_size);
         // SAFETY: the caller vouches for the range.

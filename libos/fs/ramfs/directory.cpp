@@ -4,6 +4,7 @@
 
 #include "base/format.hpp"
 #include "libos/fs/mount.hpp"
+#include "libos/fs/path.hpp"
 #include "libos/fs/ramfs/name_hash.hpp"
 #include "libos/fs/ramfs/regular_file.hpp"
 
@@ -53,7 +54,7 @@ void Directory::fill(Attributes& attributes) {
 Entry* Directory::find(std::string_view name, uint32_t hash) const {
     if (buckets_.empty()) return nullptr;
     for (Entry* entry = buckets_[hash & (buckets_.size() - 1)]; entry; entry = entry->next) {
-        if (entry->hash == hash && entry->name() == name) return entry;
+        if (entry->hash == hash && entry->length == name.size() && same_name(entry->name().data(), name.data(), name.size())) return entry;
     }
     return nullptr;
 }
@@ -162,6 +163,33 @@ Result<Ref<Inode>> Directory::lookup(std::string_view name) {
     const Entry* entry = find(name, hash);
     if (!entry) return Error{ENOENT};
     return Ref<Inode>{entry->node};
+}
+
+Inode::Descent Directory::descend(std::string_view& path) {
+    const sync::Guard guard{owner().tree_lock()};
+    Directory* directory = this;
+    for (;;) {
+        const auto [length, hash] = first_component(path);
+        const std::string_view name = path.substr(0, length);
+        const Entry* const entry = directory->find(name, hash);
+        const bool last = length == path.size();
+        if (!entry) {
+            if (!last || name == "." || name == ".." || length > name_maximum) break;
+            return {Ref<Inode>::share(directory), nullptr, true};
+        }
+        Node* const node = entry->node.get();
+        if (node->is_mount_point()) break;
+        if (last) {
+            if (node->type() == FileType::SymbolicLink) break;
+            return {Ref<Inode>::share(directory), Ref<Inode>::share(node), true};
+        }
+        const size_t next = path.find_first_not_of('/', length);
+        if (next == path.npos || !node->is_directory()) break;
+        directory = static_cast<Directory*>(node);
+        path.remove_prefix(next);
+    }
+    if (directory == this) return {};
+    return {Ref<Inode>::share(directory), nullptr, false};
 }
 
 Result<void> Directory::add_new(std::string_view name, Ref<Node> node) {

@@ -109,6 +109,7 @@ bool Node::unlinked() const {
 }
 
 Result<Ref<File>> SpecialFile::open(uint32_t flags) {
+    if (type() == FileType::Fifo) return Inode::open(flags);
     if (!owner().device_opener()) return Error{ENXIO};
     return owner().device_opener()(Ref<Inode>::share(this), flags);
 }

@@ -21,6 +21,10 @@ using SystemCall = long (*)(long number, long a, long b, long c, long d, long e,
 extern SystemCall system_call;
 extern FILE* output;
 
+// The files are those of another machine, by a protocol without O_TMPFILE, RENAME_EXCHANGE, fallocate() and a way to ask for
+// holes: these are left out.
+extern bool limited;
+
 // Prints "text result errno", the result being -1 for errors.
 void report(const char* text, long result);
 #define CHECK(expression) ::file_ops::report(#expression, (expression))
@@ -90,6 +94,9 @@ void stat_checks();
 void control_checks();
 void size_checks();
 void xattr_checks();
+void notify_checks();
+void lock_checks();
+void pipe_checks();
 void unnamed_checks();
 void device_checks();
 // Mapped files; they need mmap() of the same kernel.

@@ -100,8 +100,10 @@ void large() {
     CHECK(other[3]);
     CHECK(other[4]);
     CHECK(lseek(3, 0, SEEK_DATA));
-    CHECK(lseek(3, 0, SEEK_HOLE));
-    CHECK(lseek(3, 20000, SEEK_DATA));
+    if (!limited) {
+        CHECK(lseek(3, 0, SEEK_HOLE));
+        CHECK(lseek(3, 20000, SEEK_DATA));
+    }
     CHECK(lseek(3, (1L << 40) + 1, SEEK_HOLE));
     CHECK(lseek(3, (1L << 40) + 6, SEEK_HOLE));
     CHECK(lseek(3, (1L << 40) + 6, SEEK_DATA));

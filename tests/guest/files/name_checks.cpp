@@ -169,12 +169,15 @@ void renames() {
     CHECK(make_file("other", "other"));
     CHECK(rename2("b", "other", RENAME_NOREPLACE));
     CHECK(rename2("b", "new", RENAME_NOREPLACE));
-    CHECK(rename2("new", "other", RENAME_EXCHANGE));
-    show("new");
-    show("other");
-    CHECK(rename2("new", "d", RENAME_EXCHANGE));
-    CHECK(mode_of("new"));
-    show("d");
+    // After three rounds all is as it was, so that what follows is the same without.
+    for (int i = 0; i < 3 && !limited; ++i) {
+        CHECK(rename2("new", "other", RENAME_EXCHANGE));
+        show("new");
+        show("other");
+        CHECK(rename2("new", "d", RENAME_EXCHANGE));
+        CHECK(mode_of("new"));
+        show("d");
+    }
     CHECK(rename2("new", "missing", RENAME_EXCHANGE));
     CHECK(rename2("new", "other", RENAME_EXCHANGE | RENAME_NOREPLACE));
     CHECK(rename2("new", "other", 64));
@@ -188,9 +191,9 @@ void renames() {
     CHECK(close(3));
     show_directory(".");
     CHECK(unlink("other"));
-    CHECK(unlink("d"));
+    CHECK(unlink("new"));
     CHECK(rmdir("e"));
-    CHECK(rmdir("new"));
+    CHECK(rmdir("d"));
 }
 
 void nodes() {

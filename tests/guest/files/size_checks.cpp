@@ -46,6 +46,8 @@ void lengths() {
     CHECK(open("f", O_RDONLY));
     CHECK(ftruncate(3, 0));
     CHECK(fallocate(3, 0, 0, 100));
+    CHECK(fallocate(3, FALLOC_FL_COLLAPSE_RANGE, 0, 4096));
+    CHECK(fallocate(3, FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_KEEP_SIZE, 0, 4096));
     CHECK(close(3));
     CHECK(open("d", O_RDONLY));
     CHECK(ftruncate(3, 0));
@@ -74,6 +76,10 @@ void allocation() {
     CHECK(count_nonzero(100));
     CHECK(fallocate(3, FALLOC_FL_PUNCH_HOLE, 0, 100));
     CHECK(fallocate(3, FALLOC_FL_COLLAPSE_RANGE, 0, 4096));
+    CHECK(fallocate(3, FALLOC_FL_INSERT_RANGE, 0, 4096));
+    CHECK(fallocate(3, FALLOC_FL_ZERO_RANGE, 0, 4096));
+    CHECK(fallocate(3, FALLOC_FL_UNSHARE_RANGE, 0, 4096));
+    CHECK(fallocate(3, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 0, 4096));
     CHECK(fallocate(3, 0x4000, 0, 4096));
     CHECK(fallocate(3, 0, -1, 10));
     CHECK(fallocate(3, 0, 0, 0));
@@ -108,7 +114,7 @@ void lasting() {
 
 void size_checks() {
     lengths();
-    allocation();
+    if (!limited) allocation();
     lasting();
     show_directory(".");
 }

@@ -20,7 +20,7 @@ TEST(QemuCommand, MicrovmUnderTcg) {
     machine.kernel_command_line = "tty=0 -- a b";
     const auto words = qemu_command(machine);
     EXPECT_TRUE(has_pair(words, "-accel", "tcg,thread=multi"));
-    EXPECT_TRUE(has_pair(words, "-cpu", "max,-erms,-fsrm"));
+    EXPECT_TRUE(has_pair(words, "-cpu", "max,-erms,-fsrm,-avx2"));
     EXPECT_TRUE(has_pair(words, "-m", "128M"));
     EXPECT_TRUE(has_pair(words, "-smp", "1"));
     EXPECT_TRUE(has_pair(words, "-kernel", "/x/image"));
@@ -60,6 +60,18 @@ TEST(QemuCommand, CountingInstructionsTakesTcg) {
     const auto words = qemu_command(machine);
     EXPECT_TRUE(has_pair(words, "-accel", "tcg,thread=single"));
     EXPECT_TRUE(has_pair(words, "-icount", "shift=0"));
+}
+
+TEST(QemuCommand, SharedFolders) {
+    VirtualMachine machine;
+    machine.folders = {{"mount0", "/home/x/a,b c", false}, {"mount1", "/srv", true}};
+    const auto words = qemu_command(machine);
+    EXPECT_TRUE(has_pair(words, "-fsdev", "local,id=mount0,path=/home/x/a,,b c,security_model=none,multidevs=remap"));
+    EXPECT_TRUE(has_pair(words, "-device", "virtio-9p-device,fsdev=mount0,mount_tag=mount0"));
+    EXPECT_TRUE(has_pair(words, "-fsdev", "local,id=mount1,path=/srv,security_model=none,multidevs=remap,readonly=on"));
+    EXPECT_TRUE(has_pair(words, "-device", "virtio-9p-device,fsdev=mount1,mount_tag=mount1"));
+    machine.machine = Machine::Q35;
+    EXPECT_TRUE(has_pair(qemu_command(machine), "-device", "virtio-9p-pci,fsdev=mount1,mount_tag=mount1"));
 }
 
 }  // namespace

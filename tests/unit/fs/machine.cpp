@@ -145,18 +145,6 @@ Process& current() { return *running; }
 }  // namespace process
 
 namespace sched {
-// The only thread: what it waits for never happens, so that only time ends a wait.
-Thread& current_thread() {
-    static Thread thread{1};
-    return thread;
-}
-Wakeup block(sync::Spinlock&, Instant deadline) {
-    if (deadline == Instant::never()) std::abort();
-    test::now = std::max(test::now, deadline.ns);
-    return Wakeup::TimedOut;
-}
-Wakeup block_uninterruptibly(sync::Spinlock& lock, Instant deadline) { return block(lock, deadline); }
-void wake(Thread&, Wakeup) {}
 Result<void> sleep_until(Instant when) {
     test::now = std::max(test::now, when.ns);
     return {};

@@ -18,7 +18,8 @@ constexpr size_t reach_backward = 128;
 // Decoding starts at every offset this far before the padding. x86 code falls into step within a few instructions.
 constexpr size_t window_far = 48;
 constexpr size_t window_near = 16;
-constexpr size_t reference_distance = size_t{64} << 10;
+// Less than 64 KiB with the padding, so that the upper half of a displacement is its sign.
+constexpr size_t reference_distance = (size_t{64} << 10) - 2 * longest_padding;
 
 struct Padding {
     size_t start;
@@ -156,8 +157,9 @@ private:
     [[nodiscard]] bool referenced_from(size_t first, size_t last, Padding padding) const {
         // Targets wrap as addresses do: one before the text is a huge offset, and so outside the padding.
         const auto inside = [padding](size_t target) { return target - padding.start < padding.end - padding.start; };
+        const size_t sign = last <= padding.start ? 0 : SIZE_MAX;
         for (size_t end = first + 6; end <= last; ++end) {
-            if (!inside(end + displacement<int32_t>(end))) continue;
+            if (displacement<int16_t>(end) != sign || !inside(end + displacement<int32_t>(end))) continue;
             // Near branches end in e8, e9 or 8x, xbegin in f8; 8d is lea, and ModRM with mod 0 and rm 5 is rip-relative.
             const uint8_t before = text_[end - 5];
             const bool lea = text_[end - 6] == 0x8d && (before & 0xc7) == 0x05;

@@ -1,0 +1,17 @@
+#pragma once
+// `--mount HOSTDIR:/path[:ro]`: a folder of the host that the program sees.
+#include <string>
+#include <string_view>
+
+namespace eremite::cli {
+
+struct MountOption {
+    std::string folder;  // of the host
+    std::string path;    // in the machine, absolute
+    bool read_only = false;
+};
+
+// The last ":/" separates the two, so that a folder's name may hold colons. Throws Failure: not of that form, or no such folder.
+MountOption parse_mount_option(std::string_view text);
+
+}  // namespace eremite::cli

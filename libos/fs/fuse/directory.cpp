@@ -1,0 +1,183 @@
+#include "libos/fs/fuse/directory.hpp"
+
+#include <dirent.h>
+#include <linux/fs.h>
+
+#include "libos/fs/fuse/regular_file.hpp"
+#include "libos/fs/remote/open_file.hpp"
+#include "libos/fs/remote/values.hpp"
+
+namespace eremite::fs::fuse {
+
+namespace {
+
+// As device_of() in node.cpp.
+uint32_t device_number_of(uint64_t device) {
+    return (minor_of(device) & 0xff) | (major_of(device) & 0xfff) << 8 | (minor_of(device) & 0xfff00) << 12;
+}
+
+}  // namespace
+
+Directory::Found::Found(FileSystem& file_system, Ref<NodeId> id, const fuse_entry_out& entry, FileType type, const Fetched& attributes)
+    : remote::Node::Found{{entry.nodeid, entry.generation}, type}, file_system_{file_system}, id_{std::move(id)} {
+    fetched = attributes;
+}
+
+Result<Ref<remote::Node>> Directory::Found::make() {
+    switch (type) {
+        case FileType::Regular: return Ref<remote::Node>{TRY(make_ref<RegularFile>(file_system_, identity, Ref<NodeId>{id_}))};
+        case FileType::Directory: return Ref<remote::Node>{TRY(make_ref<Directory>(file_system_, identity, Ref<NodeId>{id_}))};
+        case FileType::SymbolicLink: return Ref<remote::Node>{TRY(make_ref<SymbolicLink>(file_system_, identity, Ref<NodeId>{id_}))};
+        default: return Ref<remote::Node>{TRY(make_ref<SpecialFile>(file_system_, type, identity, Ref<NodeId>{id_}))};
+    }
+}
+
+void Directory::Found::settle(remote::Node& node, bool) {
+    // SAFETY: all inodes of this file system are of this class.
+    NodeId& known = static_cast<Node&>(node).id();
+    if (&known != id_.get()) known.take_over(*id_);
+}
+
+Result<Ref<remote::Node>> Directory::accept(const fuse_entry_out& entry, Ref<NodeId> id, std::string_view name, std::optional<uint64_t> generation) {
+    if (entry.nodeid == 0) return Error{ENOENT};
+    id->set(entry.nodeid);
+    const Fetched fetched = TRY(translate(entry.attr, entry.attr_valid, entry.attr_valid_nsec, file_system_));
+    Found found{owner(), std::move(id), entry, *remote::type_of(fetched.attributes.mode), fetched};
+    return adopt(name, found, generation);
+}
+
+Result<Ref<remote::Node>> Directory::find_by(const Request& request, std::string_view name, std::optional<uint64_t> generation) {
+    Ref<NodeId> id = TRY(make_ref<NodeId>(client()));
+    const auto entry = TRY(client().call<fuse_entry_out>(request));
+    return accept(entry, std::move(id), name, generation);
+}
+
+Result<Ref<Inode>> Directory::lookup(std::string_view name) {
+    constexpr int rounds = 8;
+    for (int round = 1;; ++round) {
+        const uint64_t generation = file_system_.generation();
+        Ref<remote::Node> node = TRY(find_by({FUSE_LOOKUP, number(), name}, name, round < rounds ? std::optional{generation} : std::nullopt));
+        if (node) return Ref<Inode>{std::move(node)};
+    }
+}
+
+Result<Ref<File>> Directory::create_open(std::string_view name, uint32_t permissions, uint32_t flags) {
+    struct Created {
+        fuse_entry_out entry;
+        fuse_open_out open;
+    };
+    const sched::MutexGuard guard{names_};
+    fuse_create_in in{};
+    in.flags = remote::OpenFile::server_flags(flags) | O_CREAT | O_EXCL;
+    in.mode = S_IFREG | permissions;
+    Ref<NodeId> id = TRY(make_ref<NodeId>(client()));
+    Ref<OpenHandle> handle = TRY(make_ref<OpenHandle>(client(), Ref<NodeId>{id}, in.flags, false));
+    const auto out = TRY(client().call<Created>({FUSE_CREATE, number(), in, name}));
+    changed();
+    // The handle's own number must be right for the farewell, whatever becomes of the rest.
+    if (out.entry.nodeid != 0) id->set(out.entry.nodeid);
+    handle->set(out.open.fh);
+    Ref<remote::Node> node = TRY(accept(out.entry, std::move(id), name, {}));
+    if (node->type() != FileType::Regular) return Error{EIO};
+    return Ref<File>{TRY(make_ref<remote::OpenFile>(std::move(node), flags, std::move(handle)))};
+}
+
+Result<Ref<Inode>> Directory::create(std::string_view name, const NewFile& file) {
+    const auto type = remote::type_of((file.mode & S_IFMT) ? file.mode : file.mode | S_IFREG);
+    if (!type || *type == FileType::Directory || *type == FileType::SymbolicLink) return Error{EINVAL};
+    const sched::MutexGuard guard{names_};
+    fuse_mknod_in in{};
+    in.mode = mode_of(*type) | (file.mode & 07777);
+    in.rdev = device_number_of(file.device_number);
+    auto made = find_by({FUSE_MKNOD, number(), in, name}, name);
+    changed();
+    return Ref<Inode>{TRY(std::move(made))};
+}
+
+Result<Ref<Inode>> Directory::create_directory(std::string_view name, uint32_t permissions) {
+    const sched::MutexGuard guard{names_};
+    fuse_mkdir_in in{};
+    in.mode = S_IFDIR | permissions;
+    auto made = find_by({FUSE_MKDIR, number(), in, name}, name);
+    changed();
+    return Ref<Inode>{TRY(std::move(made))};
+}
+
+Result<void> Directory::create_symbolic_link(std::string_view name, std::string_view target) {
+    const sched::MutexGuard guard{names_};
+    const auto made = find_by({FUSE_SYMLINK, number(), name, target}, name);
+    changed();
+    return made.ok() ? Result<void>{} : Result<void>{made.error()};
+}
+
+Result<void> Directory::link(std::string_view name, Inode& target_inode) {
+    if (&target_inode.file_system() != &file_system_) return Error{EXDEV};
+    if (target_inode.is_directory()) return Error{EPERM};
+    auto& target = static_cast<Node&>(target_inode);
+    const sched::MutexGuard guard{names_};
+    const auto made = find_by({FUSE_LINK, number(), fuse_link_in{target.number()}, name}, name);
+    changed();
+    target.changed();
+    return made.ok() ? Result<void>{} : Result<void>{made.error()};
+}
+
+Result<void> Directory::remove_name(std::string_view name, fuse_opcode opcode) {
+    const sched::MutexGuard guard{names_};
+    Ref<remote::Node> victim;
+    {
+        const sync::Guard lock{file_system_.lock()};
+        victim = child(name);
+    }
+    if (victim && victim->is_mount_point()) return Error{EBUSY};
+    TRY(client().call({opcode, number(), name}));
+    changed();
+    if (!victim) return {};
+    const sync::Guard lock{file_system_.lock()};
+    lose_name_of(*victim);
+    return {};
+}
+
+Result<void> Directory::rename(std::string_view name, Inode& to_inode, std::string_view new_name, RenameMode mode) {
+    if (&to_inode.file_system() != &file_system_) return Error{EXDEV};
+    if (!to_inode.is_directory()) return Error{ENOTDIR};
+    auto& to = static_cast<Directory&>(to_inode);
+    String text = TRY(String::copy(new_name)), old_text = TRY(String::copy(name));
+    const remote::BothGuard guard{names_, to.names_};
+    Ref<remote::Node> moved, target;
+    {
+        const sync::Guard lock{file_system_.lock()};
+        moved = child(name);
+        target = to.child(new_name);
+    }
+    if ((moved && moved->is_mount_point()) || (target && target->is_mount_point())) return Error{EBUSY};
+    if (target == moved) target = nullptr;
+    if (mode == RenameMode::Replace) {
+        TRY(client().call({FUSE_RENAME, number(), fuse_rename_in{to.number()}, name, new_name}));
+    } else {
+        fuse_rename2_in in{};
+        in.newdir = to.number();
+        in.flags = mode == RenameMode::Exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+        const auto done = client().call({FUSE_RENAME2, number(), in, name, new_name});
+        if (!done.ok()) return Error{done.code() == ENOSYS ? EINVAL : done.code()};
+    }
+    changed();
+    to.changed();
+    if (moved) moved->changed();
+    if (target) target->changed();
+    // What is let go is destroyed behind the lock.
+    Ref<remote::Node> old_parent, old_target_parent;
+    const sync::Guard lock{file_system_.lock()};
+    file_system_.names_changed();
+    bool is_new = false;
+    if (target && mode != RenameMode::Exchange) lose_name_of(*target);
+    if (moved) old_parent = to.place(*moved, text, is_new);
+    if (target && mode == RenameMode::Exchange) old_target_parent = place(*target, old_text, is_new);
+    return {};
+}
+
+Result<remote::Node::Entry> Directory::next_entry(std::span<const uint8_t>& data) {
+    const DirectoryEntry entry = TRY(fuse::next_entry(data));
+    return Entry{entry.name, entry.inode, remote::type_of(DTTOIF(entry.type)).value_or(FileType::Anonymous), entry.next};
+}
+
+}  // namespace eremite::fs::fuse

@@ -1,0 +1,190 @@
+"""Folders of the host that the program sees (--mount)."""
+
+import os
+import pathlib
+import shlex
+import shutil
+import tempfile
+
+from support import BUILD, HELLO, CommandTest, program, unittest
+
+IMAGE = program("shared_folder")
+
+
+class MountTest(CommandTest):
+    share = "9p"
+
+    def setUp(self):
+        super().setUp()
+        self.shared = self.folder / "shared, folder: ä"
+        self.shared.mkdir()
+
+    def mounted(self, *arguments, suffix="", options=(), image=IMAGE, **how):
+        return self.run_program(image, *arguments, options=["--share", self.share, "--mount", f"{self.shared}:/data{suffix}", *options], **how)
+
+    def output_of(self, *arguments, **how):
+        return self.check(self.mounted(*arguments, **how), errors=b"").text
+
+
+class Mount(MountTest):
+    def test_written_inside_and_read_outside(self):
+        self.output_of("write", "/data/a file, ü", "from inside")
+        self.assertEqual((self.shared / "a file, ü").read_text(), "from inside")
+
+    def test_written_outside_and_read_inside(self):
+        (self.shared / "sub folder").mkdir()
+        (self.shared / "sub folder/名前").write_bytes(bytes(range(256)) * 5000)
+        result = self.check(self.mounted("read", "/data/sub folder/名前"), errors=b"")
+        self.assertEqual(result.output, bytes(range(256)) * 5000)
+
+    def test_on_q35(self):
+        (self.shared / "f").write_text("by PCI")
+        self.assertEqual(self.output_of("read", "/data/f", options=["--machine", "q35"]), "by PCI")
+
+    def test_of_an_unmodified_executable(self):
+        (self.shared / "f").write_text("contents")
+        result = self.mounted("/data", image=program("list_files_static"))
+        self.check(result, output="^file 0644 /data/f 8 ", errors=b"")
+
+    def test_several_folders(self):
+        other = self.folder / "other"
+        other.mkdir()
+        (other / "f").write_text("the other")
+        self.output_of("write", "/else/where/g", "deep", options=["--mount", f"{other}:/else/where"])
+        self.assertEqual((other / "g").read_text(), "deep")
+        self.assertEqual(self.output_of("read", "/data/x/f", options=["--mount", f"{other}:/data/x"]), "the other")
+        self.assertTrue((self.shared / "x").is_dir(), "the mount point was created")
+
+    def test_relative_folder(self):
+        (self.shared / "f").write_text("near")
+        result = self.run_program(IMAGE, "read", "/d/f", options=["--share", self.share, "--mount", ".:/d"], cwd=self.shared)
+        self.check(result, output=b"near", errors=b"")
+
+    def test_beside_files(self):
+        self.write("files/data/hidden", "x")
+        (self.shared / "f").write_text("on top")
+        self.assertEqual(self.output_of("read", "/data/f", options=["--files", self.folder / "files"]), "on top")
+
+    def test_sparse(self):
+        self.assertEqual(self.output_of("sparse", "/data/f"), f"size {(5 << 30) + 3}, few blocks: 1, zeros: 1\n")
+        self.assertEqual((self.shared / "f").stat().st_size, (5 << 30) + 3)
+
+    def test_used_without_a_name(self):
+        self.assertEqual(self.output_of("unlinked", "/data"), "links 0, size 7, read 7 1\n")
+        self.assertEqual(os.listdir(self.shared), [])
+
+    def test_read_only(self):
+        (self.shared / "file").write_text("fixed")
+        (self.shared / "file").chmod(0o640)
+        text = self.output_of("refusals", "/data", suffix=":ro")
+        for what in ("open to write", "create", "unlink", "mkdir", "rename", "truncate", "chmod"):
+            self.assertIn(f"{what} Read-only file system\n", text)
+        self.assertTrue(text.endswith("fixed\n"), text)
+        self.assertEqual(os.listdir(self.shared), ["file"])
+        self.assertEqual((self.shared / "file").stat().st_mode & 0o777, 0o640)
+
+
+class MountAtWork(MountTest):
+    def test_many_small_files(self):
+        (self.shared / "many").mkdir()
+        text = self.output_of("many", "/data/many", 10000, limit=200)
+        self.assertEqual(text, f"10000 files\nsum {9999 * 10000 // 2}\n")
+        self.assertEqual(sorted(os.listdir(self.shared / "many")), sorted(f"file {i}" for i in range(0, 10000, 10)))
+
+    def test_threads(self):
+        self.assertEqual(self.output_of("threads", "/data", 6, options=["--cpus", "2"], limit=120), "common right\n")
+        lines = (self.shared / "log").read_text().splitlines()
+        for i in range(6):
+            self.assertEqual(lines.count(f"thread {i}"), 40)
+            self.assertEqual((self.shared / f"own {i}").read_text(), chr(ord("a") + i) * 5000 * 40)
+
+    def test_larger_than_memory(self):
+        self.assertEqual(self.output_of("large", "/data/f", 96, options=["--memory", "48M"], limit=200), "96 MiB\n")
+
+
+def need_daemon():
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("virtiofsd needs root")
+    if not any(map(shutil.which, ("virtiofsd", "/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd"))):
+        raise unittest.SkipTest("virtiofsd is not installed")
+
+
+class MountByVirtioFs(Mount):
+    share = "virtio-fs"
+
+    def setUp(self):
+        need_daemon()
+        super().setUp()
+
+    def test_read_only(self):
+        result = self.check(self.mounted("refusals", "/data", suffix=":ro"), status=125, output=b"")
+        self.assertIn("virtiofsd cannot make a folder read-only", result.error_text)
+
+
+class MountByVirtioFsAtWork(MountAtWork):
+    share = "virtio-fs"
+
+    def setUp(self):
+        need_daemon()
+        super().setUp()
+
+
+class MountGuestTests(MountTest):
+    """The tests of other parts of the system, on a mounted folder."""
+
+    def guest_program(self, name):
+        path = BUILD / "guest" / name
+        if not path.exists():
+            raise unittest.SkipTest(f"{path} was not built")
+        return path
+
+    def test_file_operations(self):
+        image = self.guest_program("guest_file_ops")
+        if not os.access("/dev/shm", os.W_OK):
+            raise unittest.SkipTest("needs a tmpfs at /dev/shm")
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+            expected = self.check(self.execute(image, folder, "limited"))
+            self.shared = pathlib.Path(folder)
+            result = self.mounted("/data", "limited", image=image, limit=120)
+            self.check(result, output=expected.output, errors=b"")
+            self.assertEqual(os.listdir(folder), [])
+
+
+class MountMistakes(MountTest):
+    def refused(self, *options, message):
+        result = self.check(self.run_program(HELLO, options=options), status=2, output=b"")
+        self.assertIn(message, result.error_text)
+
+    def test_missing_folder(self):
+        self.refused("--mount", "/does/not/exist:/data", message="there is no folder /does/not/exist")
+
+    def test_file(self):
+        self.write("f", "x")
+        self.refused("--mount", f"{self.folder}/f:/data", message="f is not a folder")
+
+    def test_syntax(self):
+        for text in (str(self.shared), f"{self.shared}:data", ":/data", f"{self.shared}:ro"):
+            self.refused("--mount", text, message="write HOSTDIR:/path or HOSTDIR:/path:ro")
+
+    def test_file_in_the_way(self):
+        self.write("files/data", "x")
+        result = self.check(self.mounted("read", "/data/f", options=["--files", self.folder / "files"]), status=125, output=b"")
+        self.assertRegex(result.error_text, "mount0 cannot be mounted at /data: ")
+
+    def test_device_that_is_not_there(self):
+        def leave_out_device(words):
+            for option in ("-fsdev", "-device"):
+                at = next(i for i, word in enumerate(words) if word == option and "mount0" in words[i + 1])
+                del words[at:at + 2]
+
+        result = self.raw_qemu(IMAGE, "read", "/data/f", options=["--mount", f"{self.shared}:/data"], change=leave_out_device)
+        self.check(result, status=125, output=b"")
+        self.assertIn("mount0 cannot be mounted at /data: the machine has no 9p or virtio-fs device with this tag", result.error_text)
+
+    def test_dry_run_shows_it(self):
+        result = self.eremite("run", "--accel", "tcg", "--dry-run", "--mount", f"{self.shared}:/data:ro", "--machine", "q35", HELLO)
+        words = shlex.split(self.check(result, errors=b"").text)
+        path = str(self.shared).replace(",", ",,")
+        self.assertIn(f"local,id=mount0,path={path},security_model=none,multidevs=remap,readonly=on", words)
+        self.assertIn("virtio-9p-pci,fsdev=mount0,mount_tag=mount0", words)
+        self.assertIn(" mount=mount0:/data:ro ", words[words.index("-append") + 1])
