@@ -52,12 +52,21 @@ Result<Ref<Inode>> FileSystem::start(bool read_only) {
     return Ref<Inode>{std::move(root)};
 }
 
-Result<void> FileSystem::stop() {
+Result<void> FileSystem::stop(Instant deadline) {
+    if (!volume_.mutex().lock_before(deadline)) return Error{ETIMEDOUT};
+    const auto stopped = stop_locked();
+    volume_.mutex().unlock();
+    return stopped;
+}
+
+Result<void> FileSystem::stop_locked() {
     drop_recent();
+    if (volume_.read_only()) return {};
     {
-        const sched::MutexGuard guard{volume_.mutex()};
-        if (!volume_.read_only()) TRY(reap());
+        const sync::Guard guard{lock_};
+        for (Orphan& orphan : orphans_) orphan.dead = true;
     }
+    TRY(reap());
     return volume_.unmount();
 }
 

@@ -51,7 +51,7 @@ public:
     // Replays the journal and opens the volume. ENOTSUP: it has features that we do not know; EUCLEAN: it is no ext4 volume, or damaged;
     // EROFS: it can only be read, or its journal has to be replayed and the device cannot be written. EIO, ENOMEM.
     [[nodiscard]] Result<void> mount(bool read_only);
-    // Makes everything last and marks the volume clean.
+    // Makes everything last and marks the volume clean. Requires the lock.
     [[nodiscard]] Result<void> unmount();
 
     [[nodiscard]] bool read_only() const { return read_only_; }

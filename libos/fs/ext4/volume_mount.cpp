@@ -128,7 +128,6 @@ Result<void> Volume::start() {
 }
 
 Result<void> Volume::unmount() {
-    const sched::MutexGuard guard{mutex_};
     if (read_only_) return {};
     TRY(commit());
     TRY(checkpoint(true));
