@@ -13,6 +13,12 @@ using namespace eremite;
 extern "C" {
 
 void* malloc(size_t size) { return mm::heap_allocate(size); }
+void* calloc(size_t count, size_t size) {
+    size_t all;
+    if (__builtin_mul_overflow(count, size, &all)) return nullptr;
+    void* const memory = mm::heap_allocate(all);
+    return memory ? std::memset(memory, 0, all) : nullptr;
+}
 void free(void* memory) { mm::heap_free(memory); }
 
 void* realloc(void* memory, size_t size) {
