@@ -28,11 +28,11 @@ protected:
 
 TEST_F(MountOptionTest, FolderAndPath) {
     const auto plain = parse_mount_option("/tmp:/data");
-    EXPECT_EQ(plain.folder, "/tmp");
+    EXPECT_EQ(plain.source, "/tmp");
     EXPECT_EQ(plain.path, "/data");
     EXPECT_FALSE(plain.read_only);
     const auto read_only = parse_mount_option(".:/a b/ü:ro");
-    EXPECT_EQ(read_only.folder, ".");
+    EXPECT_EQ(read_only.source, ".");
     EXPECT_EQ(read_only.path, "/a b/ü");
     EXPECT_TRUE(read_only.read_only);
     EXPECT_EQ(parse_mount_option("/tmp:/").path, "/");
@@ -40,7 +40,7 @@ TEST_F(MountOptionTest, FolderAndPath) {
 
 TEST_F(MountOptionTest, ColonsInTheFolder) {
     const auto option = parse_mount_option(folder_.string() + ":/data");
-    EXPECT_EQ(option.folder, folder_.string());
+    EXPECT_EQ(option.source, folder_.string());
     EXPECT_EQ(option.path, "/data");
 }
 
