@@ -32,6 +32,20 @@ public:
         return true;
     }
 
+    // Goes to the extent behind. False: that was the last. The library's own way is for walks from the root: behind a search it comes by the
+    // same leaf again.
+    Result<bool> next(ext2fs_extent& extent) {
+        errcode_t moved;
+        while ((moved = ext2fs_extent_get(handle_, EXT2_EXTENT_NEXT_SIB, &extent)) == EXT2_ET_EXTENT_NO_NEXT) {
+            const errcode_t up = ext2fs_extent_get(handle_, EXT2_EXTENT_UP, &extent);
+            if (up == EXT2_ET_EXTENT_NO_UP) return false;
+            TRY(checked(up));
+        }
+        while (moved == 0 && (extent.e_flags & EXT2_EXTENT_FLAGS_LEAF) == 0) moved = ext2fs_extent_get(handle_, EXT2_EXTENT_DOWN, &extent);
+        TRY(checked(moved));
+        return true;
+    }
+
 private:
     ext2_extent_handle_t handle_ = nullptr;
 };
@@ -61,9 +75,7 @@ Result<FileBlocks> FileMap::find_extent(uint64_t block, uint64_t most) {
         return FileBlocks{is_unwritten(extent) ? FileBlocks::Kind::Unwritten : FileBlocks::Kind::Written, extent.e_pblk + offset,
                           std::min<uint64_t>(most, extent.e_len - offset)};
     }
-    const errcode_t next = ext2fs_extent_get(extents.get(), EXT2_EXTENT_NEXT_LEAF, &extent);
-    if (next != 0 && next != EXT2_ET_EXTENT_NO_NEXT) return error_of(next);
-    if (next != 0) return FileBlocks{FileBlocks::Kind::Hole, 0, most};
+    if (!TRY(extents.next(extent))) return FileBlocks{FileBlocks::Kind::Hole, 0, most};
     if (extent.e_lblk <= block) return Error{EUCLEAN};
     return hole_until(extent.e_lblk);
 }
