@@ -182,6 +182,25 @@ TEST_F(VolumeTest, SparseFilesAndHoles) {
     expect_clean();
 }
 
+// So many extents that their tree has several levels and leaves, looked up behind the last of a leaf too.
+TEST_F(VolumeTest, ScatteredWrites) {
+    make(64 * mib);
+    mount();
+    constexpr uint64_t count = 1500, step = 3 * 4096, stride = 701;
+    const auto file = create(*root_, "scattered");
+    for (uint64_t i = 0; i < count; ++i) {
+        const uint64_t place = i * stride % count;
+        write(*file, place * step, std::to_string(place));
+        ASSERT_EQ(file->seek_data(place * step, true).code(), 0);
+    }
+    for (uint64_t place = 0; place < count; ++place) {
+        const std::string wanted = std::to_string(place);
+        ASSERT_EQ(read(*file, place * step, wanted.size()), wanted);
+    }
+    unmount();
+    expect_clean();
+}
+
 TEST_F(VolumeTest, FullVolume) {
     make(16 * mib);
     mount();
