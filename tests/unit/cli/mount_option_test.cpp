@@ -44,6 +44,19 @@ TEST_F(MountOptionTest, ColonsInTheFolder) {
     EXPECT_EQ(option.path, "/data");
 }
 
+TEST_F(MountOptionTest, Volumes) {
+    const std::string file = folder_.string() + "/volume";
+    std::ofstream{file} << "x";
+    const auto option = parse_volume_option(file + ":/data:ro");
+    EXPECT_EQ(option.source, file);
+    EXPECT_EQ(option.path, "/data");
+    EXPECT_TRUE(option.read_only);
+    EXPECT_FALSE(parse_volume_option(file + ":/data").read_only);
+    EXPECT_THROW(parse_volume_option(folder_.string() + ":/data"), Failure);
+    EXPECT_THROW(parse_volume_option(file + "2:/data"), Failure);
+    EXPECT_THROW(parse_volume_option(file), Failure);
+}
+
 TEST_F(MountOptionTest, Refusals) {
     for (const char* text : {"", "/tmp", ":/data", "/tmp:data", "/tmp:", "/tmp:ro", ":/:ro"})
         EXPECT_EQ(refusal(text), std::string{"run: --mount "} + text + ": write HOSTDIR:/path or HOSTDIR:/path:ro");
