@@ -16,17 +16,17 @@ namespace {
     throw Failure{exit_status::usage, fmt::format("run: {} {}: {}", option, text, why)};
 }
 
-// `what` is what the user writes before the colon.
-MountOption split(std::string_view option, std::string_view text, std::string_view what) {
-    constexpr std::string_view read_only = ":ro";
-    MountOption mount;
-    std::string_view rest = text;
-    if (rest.ends_with(read_only)) {
-        mount.read_only = true;
-        rest.remove_suffix(read_only.size());
-    }
+bool take_off(std::string_view& text, std::string_view suffix) {
+    const bool there = text.ends_with(suffix);
+    if (there) text.remove_suffix(suffix.size());
+    return there;
+}
+
+// What stands before the suffixes, which are taken off already. `form`: how the user writes it.
+MountOption split(std::string_view option, std::string_view text, std::string_view rest, std::string_view form) {
     const size_t separator = rest.rfind(":/");
-    if (separator == std::string_view::npos || separator == 0) refuse(option, text, fmt::format("write {0}:/path or {0}:/path:ro", what));
+    if (separator == std::string_view::npos || separator == 0) refuse(option, text, fmt::format("write {}", form));
+    MountOption mount;
     mount.source = rest.substr(0, separator);
     mount.path = rest.substr(separator + 1);
     return mount;
@@ -40,7 +40,11 @@ std::filesystem::file_status status_of(const std::string& path) {
 }  // namespace
 
 MountOption parse_mount_option(std::string_view text) {
-    MountOption option = split("--mount", text, "HOSTDIR");
+    std::string_view rest = text;
+    const bool uncached = take_off(rest, ":uncached"), read_only = take_off(rest, ":ro");
+    MountOption option = split("--mount", text, rest, "HOSTDIR:/path or HOSTDIR:/path:ro, and :uncached behind it if wanted");
+    option.uncached = uncached;
+    option.read_only = read_only;
     const auto status = status_of(option.source);
     if (!std::filesystem::exists(status)) refuse("--mount", text, fmt::format("there is no folder {}", option.source));
     if (!std::filesystem::is_directory(status)) refuse("--mount", text, fmt::format("{} is not a folder", option.source));
@@ -48,7 +52,10 @@ MountOption parse_mount_option(std::string_view text) {
 }
 
 MountOption parse_volume_option(std::string_view text) {
-    MountOption option = split("--volume", text, "FILE");
+    std::string_view rest = text;
+    const bool read_only = take_off(rest, ":ro");
+    MountOption option = split("--volume", text, rest, "FILE:/path or FILE:/path:ro");
+    option.read_only = read_only;
     const auto status = status_of(option.source);
     if (!std::filesystem::exists(status))
         refuse("--volume", text, fmt::format("there is no file {0}; `eremite volume create {0} --size 1G` makes one", option.source));

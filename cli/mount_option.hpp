@@ -1,5 +1,6 @@
 #pragma once
-// `--mount HOSTDIR:/path[:ro]`, a folder of the host that the program sees, and `--volume FILE:/path[:ro]`, a file that holds a file system.
+// `--mount HOSTDIR:/path[:ro][:uncached]`, a folder of the host that the program sees, and `--volume FILE:/path[:ro]`, a file that
+// holds a file system.
 #include <string>
 #include <string_view>
 
@@ -9,6 +10,7 @@ struct MountOption {
     std::string source;  // a folder or a file of the host
     std::string path;    // in the machine, absolute
     bool read_only = false;
+    bool uncached = false;
 };
 
 // The last ":/" separates the two, so that a folder's name may hold colons. Throws Failure: not of that form, or no such folder.

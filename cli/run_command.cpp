@@ -130,7 +130,8 @@ std::vector<std::string> mount_arguments(const RunOptions& options) {
     for (size_t i = 0; i < options.mounts.size(); ++i) all.push_back({mount_tag(i), &options.mounts[i]});
     std::ranges::stable_sort(all, {}, [](const Tagged& tagged) { return tagged.mount->path.size(); });
     std::vector<std::string> words;
-    for (const auto& [tag, mount] : all) words.push_back(fmt::format("mount={}:{}{}", tag, mount->path, mount->read_only ? ":ro" : ""));
+    for (const auto& [tag, mount] : all)
+        words.push_back(fmt::format("mount={}:{}{}{}", tag, mount->path, mount->read_only ? ":ro" : "", mount->uncached ? ":uncached" : ""));
     return words;
 }
 

@@ -64,7 +64,7 @@ def collect_program(
 ) -> None:
     """Runs a program that prints `name unit value` lines once in each world; as a process with more arguments."""
     arguments = ["--count", f"--tsc-mhz={ICOUNT_TSC_MHZ}"] if machine.icount else [f"--tsc-mhz={setup.tsc_mhz:.3f}"]
-    if setup.quick or machine.icount:
+    if setup.quick or machine.icount or machine.storage:
         arguments.append("--quick")
     if machine.storage:
         arguments.append(f"--directory={machine.storage.directory}")

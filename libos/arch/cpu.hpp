@@ -32,7 +32,7 @@ void set_thread_pointer(uint64_t value);
 [[nodiscard]] uint64_t announced_timer_khz();
 // The hypervisor's name ("KVMKVMKVM", "TCGTCGTCGTCG"), 12 characters; empty on bare metal.
 [[nodiscard]] std::string_view hypervisor_name();
-// Is every instruction emulated (QEMU's TCG)? Then other instructions are cheap than on a CPU.
+// Is every instruction emulated (QEMU's TCG)? What is cheap then is not what is cheap on a CPU.
 [[nodiscard]] bool emulated();
 
 struct CpuDescription {

@@ -15,7 +15,7 @@ void flush_page_here(VirtualAddress address);
 
 // The TLB of an emulated CPU (QEMU's TCG) follows what the program uses only if it is emptied now and then: it may grow when that
 // happens, and a CPU that nobody interrupts has no cause for it. Two arrays of a program may then meet in the same entries all the
-// time, which costs ten times what the computation does. Other CPUs' reach is endless.
+// time, which makes a computation take twice as long. Other CPUs' reach is endless.
 [[nodiscard]] bool exceeds_tlb(uint64_t pages);
 // Makes this CPU's TLB grow to so many pages, by reading from as many of `readable` as it takes.
 void extend_tlb(uint64_t pages, VirtualRange readable);

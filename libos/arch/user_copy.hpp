@@ -1,6 +1,7 @@
 #pragma once
 // Copies between the library OS and memory that the program named. A fault that the address space cannot resolve ends
-// the copy instead of killing the program.
+// the copy instead of killing the program. A page that a device has to bring is waited for by user_copy() alone; the others,
+// which may run under a spinlock, end there, and the thread remembers the page (sched/awaited_memory.hpp).
 #include <cstddef>
 #include <cstdint>
 
@@ -8,6 +9,7 @@ namespace eremite::arch {
 
 // Copies `size` bytes. Returns the number of bytes NOT copied: 0 on success, else a tail that could not be accessed.
 [[nodiscard]] size_t user_copy(void* destination, const void* source, size_t size);
+[[nodiscard]] size_t user_copy_now(void* destination, const void* source, size_t size);
 
 // Sets `size` bytes to zero. Returns the number of bytes not written.
 [[nodiscard]] size_t user_zero(void* destination, size_t size);

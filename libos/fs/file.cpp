@@ -44,7 +44,7 @@ size_t InodeFile::describe(char* path, size_t size) {
 
 Result<size_t> InodeFile::synchronized(const Result<size_t>& written) {
     if (!written.ok()) return written.error();
-    TRY(inode_->synchronize((flags() & O_SYNC) != O_SYNC));
+    TRY(synchronize((flags() & O_SYNC) != O_SYNC));
     return written.value();
 }
 

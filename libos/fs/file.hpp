@@ -45,7 +45,7 @@ public:
     [[nodiscard]] virtual Result<uint64_t> seek(int64_t /*offset*/, int /*whence*/) { return Error{ESPIPE}; }
     // A descriptor of this description was closed; close(2) returns what this does. EIO, ENOSPC: written data is lost.
     [[nodiscard]] virtual Result<void> flush() { return {}; }
-    // Returns when what was written has reached what keeps it (fsync(2)). EINVAL: nothing does. EIO, ENOSPC.
+    // Returns when what was written has reached what keeps it (fsync(2)). EINVAL: not a file of which that can be said.
     [[nodiscard]] virtual Result<void> synchronize(bool /*data_only*/) { return Error{EINVAL}; }
     [[nodiscard]] virtual Result<Attributes> attributes() = 0;
     // `argument` is the third argument of ioctl(2). ENOTTY: not for this file.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "libos/sched/awaited_memory.hpp"
+
 namespace eremite::fs {
 
 // Copies one contiguous piece; false when it is not accessible.
@@ -9,15 +11,15 @@ bool IoBuffer::copy_piece(Direction direction, uint8_t* memory, size_t size) {
     const VirtualAddress address{current_.address};
     switch (direction) {
         case Direction::Put:
-            if (user_) return mm::copy_to_user(address, memory, size).ok();
+            if (user_) return mm::copy_to_user_now(address, memory, size).ok();
             std::memcpy(address.as<uint8_t>(), memory, size);
             return true;
         case Direction::Take:
-            if (user_) return mm::copy_from_user(memory, address, size).ok();
+            if (user_) return mm::copy_from_user_now(memory, address, size).ok();
             std::memcpy(memory, address.as<uint8_t>(), size);
             return true;
         case Direction::Zero:
-            if (user_) return mm::zero_user(address, size).ok();
+            if (user_) return mm::zero_user_now(address, size).ok();
             std::memset(address.as<uint8_t>(), 0, size);
             return true;
     }
@@ -45,7 +47,7 @@ size_t IoBuffer::copy_slowly(Direction direction, uint8_t* memory, size_t size) 
             advance(piece);
         } else if (!by_page) {
             by_page = true;
-        } else {
+        } else if (!waits_ || !sched::await_memory()) {
             faulted_ = true;
         }
     }

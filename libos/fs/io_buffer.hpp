@@ -1,6 +1,10 @@
 #pragma once
 // Where a read puts its bytes and where a write takes them from: one piece of memory or several (readv), of the program
 // or of the kernel. File systems see only this, so one implementation of read serves read, preadv and sendfile.
+//
+// Copies may be made under a spinlock, and so do not wait for memory of the program that a device has to read first: they end as
+// at memory that is not accessible. The system call then waits and goes on with what is left, or is made again if nothing was
+// copied (sched/awaited_memory.hpp). Whoever cannot take back what it did before it copied says wait_for_memory().
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -38,6 +42,10 @@ public:
     [[nodiscard]] bool is_user() const { return user_; }
     // Whether a copy met memory that is not accessible. Later copies do nothing.
     [[nodiscard]] bool faulted() const { return faulted_; }
+    // After a copy that did not wait: lets further ones try again.
+    void resume() { faulted_ = false; }
+    // From now on copies wait. Requires: they are made without a spinlock.
+    void wait_for_memory() { waits_ = true; }
     // Lets no more than `size` further bytes through.
     void limit(size_t size) {
         if (size < remaining_) remaining_ = size;
@@ -53,7 +61,7 @@ public:
                 advance(size);
                 return size;
             }
-            if (mm::copy_to_user(VirtualAddress{current_.address}, source, size).ok()) [[likely]] {
+            if (mm::copy_to_user_now(VirtualAddress{current_.address}, source, size).ok()) [[likely]] {
                 advance(size);
                 return size;
             }
@@ -68,7 +76,7 @@ public:
                 advance(size);
                 return size;
             }
-            if (mm::copy_from_user(destination, VirtualAddress{current_.address}, size).ok()) [[likely]] {
+            if (mm::copy_from_user_now(destination, VirtualAddress{current_.address}, size).ok()) [[likely]] {
                 advance(size);
                 return size;
             }
@@ -77,7 +85,7 @@ public:
     }
     // Puts `size` zero bytes.
     size_t put_zeros(size_t size) {
-        if (user_ && size <= current_.size && size <= remaining_ && !faulted_ && mm::zero_user(VirtualAddress{current_.address}, size).ok())
+        if (user_ && size <= current_.size && size <= remaining_ && !faulted_ && mm::zero_user_now(VirtualAddress{current_.address}, size).ok())
             [[likely]] {
             advance(size);
             return size;
@@ -106,6 +114,7 @@ private:
     size_t remaining_;
     bool user_;
     bool faulted_ = false;
+    bool waits_ = false;
 };
 
 }  // namespace eremite::fs

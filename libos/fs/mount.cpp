@@ -112,10 +112,15 @@ Ref<Inode> point_below(const Inode& root) { return table().point_below(root); }
 Result<void> mount_on(Ref<Inode> point, Ref<Inode> root, MountOptions options, std::string_view type, std::string_view source) {
     if ((point && !point->is_directory()) || !root->is_directory()) return Error{ENOTDIR};
     if (point && point->unlinked()) return Error{ENOENT};
-    FileSystem& file_system = root->file_system();
-    TRY(table().add(TRY(make_ref<Mount>(std::move(point), std::move(root), TRY(String::copy(type)), TRY(String::copy(source))))));
+    // The file system may live as long as its root, which somebody else may unmount at once.
+    const Ref<Inode> kept = root;
+    FileSystem& file_system = kept->file_system();
+    Ref<Mount> mount = TRY(make_ref<Mount>(std::move(point), std::move(root), TRY(String::copy(type)), TRY(String::copy(source))));
+    const bool was_read_only = file_system.read_only();
     file_system.set_read_only(options.read_only);
-    return {};
+    const auto added = table().add(std::move(mount));
+    if (!added.ok()) file_system.set_read_only(was_read_only);
+    return added;
 }
 
 Result<void> mount(const Context& context, std::string_view path, Ref<Inode> root, MountOptions options, std::string_view type,

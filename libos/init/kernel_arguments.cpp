@@ -78,13 +78,18 @@ std::optional<uint32_t> parse_count(std::string_view text) {
     return count == 0 ? std::nullopt : std::optional{count};
 }
 
-// TAG:/path[:ro]. A path that ends in ":ro" can be given as "/path:ro/".
+// TAG:/path[:ro][:uncached]. A path that ends in ":ro" can be given as "/path:ro/".
 std::optional<MountArgument> parse_mount(std::string_view text) {
-    constexpr std::string_view read_only = ":ro";
+    constexpr std::string_view read_only = ":ro", uncached = ":uncached";
     const size_t colon = text.find(':');
     if (colon == 0 || colon == text.npos) return std::nullopt;
-    MountArgument mount{text.substr(0, colon), text.substr(colon + 1), text.ends_with(read_only)};
-    if (mount.read_only) mount.path.remove_suffix(std::min(read_only.size(), mount.path.size()));
+    const auto take_off = [&](std::string_view suffix) {
+        const bool there = text.substr(colon + 1).ends_with(suffix);
+        if (there) text.remove_suffix(suffix.size());
+        return there;
+    };
+    const bool is_uncached = take_off(uncached), is_read_only = take_off(read_only);
+    const MountArgument mount{text.substr(0, colon), text.substr(colon + 1), is_read_only, is_uncached};
     return mount.path.starts_with('/') ? std::optional{mount} : std::nullopt;
 }
 

@@ -11,11 +11,12 @@
 
 namespace eremite::init {
 
-// mount=TAG:/path[:ro]: a folder that the host shares under this tag.
+// mount=TAG:/path[:ro][:uncached]: a folder that the host shares under this tag.
 struct MountArgument {
     std::string_view tag;
     std::string_view path;
     bool read_only = false;
+    bool uncached = false;
 };
 
 struct KernelArguments {

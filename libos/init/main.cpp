@@ -20,8 +20,10 @@
 #include "libos/init/kernel_arguments.hpp"
 #include "libos/init/layout.hpp"
 #include "libos/init/mounts/mounts.hpp"
+#include "libos/init/mounts/sources.hpp"
 #include "libos/init/power.hpp"
 #include "libos/init/power_off.hpp"
+#include "libos/init/store_files.hpp"
 #include "libos/init/program.hpp"
 #include "libos/init/statistics.hpp"
 #include "libos/log/log.hpp"
@@ -231,7 +233,10 @@ namespace eremite::process {
 
 Process& current() { return *init::process; }
 
-void end(int status) { init::end(status); }
+void end(int status) {
+    init::store_files(status);
+    init::end(status);
+}
 
 }  // namespace eremite::process
 
@@ -244,6 +249,7 @@ extern "C" [[noreturn]] void libos_main(const eremite::abi::BootInfo* info) {
         const Result<void> done = step.run(boot);
         if (!done.ok()) {
             explain_failure(step, done.error());
+            close_volumes();
             end(could_not_start);
         }
         log::debug("started: {}", step.name);

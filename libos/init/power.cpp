@@ -2,8 +2,6 @@
 
 #include <signal.h>
 
-#include <atomic>
-
 #include "abi/host_channel.hpp"
 #include "libos/arch/cpu.hpp"
 #include "libos/arch/smp.hpp"
@@ -11,15 +9,14 @@
 #include "libos/arch/syscall.hpp"
 #include "libos/arch/trap.hpp"
 #include "libos/drivers/host_channel.hpp"
-#include "libos/init/mounts/sources.hpp"
 #include "libos/init/power_off.hpp"
 #include "libos/init/statistics.hpp"
+#include "libos/init/store_files.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
-#include "libos/sched/scheduler.hpp"
 #include "libos/sched/threads.hpp"
 #include "libos/trace/trace.hpp"
 
@@ -104,14 +101,6 @@ void report_program_stack(VirtualAddress stack_pointer) {
 BootStatistics& boot_statistics() { return statistics; }
 
 void end(int status) {
-    static constinit std::atomic<bool> ending{false};
-    // One thread ends the machine; others that want to, wait for that.
-    while (ending.exchange(true)) sched::block(Instant::never());
-    close_volumes();
-    end_at_once(status);
-}
-
-void end_at_once(int status) {
     if (statistics.wanted) report_statistics();
     drivers::report("exit {}", status);
     // A monitor that listens for the status ends here.
@@ -135,6 +124,8 @@ void program_died(const ProgramFault& fault) {
     else
         log::error("the program died: {} ({}) at address {}, instruction {}", init::signal_name(fault.signal), fault.reason, fault.address,
                    fault.instruction);
+    // Where there was no memory for a copy of the kernel's, locks are held.
+    if (fault.signal != SIGKILL) init::store_files(128 + fault.signal);
     init::end(128 + fault.signal);
 }
 

@@ -11,7 +11,7 @@ namespace eremite {
 
 void panic(std::string_view message) {
     log::error("panic: {}", message);
-    init::end_at_once(125);
+    init::end(125);
 }
 
 }  // namespace eremite

@@ -78,7 +78,7 @@ Result<size_t> Epoll::collect(VirtualAddress events, size_t most) {
         epoll_event event = item->event;
         event.events = item->look();
         if (event.events == 0) continue;
-        if (!mm::copy_to_user(events + stored * sizeof event, &event, sizeof event).ok()) {
+        if (!mm::copy_to_user_now(events + stored * sizeof event, &event, sizeof event).ok()) {
             queue(*item, true);
             if (stored == 0) return Error{EFAULT};
             break;

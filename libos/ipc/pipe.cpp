@@ -19,7 +19,7 @@ constexpr size_t initial_capacity = 65536, largest_capacity = size_t{1} << 31;
 }  // namespace
 
 PipeFile::PipeFile(Ref<PipeBuffer> pipe, uint32_t flags, Ref<fs::Inode> inode, uint64_t number)
-    : File{flags}, pipe_{std::move(pipe)}, inode_{std::move(inode)}, number_{number} {
+    : File{flags}, inode_{std::move(inode)}, pipe_{std::move(pipe)}, number_{number} {
     const sync::Guard guard{pipe_->lock};
     if (readable()) {
         ++pipe_->readers;
@@ -97,8 +97,12 @@ Result<fs::Attributes> PipeFile::attributes() {
 
 Result<long> PipeFile::ioctl(uint32_t request, uint64_t argument) {
     if (request != FIONREAD) return Error{ENOTTY};
-    const sync::Guard guard{pipe_->lock};
-    TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(pipe_->used())));
+    size_t used;
+    {
+        const sync::Guard guard{pipe_->lock};
+        used = pipe_->used();
+    }
+    TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(used)));
     return 0L;
 }
 

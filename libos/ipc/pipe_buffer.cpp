@@ -83,4 +83,11 @@ void PipeBuffer::drained(bool was_full) {
     if (was_full && writable()) notify_writers(POLLOUT | POLLWRNORM);
 }
 
+void PipeBuffer::stop_draining() {
+    draining_ = false;
+    waiting_readers.wake_all();
+    // Who looked meanwhile saw nothing to read.
+    if (used_ != 0) notify_readers(POLLIN | POLLRDNORM);
+}
+
 }  // namespace eremite::ipc

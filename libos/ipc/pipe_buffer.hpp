@@ -49,10 +49,7 @@ public:
     void unreserve(size_t size) { reserved_ -= size; }
     // It brings bytes elsewhere without the lock, which stay until it is known how many arrived; other readers wait.
     void start_draining() { draining_ = true; }
-    void stop_draining() {
-        draining_ = false;
-        waiting_readers.wake_all();
-    }
+    void stop_draining();
     // Copies the first bytes, which stay; and drops them.
     void peek(std::span<uint8_t> bytes) const;
     void drop(size_t size);

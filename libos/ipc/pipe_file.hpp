@@ -28,8 +28,9 @@ public:
     [[nodiscard]] Result<void> wait_for_partner();
 
 private:
-    Ref<PipeBuffer> pipe_;
+    // Dropped behind the pipe, which is known by it.
     Ref<fs::Inode> inode_;
+    Ref<PipeBuffer> pipe_;
     uint64_t number_;
     // A reader that did not wait for writers sees no hang-up until one has come: how many had, and no such number.
     static constexpr uint64_t waited = UINT64_MAX;

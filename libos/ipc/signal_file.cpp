@@ -38,6 +38,8 @@ public:
     // As many records as fit and are there; only the first is waited for.
     [[nodiscard]] Result<size_t> read(fs::IoBuffer& buffer) override {
         if (buffer.remaining() < sizeof(signalfd_siginfo)) return Error{EINVAL};
+        // A signal that was taken cannot be given back.
+        buffer.wait_for_memory();
         size_t done = 0;
         while (buffer.remaining() >= sizeof(signalfd_siginfo)) {
             const auto taken = signal::receive(signals_, done == 0 && !nonblocking());

@@ -74,7 +74,10 @@ Result<size_t> splice_into(PipeBuffer& pipe, FileSide from, size_t size, bool wa
         fs::IoBuffer data = fs::IoBuffer::kernel(piece.first(got.value()));
         done += pipe.put(data, got.value());
         pipe.filled();
-        if (got.value() < wanted) break;
+        if (got.value() < wanted) {
+            pipe.drained(true);
+            break;
+        }
     }
     return done;
 }

@@ -35,8 +35,8 @@ public:
         }
         catch_up();
         const uint64_t taken = expirations_;
-        expirations_ = 0;
         if (buffer.put(&taken, sizeof taken) != sizeof taken) return Error{EFAULT};
+        expirations_ = 0;
         return sizeof taken;
     }
     [[nodiscard]] Result<size_t> write(fs::IoBuffer&) override { return Error{EINVAL}; }

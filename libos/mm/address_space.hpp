@@ -103,18 +103,26 @@ public:
     // mlockall(2): `current` areas, `future` ones. munlockall(2).
     [[nodiscard]] Result<void> lock_all(bool current, bool future, bool populate);
     void unlock_all();
-    // msync(2): checks the range, there is nothing to write back. ENOMEM: not all is mapped; EBUSY: locked and `invalidate`.
-    [[nodiscard]] Result<void> sync(VirtualAddress start, uint64_t length, bool invalidate);
+    // msync(2). `writes_back`: waits for the objects (MS_SYNC). ENOMEM: not all is mapped; EBUSY: locked and `invalidate`; the errors of
+    // MemoryObject::synchronize_pages.
+    [[nodiscard]] Result<void> sync(VirtualAddress start, uint64_t length, bool invalidate, bool writes_back);
 
     // A page fault of ring 3. EFAULT: nothing is mapped (SEGV_MAPERR); EACCES: not with these rights (SEGV_ACCERR);
-    // ENXIO: beyond the end of the object (SIGBUS); ENOMEM.
-    [[nodiscard]] Result<void> fault(VirtualAddress address, Access access);
+    // ENXIO: beyond the end of the object, EIO: it could not be read (both SIGBUS); ENOMEM. EAGAIN: the page has to be waited for,
+    // and `waits` forbids it. Requires: no spinlock is held, or not `waits`.
+    [[nodiscard]] Result<void> fault(VirtualAddress address, Access access, bool waits = true);
 
     // Unmaps the pages of `object` from page `first` on, everywhere, private copies included: it has become shorter.
     void drop_object_pages(const MemoryObject& object, uint64_t first);
+    // Unmaps the object's own frames of pages [first, first + count), so that they can go: an access asks page() again. Private copies
+    // stay. False: a part is locked in memory and not `locked_too`; nothing has changed.
+    [[nodiscard]] bool release_object_pages(const MemoryObject& object, uint64_t first, uint64_t count, bool locked_too);
+    // Makes these pages read-only: a write asks page() again.
+    void write_protect_object_pages(const MemoryObject& object, uint64_t first, uint64_t count);
 
-    // Whether an address belongs to a shared mapping of an object, which may be mapped elsewhere too.
-    [[nodiscard]] bool shares_object(VirtualAddress address);
+    // An address in a shared mapping of an object, which may be mapped elsewhere too. The number stands for the byte of the object,
+    // wherever its page is in memory: different bytes of an object have different ones, and so have different objects as a rule.
+    [[nodiscard]] std::optional<uint64_t> shared_identity(VirtualAddress address);
     // Whether an address lies in the gap below the main thread's stack.
     [[nodiscard]] bool is_stack_guard(VirtualAddress address);
 
@@ -193,11 +201,23 @@ private:
     [[nodiscard]] Result<void> for_each_part(VirtualRange range, Change&& change);
     [[nodiscard]] Result<void> advise_area(Vma& vma, VirtualRange range, int advice);
     [[nodiscard]] Result<void> set_locked(VirtualRange range, bool locked);
+    // object_pages.cpp
+    struct ObjectPart {
+        Ref<MemoryObject> object{};
+        uint64_t first = 0;
+        uint64_t count = 0;
+    };
+    [[nodiscard]] ObjectPart next_object_part(VirtualRange& range);
+    template <typename Visit>
+    [[nodiscard]] bool visit_object(const MemoryObject& object, uint64_t first, uint64_t count, Visit&& visit);
+    void release_shared_frames(const Vma& vma, VirtualRange range);
     // fault.cpp
     template <typename Work>
     [[nodiscard]] bool without_lock(Work&& work);
     [[nodiscard]] Result<void> resolve(Fault& fault);
     [[nodiscard]] Result<void> attempt(Fault& fault);
+    [[nodiscard, gnu::cold]] Result<void> fetch_page(Fault& fault);
+    [[nodiscard]] Result<PhysicalAddress> object_page(const Vma& vma, Fault& fault, bool for_write);
     [[nodiscard]] Vma* grow_down(VirtualAddress page);
     [[nodiscard, gnu::always_inline]] inline Result<arch::PageTable::EmptyRun> empty_run(const Vma& vma, const Fault& fault);
     [[nodiscard]] Result<void> prepare_zeroed(Fault& fault, size_t count, const Vma& vma);

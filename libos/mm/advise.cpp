@@ -1,4 +1,4 @@
-// madvise(2), mincore(2), mlock(2) and relatives, msync(2).
+// madvise(2), mincore(2), mlock(2) and relatives.
 #include <linux/mman.h>
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include "libos/mm/address_space.hpp"
 #include "libos/mm/graveyard.hpp"
 #include "libos/mm/limits.hpp"
+#include "libos/mm/parts.hpp"
 
 namespace eremite::mm {
 
@@ -44,34 +45,7 @@ bool known(int advice) {
     }
 }
 
-// [start, start + length) in whole pages; `overflow` when it does not fit the address space.
-Result<VirtualRange> whole_pages(VirtualAddress start, uint64_t length, int overflow) {
-    const uint64_t size = align_up(length, page_size);
-    if ((size == 0 && length != 0) || start.value + size < start.value) return Error{overflow};
-    return VirtualRange{start, start + size};
-}
-
 }  // namespace
-
-// Calls change(vma, part) for each part of an area in the range. Goes on over holes and says ENOMEM at the end, as madvise
-// and msync do; an error of `change` ends it. `change` may populate.
-template <typename Change>
-Result<void> AddressSpace::for_each_part(VirtualRange range, Change&& change) {
-    bool hole = false;
-    for (VirtualAddress at = range.start; at < range.end;) {
-        Vma* vma = first_ending_after(at);
-        if (!vma || vma->range.start >= range.end) return Error{ENOMEM};
-        if (vma->range.start > at) {
-            hole = true;
-            at = vma->range.start;
-        }
-        const VirtualRange part{at, std::min(vma->range.end, range.end)};
-        TRY(change(*vma, part));
-        at = part.end;
-    }
-    if (hole) return Error{ENOMEM};
-    return {};
-}
 
 Result<void> AddressSpace::advise(VirtualAddress start, uint64_t length, int advice) {
     if (!known(advice) || !start.is_aligned(page_size)) return Error{EINVAL};
@@ -218,29 +192,6 @@ void AddressSpace::unlock_all() {
     for (Vma* vma = areas_.first(); vma; vma = areas_.next(*vma)) vma->flags.locked = false;
     statistics_.locked_pages = 0;
     merge_around({VirtualAddress{lowest_address}, VirtualAddress{user_address_end}}, graveyard);
-}
-
-Result<void> AddressSpace::sync(VirtualAddress start, uint64_t length, bool invalidate) {
-    if (!start.is_aligned(page_size)) return Error{EINVAL};
-    const VirtualRange range = TRY(whole_pages(start, length, ENOMEM));
-    sync::Guard guard{lock_};
-    return for_each_part(range, [&](Vma& vma, VirtualRange) -> Result<void> {
-        if (invalidate && vma.flags.locked) return Error{EBUSY};
-        return {};
-    });
-}
-
-void AddressSpace::drop_object_pages(const MemoryObject& object, uint64_t first) {
-    const Changing lock{*this};
-    for (Vma* vma = areas_.first(); vma; vma = areas_.next(*vma)) {
-        if (vma->kind != Vma::Kind::Object || vma->object.get() != &object) continue;
-        const uint64_t pages = vma->range.size() / page_size;
-        const uint64_t kept = first > vma->page_offset ? std::min(first - vma->page_offset, pages) : 0;
-        if (kept == pages) continue;
-        const VirtualRange gone{vma->range.start + kept * page_size, vma->range.end};
-        drop_pages(*vma, gone, gone);
-    }
-    keep_promises();
 }
 
 }  // namespace eremite::mm

@@ -40,11 +40,17 @@ PageAllocator::Use use_of(const Vma& vma) {
 }  // namespace
 
 struct AddressSpace::Fault {
-    Fault(VirtualAddress wanted, Access how, bool is_one_of_many) : page{wanted}, access{how}, populates{is_one_of_many} {}
+    Fault(VirtualAddress wanted, Access how, bool is_one_of_many, bool may_wait)
+        : page{wanted}, access{how}, populates{is_one_of_many}, waits{may_wait} {}
     VirtualAddress page;
     Access access;
     bool populates;  // the pages behind will be asked for too
+    bool waits;      // for an object to bring the page
     FrameStock frames;
+    // The object that has to bring the page first, and its number there.
+    Ref<MemoryObject> absent{};
+    uint64_t absent_index = 0;
+    bool absent_for_write = false;
 };
 
 // Lets others have the lock meanwhile. False: areas have changed, or tables have gone; what was looked up is void. Else other
@@ -60,18 +66,25 @@ bool AddressSpace::without_lock(Work&& work) {
     return generation_ == seen;
 }
 
-Result<void> AddressSpace::fault(VirtualAddress address, Access access) {
-    Fault fault{address.down_to(page_size), access, false};
-    Result<void> result;
-    uint64_t resident;
-    {
-        sync::Guard guard{lock_};
-        ++statistics_.faults;
-        result = resolve(fault);
-        resident = statistics_.resident_pages;
+Result<void> AddressSpace::fault(VirtualAddress address, Access access, bool waits) {
+    for (;;) {
+        Fault fault{address.down_to(page_size), access, false, waits};
+        Result<void> result;
+        uint64_t resident;
+        {
+            sync::Guard guard{lock_};
+            ++statistics_.faults;
+            result = resolve(fault);
+            resident = statistics_.resident_pages;
+        }
+        if (result.code() == ENOMEM) [[unlikely]] {
+            // What caches have is had by waiting for it, if at all.
+            if (!waits && page_allocator().available_pages() > page_allocator().idle_pages()) return Error{EAGAIN};
+            if (waits && page_allocator().make_room()) continue;
+        }
+        if (arch::exceeds_tlb(resident)) [[unlikely]] arch::extend_tlb(resident, page_allocator().largest_range());
+        return result;
     }
-    if (arch::exceeds_tlb(resident)) [[unlikely]] arch::extend_tlb(resident, page_allocator().largest_range());
-    return result;
 }
 
 // Requires the lock, which is let go at times: areas may have changed afterwards. After success the access may fault once more, if
@@ -83,10 +96,39 @@ Result<void> AddressSpace::resolve(Fault& fault) {
         // The last frames may be in the hands of another CPU, which faulted on the same page or does not need them all.
         if (result.code() == ENOMEM && preparing_ != 0) return {};
         if (result.code() != EAGAIN) return result;
+        if (fault.absent) [[unlikely]] {
+            if (!fault.waits) return result;
+            TRY(fetch_page(fault));
+        }
     }
 }
 
-// EAGAIN: the area may have changed while frames were made ready, which are there now.
+// Others have the lock meanwhile, for as long as a device takes.
+Result<void> AddressSpace::fetch_page(Fault& fault) {
+    lock_.unlock();
+    Result<void> result;
+    {
+        // Its last reference may go here.
+        const Ref<MemoryObject> object = std::move(fault.absent);
+        result = object->fetch(fault.absent_index, fault.absent_for_write);
+    }
+    lock_.lock();
+    return result;
+}
+
+// EAGAIN: the object has to bring the page. The other errors of MemoryObject::page.
+Result<PhysicalAddress> AddressSpace::object_page(const Vma& vma, Fault& fault, bool for_write) {
+    const uint64_t index = vma.object_page(fault.page);
+    auto frame = vma.object->page(index, for_write);
+    if (frame.code() == EAGAIN) [[unlikely]] {
+        fault.absent = vma.object;
+        fault.absent_index = index;
+        fault.absent_for_write = for_write;
+    }
+    return frame;
+}
+
+// EAGAIN: the area may have changed while frames were made ready, which are there now; or the object has to bring the page.
 Result<void> AddressSpace::attempt(Fault& fault) {
     const VirtualAddress page = fault.page;
     Vma* vma = find(page);
@@ -222,7 +264,7 @@ Result<void> AddressSpace::copy_object_page(Vma& vma, Fault& fault) {
     const VirtualAddress page = fault.page;
     auto mapping = table_.query(page);
     if (mapping && mapping->flags.has(arch::page::owned)) return already_mapped(page, Access::Write);
-    const auto source = TRY(vma.object->page(vma.object_page(page), false));
+    const auto source = TRY(object_page(vma, fault, false));
     arch::PageTable::EmptyRun run{};
     const auto use = use_of(vma);
     if (!mapping) run = TRY(table_.empty_run(page, 1, use == PageAllocator::Use::Promised));
@@ -255,17 +297,16 @@ Result<void> AddressSpace::map_object_page(Vma& vma, Fault& fault) {
     if (run.count == 0) {
         const auto mapping = table_.query(page);
         if (!write || mapping->flags.has(arch::page::write)) return already_mapped(page, fault.access);
-        table_.replace(page, TRY(vma.object->page(index, true)), flags);
+        table_.replace(page, TRY(object_page(vma, fault, true)), flags);
         return {};
     }
     std::array<PhysicalAddress, longest_run> frames;
-    size_t count = 0;
-    for (; count < run.count; ++count) {
+    frames[0] = TRY(object_page(vma, fault, write));
+    const size_t most = write && vma.object->tracks_writes() ? 1 : run.count;
+    size_t count = 1;
+    for (; count < most; ++count) {
         const auto frame = vma.object->page(index + count, write);
-        if (!frame.ok()) {
-            if (count == 0) return frame.error();
-            break;
-        }
+        if (!frame.ok()) break;
         frames[count] = frame.value();
     }
     count_resident(vma, table_.fill(run, {frames.data(), count}, flags), 0);
@@ -285,7 +326,7 @@ Result<void> AddressSpace::populate(VirtualRange range, bool write) {
             page = VirtualAddress{align_down(page.value, mapping->size) + mapping->size};
             continue;
         }
-        Fault fault{page, access, true};
+        Fault fault{page, access, true, true};
         TRY(resolve(fault));
         page += page_size;
     }

@@ -20,6 +20,9 @@ constexpr uint8_t is_allocated = 0x80;
 constexpr uint8_t is_cached = 0xc0;
 constexpr uint8_t order_mask = 0x1f;
 
+// Larger blocks are not worth what is lost for them.
+constexpr unsigned largest_reclaimed = 3;
+
 }  // namespace
 
 constinit PageAllocator PageAllocator::machine_memory_;
@@ -244,7 +247,18 @@ Result<PhysicalAddress> PageAllocator::allocate_block(unsigned order, Use use) {
     const auto block = allocate_listed(order, use);
     if (block.ok()) return block.value();
     const ClosedCaches caches{*this};
+    auto listed = allocate_listed(order, use);
+    const uint64_t pages = (uint64_t{1} << order) + (use == Use::Ordinary ? reserve() : 0);
+    if (listed.ok() || order > largest_reclaimed || !reclaim(pages)) return listed;
     return allocate_listed(order, use);
+}
+
+// Has caches of files give back what is missing to so many listed pages, and some more. False: nothing came.
+bool PageAllocator::reclaim(uint64_t pages) {
+    constexpr uint64_t some_more = 32;
+    const uint64_t listed = listed_pages();
+    const Reclaimer* const reclaimer = reclaimer_.load(std::memory_order_acquire);
+    return reclaimer && reclaimer->reclaim((pages > listed ? pages - listed : 0) + some_more) != 0;
 }
 
 Result<PhysicalAddress> PageAllocator::allocate_listed(unsigned order, Use use) {
@@ -293,7 +307,8 @@ unsigned PageAllocator::order_of(PhysicalAddress block) const {
 bool PageAllocator::promise(uint64_t pages, uint64_t spare) {
     if (promise_listed(pages, spare)) return true;
     const ClosedCaches caches{*this};
-    return promise_listed(pages, spare);
+    if (promise_listed(pages, spare)) return true;
+    return reclaim(with_tables(pages) + spare) && promise_listed(pages, spare);
 }
 
 bool PageAllocator::promise_listed(uint64_t pages, uint64_t spare) {
@@ -309,9 +324,20 @@ uint64_t PageAllocator::free_pages() const {
     return pages;
 }
 
-uint64_t PageAllocator::available_pages() const {
+bool PageAllocator::make_room() {
+    constexpr uint64_t some = 64;
+    const Reclaimer* const reclaimer = reclaimer_.load(std::memory_order_acquire);
+    return reclaimer && reclaimer->make_room(some) != 0;
+}
+
+uint64_t PageAllocator::idle_pages() const {
     const uint64_t free = free_pages();
     return free > reserve() ? free - reserve() : 0;
+}
+
+uint64_t PageAllocator::available_pages() const {
+    const Reclaimer* const reclaimer = reclaimer_.load(std::memory_order_acquire);
+    return idle_pages() + (reclaimer ? reclaimer->reclaimable() : 0);
 }
 
 }  // namespace eremite::mm

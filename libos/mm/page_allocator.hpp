@@ -60,12 +60,26 @@ public:
     [[nodiscard]] uint64_t total_pages() const { return total_pages_; }
     // Figures of the moment: other CPUs allocate and free meanwhile.
     [[nodiscard]] uint64_t free_pages() const;
-    // What ordinary use can have.
+    // What ordinary use can have now, and what it can have with what caches of files give back.
+    [[nodiscard]] uint64_t idle_pages() const;
     [[nodiscard]] uint64_t available_pages() const;
     // All that is free but for what caches hold, which is little.
     [[nodiscard]] uint64_t listed_pages() const { return listed_.load(std::memory_order_relaxed); }
     // Could ordinary use have so many? Cheaper than the figure.
     [[nodiscard]] bool can_spare(uint64_t pages) const { return listed_pages() >= reserve() + pages || available_pages() >= pages; }
+
+    // Who has pages that can be had back.
+    struct Reclaimer {
+        // Asked before an allocation fails or a promise is refused, under whatever locks the caller holds. Returns how many came.
+        uint64_t (*reclaim)(uint64_t pages);
+        // The same for callers without a spinlock: more can be had, for which it may wait.
+        uint64_t (*make_room)(uint64_t pages);
+        // How many could be had.
+        uint64_t (*reclaimable)();
+    };
+    // After an allocation failed. False: it would fail again. May wait.
+    [[nodiscard, gnu::cold]] bool make_room();
+    void set_reclaimer(const Reclaimer& reclaimer) { reclaimer_.store(&reclaimer, std::memory_order_release); }
 
 private:
     friend PageAllocator& page_allocator();
@@ -114,12 +128,14 @@ private:
     [[nodiscard, gnu::noinline]] Result<PhysicalAddress> allocate_block(unsigned order, Use use);
     [[nodiscard]] Result<PhysicalAddress> allocate_listed(unsigned order, Use use);
     [[nodiscard]] bool promise_listed(uint64_t pages, uint64_t spare);
+    [[nodiscard, gnu::cold]] bool reclaim(uint64_t pages);
 
     sync::Spinlock lock_{sync::Rank::PageAllocator};
     uint32_t nonempty_ = 0;  // bit `order`: that list has a block
     std::atomic<uint64_t> listed_{0};  // free pages in the lists, which are all but those in caches; written with the lock held
     std::atomic<uint64_t> reserve_{0};
     std::atomic<uint32_t> closed_{0};  // not 0: pages go to the lists and come from there
+    std::atomic<const Reclaimer*> reclaimer_{nullptr};
     uint64_t total_pages_ = 0;
     size_t zone_count_ = 0;
     std::array<Zone, maximum_zones> zones_{};

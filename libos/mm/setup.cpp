@@ -84,10 +84,13 @@ Result<VirtualRange> AddressSpace::add_stack(uint64_t size) {
     return stack.range;
 }
 
-bool AddressSpace::shares_object(VirtualAddress address) {
+std::optional<uint64_t> AddressSpace::shared_identity(VirtualAddress address) {
     sync::Guard guard{lock_};
     const Vma* const vma = find(address);
-    return vma && vma->kind == Vma::Kind::Object && vma->flags.shared;
+    if (!vma || vma->kind != Vma::Kind::Object || !vma->flags.shared) return std::nullopt;
+    // Fibonacci hashing (Knuth, vol. 3, 6.4) sets objects further apart than files are long.
+    const uint64_t base = VirtualAddress{vma->object.get()}.value * 0x9e3779b97f4a7c15;
+    return base + vma->object_page(address.down_to(page_size)) * page_size + address.value % page_size;
 }
 
 bool AddressSpace::is_stack_guard(VirtualAddress address) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "libos/sync/lock_check.hpp"
+
 namespace eremite::mm {
 
 namespace {
@@ -14,16 +16,28 @@ bool in_user_space(VirtualAddress address, size_t size) {
 }  // namespace
 
 Result<void> copy_from_user(void* destination, VirtualAddress source, size_t size) {
+    if constexpr (sync::locks_are_checked) sync::check_none_held();
     if (!in_user_space(source, size) || arch::user_copy(destination, source.as<const void>(), size) != 0) return Error{EFAULT};
     return {};
 }
 
 Result<void> copy_to_user(VirtualAddress destination, const void* source, size_t size) {
+    if constexpr (sync::locks_are_checked) sync::check_none_held();
     if (!in_user_space(destination, size) || arch::user_copy(destination.as<void>(), source, size) != 0) return Error{EFAULT};
     return {};
 }
 
-Result<void> zero_user(VirtualAddress destination, size_t size) {
+Result<void> copy_from_user_now(void* destination, VirtualAddress source, size_t size) {
+    if (!in_user_space(source, size) || arch::user_copy_now(destination, source.as<const void>(), size) != 0) return Error{EFAULT};
+    return {};
+}
+
+Result<void> copy_to_user_now(VirtualAddress destination, const void* source, size_t size) {
+    if (!in_user_space(destination, size) || arch::user_copy_now(destination.as<void>(), source, size) != 0) return Error{EFAULT};
+    return {};
+}
+
+Result<void> zero_user_now(VirtualAddress destination, size_t size) {
     if (!in_user_space(destination, size) || arch::user_zero(destination.as<void>(), size) != 0) return Error{EFAULT};
     return {};
 }

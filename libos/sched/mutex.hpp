@@ -15,14 +15,6 @@ public:
         while (held_) waiting_.wait_uninterruptibly(lock_);
         held_ = true;
     }
-    // False: somebody had it until the deadline.
-    [[nodiscard]] bool lock_before(Instant deadline) {
-        const sync::Guard guard{lock_};
-        while (held_)
-            if (waiting_.wait_uninterruptibly(lock_, deadline) == Wakeup::TimedOut && held_) return false;
-        held_ = true;
-        return true;
-    }
     void unlock() {
         const sync::Guard guard{lock_};
         held_ = false;

@@ -57,6 +57,9 @@ public:
     // The futex that a waiting thread waits for, and the bits that wake it (libos/syscall/futex.cpp).
     uint64_t futex_key = 0;
     uint32_t futex_bits = 0;
+    // What a copy that must not wait met (awaited_memory.hpp); 0: nothing.
+    VirtualAddress awaited_memory{};
+    bool awaits_writing = false;
     // Registered restartable sequences (linux/rseq.h).
     VirtualAddress rseq_area{};
     uint32_t rseq_signature = 0;

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include "base/immortal.hpp"
 #include "base/restart.hpp"
 #include "libos/sched/wait_queue.hpp"
 #include "libos/sync/spinlock.hpp"
@@ -13,9 +14,12 @@ namespace {
 // Guards the actions, what is pending for the process, what is pending for each thread, and who reads.
 constinit sync::Spinlock lock{sync::Rank::Signal};
 constinit Action actions[sched::signal_count + 1]{};
-constinit sched::PendingSignals process_signals;
-constinit sched::WaitQueue readers;
-constinit fs::ReadinessSource source;
+constinit Immortal<sched::PendingSignals> immortal_signals;
+constinit Immortal<sched::WaitQueue> immortal_readers;
+constinit Immortal<fs::ReadinessSource> immortal_source;
+constinit sched::PendingSignals& process_signals = immortal_signals.object;
+constinit sched::WaitQueue& readers = immortal_readers.object;
+constinit fs::ReadinessSource& source = immortal_source.object;
 
 bool is_ignored(int signal) {
     const Action& action = actions[signal];

@@ -42,6 +42,11 @@ HeldLocks& held_here() { return held_locks; }
     panic(sink.view());
 }
 
+void add(HeldLocks& held, const Spinlock& lock) {
+    if (held.count == held.locks.size()) fail(held, "lock order: {} is one lock too many", rank_name(lock.rank()));
+    held.locks[held.count++] = &lock;
+}
+
 // From the text "... [with eremite::sync::Rank rank = eremite::sync::Rank::Heap; ...]".
 template <Rank rank>
 constexpr std::string_view name_from_compiler() {
@@ -74,8 +79,12 @@ void check_acquire(const Spinlock& lock) {
         const bool allowed = other.rank() == lock.rank() && (rule == Siblings::Observers || (rule == Siblings::ByAddress && &other < &lock));
         if (!allowed) fail(held, "lock order: {} is taken after {}", rank_name(lock.rank()), rank_name(other.rank()));
     }
-    if (held.count == held.locks.size()) fail(held, "lock order: {} is one lock too many", rank_name(lock.rank()));
-    held.locks[held.count++] = &lock;
+    add(held, lock);
+}
+
+void note_tried(const Spinlock& lock) {
+    HeldLocks& held = held_here();
+    if (!held.panicking) add(held, lock);
 }
 
 void check_release(const Spinlock& lock) {

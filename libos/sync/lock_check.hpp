@@ -19,6 +19,8 @@ inline constexpr bool locks_are_checked = false;
 // Before the lock is waited for, and before it is released.
 void check_acquire(const Spinlock& lock);
 void check_release(const Spinlock& lock);
+// A lock that was free when it was tried.
+void note_tried(const Spinlock& lock);
 // Panics unless this CPU holds no lock: at the edges of the kernel.
 void check_none_held();
 // Panics unless this is the one lock that it holds: where threads are switched.

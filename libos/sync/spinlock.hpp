@@ -39,6 +39,7 @@ enum class Rank : uint8_t {
     RunQueue,
     KernelStacks,
     Heap,       // objects of one CPU's slabs
+    PageReclaim, // which files have cached pages; their own locks are only tried from here
     PageCache,  // single pages, of one CPU
     PageAllocator,
     Shootdown,  // of translations, by the CPU that asks the others
@@ -68,6 +69,12 @@ public:
         while (locked_.exchange(true, std::memory_order_acquire)) {
             while (locked_.load(std::memory_order_relaxed)) __builtin_ia32_pause();
         }
+    }
+    // Out of order too, since it does not wait.
+    [[nodiscard]] bool try_lock() {
+        if (locked_.exchange(true, std::memory_order_acquire)) return false;
+        if constexpr (locks_are_checked) note_tried(*this);
+        return true;
     }
     void unlock() {
         if constexpr (locks_are_checked) check_release(*this);

@@ -43,7 +43,8 @@ struct FromRegister<mm::UserPtr<T>> {
 // What a system call returns: the value, or -errno.
 inline long to_register(const Result<long>& result) { return result.ok() ? result.value() : -result.code(); }
 
-// What a call that failed returns. If a signal interrupted it, remembers which one it was, by its entry in the table (table.cpp).
+// What a call that failed returns. Remembers which one it was, by its entry in the table (table.cpp), if it is made again: a signal
+// interrupted it, or it met memory that has to be waited for, which is done here.
 EREMITE_KEEPS_REGISTERS long fail(int code, Entry entry);
 
 template <auto handler, typename... Parameters, size_t... I>

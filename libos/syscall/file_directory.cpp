@@ -69,8 +69,9 @@ Result<long> get_entries(int descriptor, VirtualAddress buffer, size_t size, Lay
         const size_t room = std::min(piece.size(), size - done);
         EntryPacker packer{std::span{piece}.first(room), layout};
         const uint64_t position = TRY(file->seek(0, SEEK_CUR));
-        TRY(file->list(packer));
+        const auto listed = file->list(packer);
         if (packer.used() == 0) {
+            if (!listed.ok() && done == 0) return listed.error();
             // Nothing fits although there is something: the buffer is too small for even one entry.
             if (packer.full() && done == 0) return Error{EINVAL};
             break;
@@ -82,7 +83,8 @@ Result<long> get_entries(int descriptor, VirtualAddress buffer, size_t size, Lay
             break;
         }
         done += packer.used();
-        if (!packer.full()) break;
+        // An error comes again in the next call.
+        if (!packer.full() || !listed.ok()) break;
     }
     fs::notify::tell(*file, IN_ACCESS);
     return static_cast<long>(done);

@@ -7,6 +7,7 @@
 
 #include "libos/fs/notify/watch.hpp"
 #include "libos/process/process.hpp"
+#include "libos/sched/awaited_memory.hpp"
 #include "libos/syscall/file_support.hpp"
 #include "libos/syscall/file_vectors.hpp"
 
@@ -14,7 +15,39 @@ namespace eremite::syscall {
 
 namespace {
 
-Result<long> transferred(fs::File& file, Result<size_t> result, uint32_t event) {
+using Operation = Result<size_t> (*)(fs::File&, fs::IoBuffer&, uint64_t offset);
+constexpr Operation read_next = [](fs::File& file, fs::IoBuffer& io, uint64_t) { return file.read(io); };
+constexpr Operation write_next = [](fs::File& file, fs::IoBuffer& io, uint64_t) { return file.write(io); };
+constexpr Operation read_at = [](fs::File& file, fs::IoBuffer& io, uint64_t offset) { return file.read_at(offset, io); };
+constexpr Operation write_at = [](fs::File& file, fs::IoBuffer& io, uint64_t offset) { return file.write_at(offset, io); };
+constexpr Operation write_end = [](fs::File& file, fs::IoBuffer& io, uint64_t) { return file.write_end(io, false); };
+constexpr Operation write_end_moving = [](fs::File& file, fs::IoBuffer& io, uint64_t) { return file.write_end(io, true); };
+
+// Goes on where a transfer, of `done` bytes perhaps, met memory that may have to be waited for. Where further bytes are there, or there is
+// room for them, sooner or later, it goes on to the end; else those that were transferred are enough.
+[[gnu::cold, gnu::noinline]] Result<long> go_on(Operation operation, bool reads, fs::File& file, fs::IoBuffer& io, uint64_t offset, int error,
+                                                size_t done) {
+    const bool whole = !reads || file.positioned();
+    if (error != 0 && error != EFAULT) return Error{error};
+    while (io.faulted() && (done == 0 || whole) && sched::await_memory()) {
+        io.resume();
+        const auto part = operation(file, io, offset + done);
+        if (part.ok()) done += part.value();
+        else if (part.code() == EFAULT) continue;
+        else if (done == 0) return part.error();
+        else break;
+    }
+    if (done == 0) return Error{EFAULT};
+    fs::notify::tell(file, reads ? IN_ACCESS : IN_MODIFY);
+    return static_cast<long>(done);
+}
+
+template <Operation operation>
+[[gnu::always_inline]] inline Result<long> transfer(fs::File& file, fs::IoBuffer& io, uint64_t offset = 0) {
+    constexpr bool reads = operation == read_next || operation == read_at;
+    constexpr uint32_t event = reads ? IN_ACCESS : IN_MODIFY;
+    const auto result = operation(file, io, offset);
+    if (io.faulted()) [[unlikely]] return go_on(operation, reads, file, io, offset, result.code(), result.ok() ? result.value() : 0);
     if (!result.ok()) [[unlikely]] return result.error();
     if (result.value() != 0) fs::notify::tell(file, event);
     return static_cast<long>(result.value());
@@ -46,28 +79,28 @@ Result<long> sys_read(int descriptor, VirtualAddress buffer, size_t size) {
     const Ref<fs::File> file = TRY(readable_file(descriptor));
     if (!in_user_space(buffer, size)) [[unlikely]] return Error{EFAULT};
     fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
-    return transferred(*file, file->read(io), IN_ACCESS);
+    return transfer<read_next>(*file, io);
 }
 
 Result<long> sys_write(int descriptor, VirtualAddress buffer, size_t size) {
     const Ref<fs::File> file = TRY(writable_file(descriptor));
     if (!in_user_space(buffer, size)) [[unlikely]] return Error{EFAULT};
     fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
-    return transferred(*file, file->write(io), IN_MODIFY);
+    return transfer<write_next>(*file, io);
 }
 
 Result<long> sys_readv(int descriptor, VirtualAddress vector, long segment_count) {
     const Ref<fs::File> file = TRY(readable_file(descriptor));
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-    return transferred(*file, file->read(io), IN_ACCESS);
+    return transfer<read_next>(*file, io);
 }
 
 Result<long> sys_writev(int descriptor, VirtualAddress vector, long segment_count) {
     const Ref<fs::File> file = TRY(writable_file(descriptor));
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-    return transferred(*file, file->write(io), IN_MODIFY);
+    return transfer<write_next>(*file, io);
 }
 
 Result<long> sys_pread64(int descriptor, VirtualAddress buffer, size_t size, int64_t offset) {
@@ -79,7 +112,7 @@ Result<long> sys_pread64(int descriptor, VirtualAddress buffer, size_t size, int
     if (!file->positioned()) return Error{ESPIPE};
     if (!file->readable()) return Error{EBADF};
     if (!in_user_space(buffer, size)) return Error{EFAULT};
-    return transferred(*file, file->read_at(static_cast<uint64_t>(offset), io), IN_ACCESS);
+    return transfer<read_at>(*file, io, static_cast<uint64_t>(offset));
 }
 
 Result<long> sys_pwrite64(int descriptor, VirtualAddress buffer, size_t size, int64_t offset) {
@@ -90,7 +123,7 @@ Result<long> sys_pwrite64(int descriptor, VirtualAddress buffer, size_t size, in
     if (!file->writable()) return Error{EBADF};
     if (!in_user_space(buffer, size)) return Error{EFAULT};
     fs::IoBuffer io = fs::IoBuffer::user(buffer, std::min(size, transfer_maximum));
-    return transferred(*file, file->write_at(static_cast<uint64_t>(offset), io), IN_MODIFY);
+    return transfer<write_at>(*file, io, static_cast<uint64_t>(offset));
 }
 
 Result<long> sys_preadv(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t) {
@@ -100,7 +133,7 @@ Result<long> sys_preadv(int descriptor, VirtualAddress vector, long segment_coun
     if (!file->readable()) return Error{EBADF};
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-    return transferred(*file, file->read_at(static_cast<uint64_t>(offset), io), IN_ACCESS);
+    return transfer<read_at>(*file, io, static_cast<uint64_t>(offset));
 }
 
 Result<long> sys_pwritev(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t) {
@@ -110,7 +143,7 @@ Result<long> sys_pwritev(int descriptor, VirtualAddress vector, long segment_cou
     if (!file->writable()) return Error{EBADF};
     Vectors vectors;
     fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-    return transferred(*file, file->write_at(static_cast<uint64_t>(offset), io), IN_MODIFY);
+    return transfer<write_at>(*file, io, static_cast<uint64_t>(offset));
 }
 
 Result<long> sys_preadv2(int descriptor, VirtualAddress vector, long segment_count, int64_t offset, uint64_t offset_high, int flags) {
@@ -127,7 +160,7 @@ Result<long> write_flagged(int descriptor, VirtualAddress vector, long segment_c
         const Ref<fs::File> file = TRY(writable_file(descriptor));
         Vectors vectors;
         fs::IoBuffer io = TRY(vectors.load(vector, segment_count));
-        return transferred(*file, file->write_end(io, offset == -1), IN_MODIFY);
+        return offset == -1 ? transfer<write_end_moving>(*file, io) : transfer<write_end>(*file, io);
     }
     if (offset == -1) return sys_writev(descriptor, vector, segment_count);
     return sys_pwritev(descriptor, vector, segment_count, offset, 0);

@@ -103,7 +103,7 @@ Result<long> sys_sync_file_range(int descriptor, int64_t offset, int64_t length,
     if ((flags & ~known) != 0 || offset < 0 || length < 0 || __builtin_add_overflow(offset, length, &end)) return Error{EINVAL};
     if (!file->positioned()) return Error{ESPIPE};
     const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{ESPIPE}));
-    TRY(inode->synchronize(true));
+    TRY(file->synchronize(true));
     return 0L;
 }
 

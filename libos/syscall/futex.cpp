@@ -52,7 +52,7 @@ private:
     Bucket *first_, *second_;
 };
 
-// A word is known by its address, unless it lies in a shared mapping of a file: then by where that stands in memory. EFAULT
+// A word is known by its address, unless it lies in a shared mapping of a file: then by its place there. EFAULT
 Result<uint64_t> key_of(VirtualAddress word, int operation) {
     if (!is_aligned(word.value, 4)) return Error{EINVAL};
     if (operation & FUTEX_PRIVATE_FLAG) {
@@ -60,11 +60,9 @@ Result<uint64_t> key_of(VirtualAddress word, int operation) {
         return word.value;
     }
     TRY(mm::load_user_word(word));
-    if (!mm::kernel_address_space().shares_object(word)) return word.value;
-    const auto mapping = mm::kernel_address_space().query(word.down_to(page_size));
-    if (!mapping) return Error{EFAULT};
-    constexpr uint64_t physical = uint64_t{1} << 63;
-    return physical | (mapping->address.value + word.value % page_size);
+    const auto identity = mm::kernel_address_space().shared_identity(word);
+    constexpr uint64_t of_object = uint64_t{1} << 63;
+    return identity ? of_object | *identity : word.value;
 }
 
 // Requires: the bucket's lock.

@@ -133,7 +133,7 @@ Result<long> sys_munlockall() {
 Result<long> sys_msync(uint64_t address, size_t length, int flags) {
     if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) return Error{EINVAL};
     if ((flags & MS_ASYNC) && (flags & MS_SYNC)) return Error{EINVAL};
-    TRY(address_space().sync(VirtualAddress{address}, length, (flags & MS_INVALIDATE) != 0));
+    TRY(address_space().sync(VirtualAddress{address}, length, (flags & MS_INVALIDATE) != 0, (flags & MS_SYNC) != 0));
     return 0L;
 }
 

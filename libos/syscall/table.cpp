@@ -5,7 +5,9 @@
 #include <atomic>
 
 #include "base/restart.hpp"
+#include "libos/arch/syscall.hpp"
 #include "libos/log/log.hpp"
+#include "libos/sched/awaited_memory.hpp"
 #include "libos/sched/scheduler.hpp"
 #include "libos/syscall/adapter.hpp"
 #include "libos/syscall/epoll.hpp"
@@ -207,16 +209,23 @@ void eremite_unknown_syscall(uint64_t number) { name_missing(number); }
 
 namespace {
 
-// Each call that can be interrupted has a handler of its own.
-[[gnu::noinline]] void note_interrupted(Entry entry) {
+// A call that a signal interrupted, or that met memory that has to be waited for, may have to be made again. Returns its error.
+[[gnu::noinline]] int end_unfinished(Entry entry, int error) {
+    if (error == EFAULT) {
+        if (!sched::await_memory()) return EFAULT;
+        error = restart_always;
+        arch::look_before_return();
+    }
+    // Each call that can be interrupted has a handler of its own.
     for (size_t number = 0; number < table_size; ++number)
         if (eremite_syscall_table[number] == entry) sched::current_thread().interrupted_syscall = number;
+    return error;
 }
 
 }  // namespace
 
 long fail(int code, Entry entry) {
-    if (is_restart(code)) [[unlikely]] note_interrupted(entry);
+    if (is_restart(code) || code == EFAULT) [[unlikely]] code = end_unfinished(entry, code);
     return -code;
 }
 

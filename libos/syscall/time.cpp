@@ -107,7 +107,7 @@ Result<long> sys_gettimeofday(VirtualAddress time, VirtualAddress zone) {
         const TimeSpec t{ns / ns_per_second, ns % ns_per_second / 1000};
         TRY(mm::copy_to_user(time, &t, sizeof t));
     }
-    if (zone.value != 0) TRY(mm::zero_user(zone, 8));
+    if (zone.value != 0) TRY(mm::zero_user_now(zone, 8));
     return 0L;
 }
 

@@ -62,6 +62,8 @@ def kvm_unusable(options):
                 return known["reason"]
         except (ValueError, KeyError):
             pass  # empty or of an earlier form: probe again
+        if not os.path.exists(options.probe_image):
+            sys.exit(f"failed: {options.probe_image} is not built, with which KVM is tried")
         reason = probe_kvm(options)
         cache.truncate(0)
         json.dump({"boot": boot, "reason": reason}, cache)

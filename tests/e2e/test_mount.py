@@ -4,11 +4,14 @@ import os
 import pathlib
 import shlex
 import shutil
+import signal
+import subprocess
 import tempfile
 
-from support import BUILD, HELLO, CommandTest, program, unittest
+from support import BUILD, COMMAND, HELLO, LIMIT, CommandTest, children_of, clean_environment, program, unittest
 
 IMAGE = program("shared_folder")
+MAPS = program("mapped_folder")
 
 
 class MountTest(CommandTest):
@@ -102,6 +105,11 @@ class MountAtWork(MountTest):
         self.assertEqual(self.output_of("large", "/data/f", 96, options=["--memory", "48M"], limit=200), "96 MiB\n")
 
 
+def descendants_of(pid):
+    children = children_of(pid)
+    return children + [further for child in children for further in descendants_of(child)]
+
+
 def need_daemon():
     if os.geteuid() != 0:
         raise unittest.SkipTest("virtiofsd needs root")
@@ -127,6 +135,66 @@ class MountByVirtioFsAtWork(MountAtWork):
     def setUp(self):
         need_daemon()
         super().setUp()
+
+
+class MappedFiles(MountTest):
+    def setUp(self):
+        super().setUp()
+        self.before = bytes(i * 7 % 251 for i in range(256 * 1024))
+        (self.shared / "f").write_bytes(self.before)
+
+    def test_shared(self):
+        self.assertEqual(self.output_of("shared", "/data/f", image=MAPS), "shared\n")
+        after = bytearray(self.before)
+        after[4094:4098] = b"MARK"
+        after[8192:8196] = b"file"
+        after[12288:12292] = b"LATE"
+        self.assertEqual((self.shared / "f").read_bytes(), after)
+
+    def test_private(self):
+        self.assertEqual(self.output_of("private", "/data/f", image=MAPS), "private\n")
+        self.assertEqual((self.shared / "f").read_bytes(), self.before)
+
+    def test_memory_that_is_not_there_yet(self):
+        self.assertEqual(self.output_of("transfers", "/data/f", image=MAPS), "transfers\n")
+
+    def test_larger_than_memory(self):
+        self.assertEqual(self.output_of("large", "/data/l", 96, image=MAPS, options=["--memory", "48M"], limit=200), "96 MiB\n")
+
+
+    def test_disk_that_is_full(self):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("mounting a small tmpfs needs root")
+        mount = self.execute("mount", "-t", "tmpfs", "-o", "size=2M", "none", self.shared)
+        if mount.status != 0:
+            raise unittest.SkipTest(f"a small tmpfs cannot be mounted: {mount.error_text}")
+        self.addCleanup(self.execute, "umount", self.shared)
+        text = self.output_of("full", "/data/full", image=MAPS)
+        self.assertRegex(text, "^write (taken|refused), fsync No space left on device, then Success\n$")
+
+
+class MappedFilesByVirtioFs(MappedFiles):
+    share = "virtio-fs"
+
+    def setUp(self):
+        need_daemon()
+        super().setUp()
+
+    def test_server_that_died(self):
+        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), "--share", "virtio-fs", "--mount", f"{self.shared}:/data", MAPS, "--",
+                   "orphan", "/data/f"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+        try:
+            self.assertEqual(process.stdout.readline(), b"mapped\n")
+            daemons = [pid for pid in descendants_of(process.pid) if "virtiofsd" in pathlib.Path(f"/proc/{pid}/cmdline").read_text()]
+            self.assertTrue(daemons, "virtiofsd is a child of the command")
+            for pid in daemons:
+                os.kill(pid, signal.SIGKILL)
+            output, errors = process.communicate(b"\n", timeout=LIMIT)
+        finally:
+            process.kill()
+            process.wait()
+        self.assertEqual(output, b"SIGBUS\n", errors.decode(errors="replace"))
 
 
 class MountGuestTests(MountTest):

@@ -1,4 +1,5 @@
-"""The objects that images link, lib/eremite*.o, take two symbols from the program and show it no others than the listed ones."""
+"""The objects that images link, lib/eremite*.o, take two symbols from the program, show it no others than the listed ones, and give it
+no constructors or destructors of globals to run."""
 
 import subprocess
 from pathlib import Path
@@ -14,6 +15,11 @@ def symbols(nm: str, path: Path) -> list[tuple[str, str]]:
     """(type, name) of all global and weak symbols, types as nm(1) has them."""
     answer = subprocess.run([nm, "-g", "-P", path], capture_output=True, text=True, check=True, env=environment(), timeout=60)
     return [(line.split()[1], line.split()[0]) for line in answer.stdout.splitlines() if line]
+
+
+def sections(objdump: str, path: Path) -> set[str]:
+    answer = subprocess.run([objdump, "-h", "-w", path], capture_output=True, text=True, check=True, env=environment(), timeout=60)
+    return {words[1] for words in map(str.split, answer.stdout.splitlines()) if len(words) > 2}
 
 
 def offences(found: list[tuple[str, str]], listed: set[str]) -> list[str]:
@@ -37,6 +43,7 @@ def main() -> None:
         of_object = symbols(options.nm, path)
         found += len(of_object)
         offending += [f"{path.name}: {offence}" for offence in offences(of_object, listed)]
+        offending += [f"{path.name}: has {name}" for name in sections(options.objdump, path) & {".init_array", ".fini_array", ".ctors", ".dtors"}]
     finish("symbols", found, offending)
 
 

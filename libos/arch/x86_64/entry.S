@@ -323,9 +323,10 @@ enter_program:
     .popsection
 .endm
 
-// size_t user_copy(void* destination, const void* source, size_t size)
-    .globl user_copy_raw
-user_copy_raw:
+// size_t name(void* destination, const void* source, size_t size)
+.macro copy_function name
+    .globl \name
+\name:
     mov %edx, %r8d
     and $7, %r8d
     mov %rdx, %rcx
@@ -341,8 +342,15 @@ user_copy_raw:
     ret
     fixup 1b, 3b
     fixup 2b, 4b
+.endm
+    copy_function user_copy_raw
 
-// size_t user_zero(void* destination, size_t size)
+// What follows up to eremite_no_waiting_end may run under a spinlock: a page that is not in memory is not waited for (trap.cpp).
+    .globl eremite_no_waiting_start, eremite_no_waiting_end
+eremite_no_waiting_start:
+    copy_function user_copy_now_raw
+
+// size_t user_zero_raw(void* destination, size_t size)
     .globl user_zero_raw
 user_zero_raw:
     mov %esi, %r8d
@@ -381,6 +389,7 @@ user_compare_exchange_word_raw:
 2:  xor %eax, %eax
     ret
     fixup 1b, 2b
+eremite_no_waiting_end:
 
 // bool try_rdseed(uint64_t*), bool try_rdrand(uint64_t*): false when the CPU has none to give, or no such instruction.
 .macro random_instruction name, instruction

@@ -14,6 +14,7 @@
 #include "libos/log/log.hpp"
 #include "libos/mm/address_space.hpp"
 #include "libos/process/process.hpp"
+#include "libos/sched/awaited_memory.hpp"
 #include "libos/sched/scheduler.hpp"
 #include "libos/sync/lock_check.hpp"
 
@@ -29,7 +30,9 @@ extern const char eremite_text_start[], eremite_text_end[];
 extern const char eremite_syscall_entry_slot[], eremite_syscall_entry_direct[], eremite_syscall_entry_patched[];
 extern const char eremite_syscall_exit_check[], eremite_syscall_exit_stack[], eremite_syscall_exit_jump[];
 extern const char eremite_trap_exit_check[], eremite_trap_exit_end[];
+extern const char eremite_no_waiting_start[], eremite_no_waiting_end[];
 size_t user_copy_raw(void*, const void*, size_t);
+size_t user_copy_now_raw(void*, const void*, size_t);
 size_t user_zero_raw(void*, size_t);
 bool user_load_word_raw(const uint32_t*, uint32_t*);
 bool user_compare_exchange_word_raw(uint32_t*, uint32_t*, uint32_t);
@@ -41,6 +44,7 @@ void eremite_thread_started(TrapFrame* frame);
 namespace eremite::arch {
 
 size_t user_copy(void* destination, const void* source, size_t size) { return user_copy_raw(destination, source, size); }
+size_t user_copy_now(void* destination, const void* source, size_t size) { return user_copy_now_raw(destination, source, size); }
 size_t user_zero(void* destination, size_t size) { return user_zero_raw(destination, size); }
 bool user_load_word(const uint32_t* word, uint32_t* value) { return user_load_word_raw(word, value); }
 bool user_compare_exchange_word(uint32_t* word, uint32_t* expected, uint32_t desired) {
@@ -56,6 +60,11 @@ enum Vector : uint64_t {
 
 bool in_libos(uint64_t rip) {
     return rip >= reinterpret_cast<uint64_t>(eremite_text_start) && rip < reinterpret_cast<uint64_t>(eremite_text_end);
+}
+
+// Part of a system call that may hold a lock.
+bool must_not_wait(uint64_t rip) {
+    return rip >= reinterpret_cast<uint64_t>(eremite_no_waiting_start) && rip < reinterpret_cast<uint64_t>(eremite_no_waiting_end);
 }
 
 bool apply_fixup(TrapFrame& frame) {
@@ -119,6 +128,7 @@ Verdict verdict_of_page_fault(const TrapFrame& frame, Error error) {
     const bool fetch = frame.error & fault_fetch;
     const bool write = frame.error & fault_write;
     if (error == Error{ENOMEM}) return {SIGKILL, SI_KERNEL, "out of memory"};
+    if (error == Error{EIO}) return {SIGBUS, BUS_ADRERR, "a mapped file could not be read"};
     if (error == Error{ENXIO}) return {SIGBUS, BUS_ADRERR, "access beyond the end of a mapped file"};
     if (error == Error{EACCES})
         return {SIGSEGV, SEGV_ACCERR, fetch ? "execution of memory that is not executable" : write ? "write to read-only memory" : "read of protected memory"};
@@ -152,8 +162,10 @@ void handle_page_fault(TrapFrame& frame) {
     const mm::Access access = frame.error & fault_fetch ? mm::Access::Execute : frame.error & fault_write ? mm::Access::Write : mm::Access::Read;
     const VirtualAddress address{frame.address};
     mm::AddressSpace& space = process::current().address_space();
-    const Result<void> resolved = space.fault(address, access);
+    const bool waits = !must_not_wait(frame.rip);
+    const Result<void> resolved = space.fault(address, access, waits);
     if (resolved.ok()) return;
+    if (!waits && resolved.error() == Error{EAGAIN}) sched::remember_memory(address, access);
     // Where Linux's out-of-memory killer would come, for a system call's access to the program's memory too.
     const bool out_of_memory = resolved.error() == Error{ENOMEM};
     if (in_libos(frame.rip) && !out_of_memory) {

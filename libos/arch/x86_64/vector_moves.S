@@ -1,4 +1,4 @@
-// The extended state by plain moves: what save_vectors stores are YMM0 to YMM15, MXCSR, and a mark (extended_state.hpp).
+// The extended state by plain moves: what save_vectors stores are YMM0 to YMM15, MXCSR, and a mark (vector_moves.hpp).
 #include "libos/arch/x86_64/vector_moves.hpp"
 
     .text

@@ -80,6 +80,8 @@ Result<size_t> ConsoleFile::read(IoBuffer& buffer) {
     const std::span<char> room = std::span{bytes}.first(std::min(bytes.size(), buffer.remaining()));
     const size_t count =
         drivers::console_is_terminal() ? TRY(read_terminal(room, nonblocking())) : TRY(drivers::console_read(room, nonblocking()));
+    // What was typed cannot be given back.
+    buffer.wait_for_memory();
     const size_t copied = buffer.put(room.data(), count);
     if (copied == 0 && buffer.faulted()) return Error{EFAULT};
     return copied;
@@ -87,6 +89,7 @@ Result<size_t> ConsoleFile::read(IoBuffer& buffer) {
 
 Result<size_t> ConsoleFile::write(IoBuffer& buffer) {
     const bool is_terminal = drivers::console_is_terminal();
+    buffer.wait_for_memory();
     std::array<char, 512> bytes;
     size_t done = 0;
     while (buffer.remaining() > 0) {

@@ -52,14 +52,8 @@ Result<Ref<Inode>> FileSystem::start(bool read_only) {
     return Ref<Inode>{std::move(root)};
 }
 
-Result<void> FileSystem::stop(Instant deadline) {
-    if (!volume_.mutex().lock_before(deadline)) return Error{ETIMEDOUT};
-    const auto stopped = stop_locked();
-    volume_.mutex().unlock();
-    return stopped;
-}
-
-Result<void> FileSystem::stop_locked() {
+Result<void> FileSystem::stop() {
+    const sched::MutexGuard guard{volume_.mutex()};
     drop_recent();
     if (volume_.read_only()) return {};
     {

@@ -21,8 +21,7 @@ public:
     // Opens the volume and returns its root directory. Errors as Volume::mount.
     [[nodiscard]] Result<Ref<Inode>> start(bool read_only);
     // Makes everything last, frees files without names, and marks the volume clean. Files that are still open cannot be used afterwards.
-    // ETIMEDOUT: somebody works on the volume until the deadline.
-    [[nodiscard]] Result<void> stop(Instant deadline = Instant::never());
+    [[nodiscard]] Result<void> stop();
 
     [[nodiscard]] Result<FileSystemStatus> status() override;
     [[nodiscard]] Result<void> synchronize() override;
@@ -68,7 +67,6 @@ private:
     };
 
     [[nodiscard]] Result<void> before_commit() override;
-    [[nodiscard]] Result<void> stop_locked();
     [[nodiscard]] Result<void> recover_orphans();
     [[nodiscard]] Result<void> list_orphan(Orphan& orphan);
     [[nodiscard]] Result<void> unlist_orphan(ext2_ino_t number);

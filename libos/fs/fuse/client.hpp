@@ -82,6 +82,7 @@ public:
 
     // Agrees on a version and what both can do, with transfers of at most `data_size` bytes. ENOTSUP: the server is too old; EIO; ENOMEM.
     [[nodiscard]] Result<void> start(uint32_t data_size);
+    using Channel::most_data_segments;
     // The most that one read or write transfers.
     [[nodiscard]] uint32_t io_unit() const { return io_unit_; }
     // Whether both can do this (FUSE_*, of FUSE_INIT).

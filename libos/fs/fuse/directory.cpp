@@ -28,7 +28,7 @@ Result<Ref<remote::Node>> Directory::Found::make() {
         case FileType::Regular: return Ref<remote::Node>{TRY(make_ref<RegularFile>(file_system_, identity, Ref<NodeId>{id_}))};
         case FileType::Directory: return Ref<remote::Node>{TRY(make_ref<Directory>(file_system_, identity, Ref<NodeId>{id_}))};
         case FileType::SymbolicLink: return Ref<remote::Node>{TRY(make_ref<SymbolicLink>(file_system_, identity, Ref<NodeId>{id_}))};
-        default: return Ref<remote::Node>{TRY(make_ref<SpecialFile>(file_system_, type, identity, Ref<NodeId>{id_}))};
+        default: return Ref<remote::Node>{TRY(make_ref<Node>(file_system_, type, identity, Ref<NodeId>{id_}))};
     }
 }
 
@@ -38,18 +38,21 @@ void Directory::Found::settle(remote::Node& node, bool) {
     if (&known != id_.get()) known.take_over(*id_);
 }
 
-Result<Ref<remote::Node>> Directory::accept(const fuse_entry_out& entry, Ref<NodeId> id, std::string_view name, std::optional<uint64_t> generation) {
+Result<Ref<remote::Node>> Directory::accept(const fuse_entry_out& entry, Ref<NodeId> id, std::string_view name, uint64_t changes,
+                                            std::optional<uint64_t> generation) {
     if (entry.nodeid == 0) return Error{ENOENT};
     id->set(entry.nodeid);
     const Fetched fetched = TRY(translate(entry.attr, entry.attr_valid, entry.attr_valid_nsec, file_system_));
     Found found{owner(), std::move(id), entry, *remote::type_of(fetched.attributes.mode), fetched};
+    found.changes = changes;
     return adopt(name, found, generation);
 }
 
 Result<Ref<remote::Node>> Directory::find_by(const Request& request, std::string_view name, std::optional<uint64_t> generation) {
     Ref<NodeId> id = TRY(make_ref<NodeId>(client()));
+    const uint64_t changes = file_system_.changes();
     const auto entry = TRY(client().call<fuse_entry_out>(request));
-    return accept(entry, std::move(id), name, generation);
+    return accept(entry, std::move(id), name, changes, generation);
 }
 
 Result<Ref<Inode>> Directory::lookup(std::string_view name) {
@@ -68,18 +71,20 @@ Result<Ref<File>> Directory::create_open(std::string_view name, uint32_t permiss
     };
     const sched::MutexGuard guard{names_};
     fuse_create_in in{};
-    in.flags = remote::OpenFile::server_flags(flags) | O_CREAT | O_EXCL;
+    const uint32_t with = remote::Node::handle_flags(file_system_, flags);
+    in.flags = remote::OpenFile::server_flags(with) | O_CREAT | O_EXCL;
     in.mode = S_IFREG | permissions;
     Ref<NodeId> id = TRY(make_ref<NodeId>(client()));
     Ref<OpenHandle> handle = TRY(make_ref<OpenHandle>(client(), Ref<NodeId>{id}, in.flags, false));
+    const uint64_t changes = file_system_.changes();
     const auto out = TRY(client().call<Created>({FUSE_CREATE, number(), in, name}));
     changed();
     // The handle's own number must be right for the farewell, whatever becomes of the rest.
     if (out.entry.nodeid != 0) id->set(out.entry.nodeid);
     handle->set(out.open.fh);
-    Ref<remote::Node> node = TRY(accept(out.entry, std::move(id), name, {}));
+    Ref<remote::Node> node = TRY(accept(out.entry, std::move(id), name, changes, {}));
     if (node->type() != FileType::Regular) return Error{EIO};
-    return Ref<File>{TRY(make_ref<remote::OpenFile>(std::move(node), flags, std::move(handle)))};
+    return Ref<File>{TRY(make_ref<remote::OpenFile>(std::move(node), flags, std::move(handle), with))};
 }
 
 Result<Ref<Inode>> Directory::create(std::string_view name, const NewFile& file) {
@@ -168,10 +173,9 @@ Result<void> Directory::rename(std::string_view name, Inode& to_inode, std::stri
     Ref<remote::Node> old_parent, old_target_parent;
     const sync::Guard lock{file_system_.lock()};
     file_system_.names_changed();
-    bool is_new = false;
     if (target && mode != RenameMode::Exchange) lose_name_of(*target);
-    if (moved) old_parent = to.place(*moved, text, is_new);
-    if (target && mode == RenameMode::Exchange) old_target_parent = place(*target, old_text, is_new);
+    if (moved) old_parent = to.place_moved(*moved, text);
+    if (target && mode == RenameMode::Exchange) old_target_parent = place_moved(*target, old_text);
     return {};
 }
 

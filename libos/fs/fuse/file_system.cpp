@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "libos/fs/fuse/directory.hpp"
+#include "libos/fs/page_cache/memory.hpp"
 
 namespace eremite::fs::fuse {
 
@@ -15,7 +16,7 @@ constexpr uint64_t magic = 0x65735546;  // of statfs(2): FUSE_SUPER_MAGIC
 Result<Ref<Inode>> FileSystem::start() {
     constexpr size_t largest_transfer = 1 << 20;
     TRY(client_.start(transfer_size(largest_transfer)));
-    TRY(prepare_transfers(client_.io_unit()));
+    TRY(prepare_transfers(client_.io_unit(), client_.most_data_segments()));
     Ref<NodeId> id = TRY(make_ref<NodeId>(client_, uint64_t{FUSE_ROOT_ID}));
     const auto out = TRY(client_.call<fuse_attr_out>({FUSE_GETATTR, FUSE_ROOT_ID, fuse_getattr_in{}}));
     if (!S_ISDIR(out.attr.mode)) return Error{ENOTDIR};
@@ -40,7 +41,9 @@ Result<FileSystemStatus> FileSystem::status() {
 }
 
 Result<void> FileSystem::synchronize() {
+    const auto written = write_back_all(*this);
     const auto done = client_.call({FUSE_SYNCFS, FUSE_ROOT_ID, fuse_syncfs_in{}});
+    if (!written.ok()) return Error{written.code()};
     return done.code() == ENOSYS ? Result<void>{} : done;
 }
 

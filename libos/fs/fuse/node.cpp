@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "libos/fs/dev/devices.hpp"
 #include "libos/fs/path.hpp"
 #include "libos/fs/remote/open_file.hpp"
 #include "libos/fs/remote/values.hpp"
@@ -147,7 +146,5 @@ Result<std::string_view> SymbolicLink::link_target() {
     }
     return target_.view();
 }
-
-Result<Ref<File>> SpecialFile::open(uint32_t flags) { return dev::open_device(Ref<Inode>::share(this), flags); }
 
 }  // namespace eremite::fs::fuse

@@ -27,7 +27,7 @@ protected:
     // EIO: these cannot be.
     [[nodiscard]] static Result<Fetched> translate(const fuse_attr& attr, uint64_t seconds, uint32_t nanoseconds,
                                                    const remote::FileSystem& file_system);
-    // Sends FUSE_SETATTR and remembers the answer.
+    // Sends FUSE_SETATTR.
     [[nodiscard]] Result<void> change_attributes(const fuse_setattr_in& in);
 
     const Ref<NodeId> id_;
@@ -45,13 +45,6 @@ public:
 private:
     sched::Mutex lock_;
     String target_;  // once it was asked for
-};
-
-// A device, fifo or socket: the server has its name, what it leads to is here.
-class SpecialFile final : public Node {
-public:
-    using Node::Node;
-    [[nodiscard]] Result<Ref<File>> open(uint32_t flags) override;
 };
 
 }  // namespace eremite::fs::fuse

@@ -5,18 +5,7 @@
 
 namespace eremite::fs::fuse {
 
-Result<size_t> RegularFile::read(uint64_t& position, IoBuffer& buffer) {
-    const Ref<remote::Handle> handle = TRY(data_handle(false));
-    return contents_.read(*handle, position, buffer);
-}
-
-Result<size_t> RegularFile::write(uint64_t& position, IoBuffer& buffer, bool append) {
-    const Ref<remote::Handle> handle = TRY(data_handle(true));
-    return contents_.write(*handle, position, buffer, append);
-}
-
-Result<void> RegularFile::truncate(uint64_t size) {
-    if (size > remote::Contents::size_maximum) return Error{EFBIG};
+Result<void> StoredFile::resize(uint64_t size) {
     const sched::MutexGuard guard{contents_.mutex()};
     fuse_setattr_in in{};
     in.valid = FATTR_SIZE;
@@ -26,7 +15,8 @@ Result<void> RegularFile::truncate(uint64_t size) {
     return {};
 }
 
-Result<void> RegularFile::allocate(AllocateMode mode, uint64_t offset, uint64_t length, bool keep_size) {
+Result<void> StoredFile::allocate(AllocateMode mode, uint64_t offset, uint64_t length, bool keep_size) {
+    TRY(leave_to_server());
     const Ref<remote::Handle> handle = TRY(data_handle(true));
     fuse_fallocate_in in{};
     in.fh = number_of(handle);
@@ -35,7 +25,6 @@ Result<void> RegularFile::allocate(AllocateMode mode, uint64_t offset, uint64_t 
     in.mode = (keep_size ? FALLOC_FL_KEEP_SIZE : 0) | (mode == AllocateMode::PunchHole   ? FALLOC_FL_PUNCH_HOLE
                                                        : mode == AllocateMode::ZeroRange ? FALLOC_FL_ZERO_RANGE
                                                                                          : 0);
-    const sched::MutexGuard guard{contents_.mutex()};
     const auto done = client().call({FUSE_FALLOCATE, number(), in});
     changed();
     if (done.code() == ENOSYS) return Error{EOPNOTSUPP};
@@ -44,7 +33,8 @@ Result<void> RegularFile::allocate(AllocateMode mode, uint64_t offset, uint64_t 
     return done;
 }
 
-Result<uint64_t> RegularFile::seek_data(uint64_t offset, bool hole) {
+Result<uint64_t> StoredFile::seek_data(uint64_t offset, bool hole) {
+    TRY(leave_to_server());
     const Ref<remote::Handle> handle = TRY(data_handle(false));
     fuse_lseek_in in{};
     in.fh = number_of(handle);
@@ -59,8 +49,10 @@ Result<uint64_t> RegularFile::seek_data(uint64_t offset, bool hole) {
     return hole ? size : offset;
 }
 
-Result<size_t> RegularFile::copy_range(uint64_t from, Inode& to, uint64_t at, size_t count) {
-    auto& target = static_cast<RegularFile&>(to);
+Result<size_t> StoredFile::copy_range(uint64_t from, Inode& to, uint64_t at, size_t count) {
+    auto& target = static_cast<StoredFile&>(to);
+    TRY(leave_to_server());
+    TRY(target.leave_to_server());
     const Ref<remote::Handle> source_handle = TRY(data_handle(false));
     const Ref<remote::Handle> target_handle = TRY(target.data_handle(true));
     fuse_copy_file_range_in in{};
@@ -76,7 +68,6 @@ Result<size_t> RegularFile::copy_range(uint64_t from, Inode& to, uint64_t at, si
     if (out.code() == ENOSYS || out.code() == EXDEV) return Error{EOPNOTSUPP};
     if (!out.ok()) return out.error();
     if (out.value().size > count) return Error{EIO};
-    const sched::MutexGuard guard{target.contents_.mutex()};
     TRY(target.attributes());
     return size_t{out.value().size};
 }

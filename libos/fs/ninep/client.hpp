@@ -37,6 +37,7 @@ public:
 
     // Agrees on version and message size, of at most `data_size` bytes of data. ENOTSUP: the server speaks something else; EIO; ENOMEM.
     [[nodiscard]] Result<void> start(uint32_t data_size);
+    using Channel::most_data_segments;
     // The most that one read or write transfers.
     [[nodiscard]] uint32_t io_unit() const { return message_size_ - io_header; }
 

@@ -17,7 +17,7 @@ Result<Ref<Node>> make_node(FileSystem& file_system, FileType type, const Qid& q
         case FileType::Regular: return Ref<Node>{TRY(make_ref<RegularFile>(file_system, qid))};
         case FileType::Directory: return Ref<Node>{TRY(make_ref<Directory>(file_system, qid))};
         case FileType::SymbolicLink: return Ref<Node>{TRY(make_ref<SymbolicLink>(file_system, qid))};
-        default: return Ref<Node>{TRY(make_ref<SpecialFile>(file_system, type, qid))};
+        default: return Ref<Node>{TRY(make_ref<Node>(file_system, type, qid))};
     }
 }
 
@@ -76,6 +76,7 @@ Result<Ref<Inode>> Directory::lookup(std::string_view name) {
             }
             // The qid does not tell files from devices.
             std::optional<GetAttributes::Reply> reply;
+            found.changes = file_system_.changes();
             if (!known) reply = TRY(client.call(GetAttributes{found.fid->number()}));
             const auto type = known ? known->type() : remote::type_of(reply->mode);
             if (!type) return Error{EIO};
@@ -91,11 +92,12 @@ Result<Ref<File>> Directory::create_open(std::string_view name, uint32_t permiss
     const sched::MutexGuard guard{names_};
     const Ref<Fid> directory = TRY(path_fid());
     Client::Walked file = TRY(client().walk(*directory, {}));
-    const uint32_t server_flags = remote::OpenFile::server_flags(flags) | O_CREAT | O_EXCL;
+    const uint32_t with = remote::Node::handle_flags(file_system_, flags);
+    const uint32_t server_flags = remote::OpenFile::server_flags(with) | O_CREAT | O_EXCL;
     const OpenReply reply = TRY(client().call(Create{file.fid->number(), name, server_flags, S_IFREG | permissions, no_group}));
     changed();
     Ref<remote::Node> node = TRY(adopt_found(name, {owner(), reply.qid, FileType::Regular, nullptr}));
-    return Ref<File>{TRY(make_ref<remote::OpenFile>(std::move(node), flags, std::move(file.fid)))};
+    return Ref<File>{TRY(make_ref<remote::OpenFile>(std::move(node), flags, std::move(file.fid), with))};
 }
 
 Result<Ref<Inode>> Directory::create(std::string_view name, const NewFile& file) {
@@ -192,8 +194,7 @@ Result<void> Directory::rename(std::string_view name, Inode& to_inode, std::stri
     file_system_.names_changed();
     if (target) target_fid = target->unlink_here(last);
     if (!moved) return {};
-    bool is_new = false;
-    old_parent = to.place(*moved, text, is_new);
+    old_parent = to.place_moved(*moved, text);
     return {};
 }
 

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstring>
 
-#include "libos/fs/dev/devices.hpp"
 #include "libos/fs/path.hpp"
 #include "libos/fs/remote/open_file.hpp"
 #include "libos/fs/remote/values.hpp"
@@ -206,7 +205,5 @@ Result<std::string_view> SymbolicLink::link_target() {
     }
     return target_.view();
 }
-
-Result<Ref<File>> SpecialFile::open(uint32_t flags) { return dev::open_device(Ref<Inode>::share(this), flags); }
 
 }  // namespace eremite::fs::ninep

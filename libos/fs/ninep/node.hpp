@@ -58,11 +58,4 @@ private:
     String target_;  // once it was asked for
 };
 
-// A device, fifo or socket: the server has its name, what it leads to is here.
-class SpecialFile final : public Node {
-public:
-    using Node::Node;
-    [[nodiscard]] Result<Ref<File>> open(uint32_t flags) override;
-};
-
 }  // namespace eremite::fs::ninep

@@ -7,17 +7,7 @@
 
 namespace eremite::fs::ninep {
 
-Result<size_t> RegularFile::read(uint64_t& position, IoBuffer& buffer) {
-    const Ref<remote::Handle> handle = TRY(data_handle(false));
-    return read_by(*handle, position, buffer);
-}
-
-Result<size_t> RegularFile::write(uint64_t& position, IoBuffer& buffer, bool append) {
-    const Ref<remote::Handle> handle = TRY(data_handle(true));
-    return write_by(*handle, position, buffer, append);
-}
-
-Result<size_t> RegularFile::read_by(remote::Handle& handle, uint64_t& position, IoBuffer& buffer) {
+Result<size_t> StoredFile::read_by(remote::Handle& handle, uint64_t& position, IoBuffer& buffer) {
     if (!is_ours()) [[likely]] return contents_.read(handle, position, buffer);
     TRY(remote::Contents::check(position, buffer));
     const sched::MutexGuard guard{contents_.mutex()};
@@ -31,7 +21,7 @@ Result<size_t> RegularFile::read_by(remote::Handle& handle, uint64_t& position, 
     return done;
 }
 
-Result<size_t> RegularFile::write_by(remote::Handle& handle, uint64_t& position, IoBuffer& buffer, bool append) {
+Result<size_t> StoredFile::write_by(remote::Handle& handle, uint64_t& position, IoBuffer& buffer, bool append) {
     if (!is_ours()) [[likely]] return contents_.write(handle, position, buffer, append);
     TRY(remote::Contents::check(position, buffer));
     if (buffer.remaining() == 0) return size_t{0};
@@ -42,7 +32,7 @@ Result<size_t> RegularFile::write_by(remote::Handle& handle, uint64_t& position,
     return done;
 }
 
-void RegularFile::written(uint64_t end) {
+void StoredFile::written(uint64_t end) {
     changed();
     const sync::Guard guard{file_system_.lock()};
     if (!kept_) return;
@@ -51,19 +41,19 @@ void RegularFile::written(uint64_t end) {
     known_.modification_time = known_.change_time = platform::realtime_now();
 }
 
-bool RegularFile::is_ours() {
+bool StoredFile::is_ours() {
     const sync::Guard guard{file_system_.lock()};
     return detached();
 }
 
-uint64_t RegularFile::detached_size() {
+uint64_t StoredFile::detached_size() {
     const sync::Guard guard{file_system_.lock()};
     if (stored_ == unknown) stored_ = known_.size;
     return known_.size;
 }
 
 // Makes what the server has of [start, end) zero.
-Result<void> RegularFile::clear(remote::Handle& handle, uint64_t start, uint64_t end) {
+Result<void> StoredFile::clear(remote::Handle& handle, uint64_t start, uint64_t end) {
     end = std::min(end, stored_);
     if (start >= end) return {};
     const remote::TransferBuffer transfer{file_system_, end - start};
@@ -73,7 +63,7 @@ Result<void> RegularFile::clear(remote::Handle& handle, uint64_t start, uint64_t
     return {};
 }
 
-Result<size_t> RegularFile::write_detached(uint64_t offset, IoBuffer& buffer) {
+Result<size_t> StoredFile::write_detached(uint64_t offset, IoBuffer& buffer) {
     const uint64_t size = detached_size();
     // Not the one that the file was opened with, since the server's end may not be ours.
     const Ref<remote::Handle> handle = TRY(data_handle(true));
@@ -83,8 +73,7 @@ Result<size_t> RegularFile::write_detached(uint64_t offset, IoBuffer& buffer) {
     return done;
 }
 
-Result<void> RegularFile::truncate(uint64_t size) {
-    if (size > remote::Contents::size_maximum) return Error{EFBIG};
+Result<void> StoredFile::resize(uint64_t size) {
     const sched::MutexGuard guard{contents_.mutex()};
     if (is_ours()) {
         const uint64_t old = detached_size();
@@ -108,8 +97,28 @@ Result<void> RegularFile::truncate(uint64_t size) {
     return {};
 }
 
+uint64_t StoredFile::end_of_stored() {
+    if (!is_ours()) return UINT64_MAX;
+    const sched::MutexGuard guard{contents_.mutex()};
+    return detached_size();
+}
+
+Result<void> StoredFile::prepare_store(remote::Handle& handle, uint64_t offset) {
+    if (!is_ours()) return {};
+    const sched::MutexGuard guard{contents_.mutex()};
+    return clear(handle, detached_size(), offset);
+}
+
+void StoredFile::stored(uint64_t end) {
+    if (is_ours()) {
+        const sched::MutexGuard guard{contents_.mutex()};
+        stored_ = std::max(stored_, end);
+    }
+    contents_.note_write(end);
+}
+
 // The protocol does not tell where holes are: all of the file counts as data, as lseek(2) allows.
-Result<uint64_t> RegularFile::seek_data(uint64_t offset, bool hole) {
+Result<uint64_t> StoredFile::seek_data(uint64_t offset, bool hole) {
     const uint64_t size = TRY(attributes()).size;
     if (offset >= size) return Error{ENXIO};
     return hole ? size : offset;

@@ -55,19 +55,31 @@ void InotifyFile::event(int descriptor, uint32_t mask, uint32_t cookie, std::str
     source_.notify(POLLIN | POLLRDNORM);
 }
 
-Result<size_t> InotifyFile::read(IoBuffer& buffer) {
+// As on Linux an event is taken before it is known that it can be stored.
+Result<InotifyFile::Event*> InotifyFile::take(size_t room, bool first) {
     const sync::Guard guard{lock_};
-    while (queue_.empty() && !overflowed_) {
+    while (first && queue_.empty() && !overflowed_) {
         if (nonblocking()) return Error{EAGAIN};
         if (waiting_.wait(lock_) == sched::Wakeup::Interrupted) return Error{restart_if_asked};
     }
+    Event* const event = queue_.front();
+    if (!event) return event;
+    if (event->size() > room) return Error{EINVAL};
+    queue_.remove(*event);
+    --length_;
+    bytes_ -= event->size();
+    return event;
+}
+
+Result<size_t> InotifyFile::read(IoBuffer& buffer) {
+    // An event that was taken cannot be given back.
+    buffer.wait_for_memory();
     size_t done = 0;
-    while (Event* const event = queue_.front()) {
-        if (event->size() > buffer.remaining()) return done != 0 ? Result<size_t>{done} : Error{EINVAL};
-        // As on Linux an event is taken before it is known that it can be stored.
-        queue_.remove(*event);
-        --length_;
-        bytes_ -= event->size();
+    for (;;) {
+        const auto taken = take(buffer.remaining(), done == 0);
+        if (!taken.ok()) return done != 0 ? Result<size_t>{done} : taken.error();
+        Event* const event = taken.value();
+        if (!event) break;
         const size_t size = event->size();
         // SAFETY: record and name are next to each other.
         const bool stored = buffer.put(&event->record, size) == size;
@@ -75,11 +87,14 @@ Result<size_t> InotifyFile::read(IoBuffer& buffer) {
         if (!stored) return done != 0 ? Result<size_t>{done} : Error{EFAULT};
         done += size;
     }
-    if (!overflowed_) return done;
     const inotify_event lost{.wd = -1, .mask = IN_Q_OVERFLOW, .cookie = 0, .len = 0};
-    if (sizeof lost > buffer.remaining()) return done != 0 ? Result<size_t>{done} : Error{EINVAL};
+    {
+        const sync::Guard guard{lock_};
+        if (!overflowed_) return done;
+        if (sizeof lost > buffer.remaining()) return done != 0 ? Result<size_t>{done} : Error{EINVAL};
+        overflowed_ = false;
+    }
     if (buffer.put(&lost, sizeof lost) != sizeof lost) return done != 0 ? Result<size_t>{done} : Error{EFAULT};
-    overflowed_ = false;
     return done + sizeof lost;
 }
 
@@ -90,8 +105,11 @@ uint32_t InotifyFile::readiness() {
 
 Result<long> InotifyFile::ioctl(uint32_t request, uint64_t argument) {
     if (request != FIONREAD) return Error{ENOTTY};
-    const sync::Guard guard{lock_};
-    const int bytes = static_cast<int>(bytes_ + (overflowed_ ? sizeof(inotify_event) : 0));
+    int bytes;
+    {
+        const sync::Guard guard{lock_};
+        bytes = static_cast<int>(bytes_ + (overflowed_ ? sizeof(inotify_event) : 0));
+    }
     TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(bytes));
     return 0L;
 }

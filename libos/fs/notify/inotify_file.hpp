@@ -34,6 +34,8 @@ private:
         static void destroy(Event* event) { ::operator delete(event, sizeof(Event) + event->record.len); }
     };
     void event(int descriptor, uint32_t mask, uint32_t cookie, std::string_view name) override;
+    // Null: there is none, which is waited for where it would be the first. EAGAIN; EINVAL: it is larger than that.
+    [[nodiscard]] Result<Event*> take(size_t room, bool first);
     [[nodiscard]] bool repeats_last(const Event& event) const;
 
     // As in Linux's /proc/sys/fs/inotify.

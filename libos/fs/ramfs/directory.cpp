@@ -29,15 +29,20 @@ Directory::~Directory() {
 }
 
 void Directory::release_entries(Ref<Directory>& chain) {
+    {
+        // One that waits in the chain can still be reached from below.
+        const sync::Guard guard{owner().tree_lock()};
+        removed_ = true;
+    }
     for (Slot& slot : slots_) {
-        if (!slot.entry) continue;
         Ref<Node> node;
-        {
-            const sync::Guard guard{owner().tree_lock()};
-            node = std::move(slot.entry->node);
-            if (node->entry_ == slot.entry) node->entry_ = nullptr;
-            Entry::destroy(std::exchange(slot.entry, nullptr));
-        }
+        const sync::Guard guard{owner().tree_lock()};
+        Entry* const entry = slot.entry;
+        if (!entry) continue;
+        node = std::move(entry->node);
+        if (node->entry_ == entry) node->entry_ = nullptr;
+        remove(entry);
+        Entry::destroy(entry);
         if (!node->is_directory() || node->reference_count() != 1) continue;
         auto& child = static_cast<Directory&>(*node);
         child.last_directory_ = std::move(chain);

@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "libos/fs/ramfs/node.hpp"
-#include "libos/fs/ramfs/page_tree.hpp"
+#include "libos/fs/page_tree.hpp"
 
 namespace eremite::fs::ramfs {
 

@@ -50,6 +50,9 @@ public:
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
 
+    // Pieces of memory that the data of one request can stand in.
+    [[nodiscard]] size_t most_data_segments() const { return most_data_segments_; }
+
 protected:
     // The transport lives longer.
     explicit Channel(Transport& transport);

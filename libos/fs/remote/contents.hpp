@@ -26,13 +26,13 @@ public:
     // The size as the server tells it; and as our writes since have made it.
     void note_size(uint64_t size) { end_.store(size, std::memory_order_relaxed); }
     [[nodiscard]] uint64_t latest_size(uint64_t size) const;
+    // The server has bytes up to here now.
+    void note_write(uint64_t end);
     // Held by those who append or change the size.
     [[nodiscard]] sched::Mutex& mutex() { return mutex_; }
 
 private:
     static constexpr uint64_t unknown = UINT64_MAX;
-
-    void note_write(uint64_t end);
 
     Node& node_;
     sched::Mutex mutex_;

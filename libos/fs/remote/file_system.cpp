@@ -20,9 +20,10 @@ uint32_t FileSystem::transfer_size(size_t most) {
     return static_cast<uint32_t>(std::bit_floor(std::clamp(part, least, most)));
 }
 
-Result<void> FileSystem::prepare_transfers(uint32_t io_unit) {
+Result<void> FileSystem::prepare_transfers(uint32_t io_unit, size_t most_segments) {
     reserve_ = direct_map(TRY(mm::page_allocator().allocate(0))).as<uint8_t>();
     io_unit_ = io_unit;
+    most_segments_ = most_segments;
     return {};
 }
 

@@ -30,6 +30,14 @@ public:
     [[nodiscard]] sync::Spinlock& lock() { return lock_; }
     // The most that one read or write transfers; at least a page.
     [[nodiscard]] uint32_t io_unit() const { return io_unit_; }
+    // The pieces of memory that its bytes may stand in, at most.
+    [[nodiscard]] size_t most_segments() const { return most_segments_; }
+    // Whether files have their pages cached. Set before any is found.
+    [[nodiscard]] bool cached() const { return cached_; }
+    void set_cached(bool cached) { cached_ = cached; }
+    // How often we changed files or their attributes. What the server told of them before may be out of date.
+    [[nodiscard]] uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
+    void count_change() { changes_.fetch_add(1, std::memory_order_release); }
 
     // How often names have been taken away from files. A look-up that finds another number at its end begins anew, since what it
     // found may have another name by now.
@@ -49,7 +57,7 @@ protected:
     // How large a transfer should be on this machine, of no more than `most` bytes: a small part of the memory.
     [[nodiscard]] static uint32_t transfer_size(size_t most);
     // Before the first transfer. ENOMEM.
-    [[nodiscard]] Result<void> prepare_transfers(uint32_t io_unit);
+    [[nodiscard]] Result<void> prepare_transfers(uint32_t io_unit, size_t most_segments);
 
 private:
     friend class TransferBuffer;
@@ -61,6 +69,9 @@ private:
     Tree<Node, ByNumber, ByIdentity> nodes_;
     std::atomic<uint64_t> generation_{0};
     uint32_t io_unit_ = 0;
+    size_t most_segments_ = 1;
+    bool cached_ = true;
+    std::atomic<uint64_t> changes_{0};
     // For transfers when there is no other memory.
     sched::Mutex reserve_lock_;
     uint8_t* reserve_ = nullptr;

@@ -1,5 +1,6 @@
 #include "libos/fs/remote/node.hpp"
 
+#include "libos/fs/dev/devices.hpp"
 #include "libos/fs/mount.hpp"
 #include "libos/fs/remote/open_file.hpp"
 #include "libos/platform/clock.hpp"
@@ -47,6 +48,7 @@ void Node::remember(const Attributes& attributes, Duration valid) {
 }
 
 void Node::changed() {
+    file_system_.count_change();
     const sync::Guard guard{file_system_.lock()};
     fresh_until_ = {};
     ++changes_;
@@ -84,7 +86,7 @@ Result<Ref<Handle>> Node::data_handle(bool for_writing) {
     {
         const sync::Guard guard{file_system_.lock()};
         for (const OpenFile& file : open_files_)
-            if (for_writing ? file.writable() && !file.handle_appends() : file.readable()) return Ref<Handle>{file.handle()};
+            if (for_writing ? file.handle_writes() && !file.handle_appends() : file.handle_reads()) return Ref<Handle>{file.handle()};
         if (kept) return Ref<Handle>{kept};
     }
     Ref<Handle> handle = TRY(open_handle(for_writing ? O_WRONLY : O_RDONLY));
@@ -99,18 +101,40 @@ Ref<Handle> Node::shared_handle(uint32_t flags) {
     const sync::Guard guard{file_system_.lock()};
     if (!unlinked_) return nullptr;
     for (const OpenFile& file : open_files_) {
-        const uint32_t mode = file.flags() & O_ACCMODE;
+        const uint32_t mode = file.handle_flags() & O_ACCMODE;
         if (mode == wanted || mode == O_RDWR) return file.handle();
     }
     return nullptr;
 }
 
 Result<Ref<File>> Node::open(uint32_t flags) {
+    // Of devices, fifos and sockets the server has the name; what it leads to is here.
+    if (type() == FileType::Fifo) return Inode::open(flags);
+    if (type() != FileType::Regular && type() != FileType::Directory && type() != FileType::SymbolicLink)
+        return dev::open_device(Ref<Inode>::share(this), flags);
     // Nothing is in a directory that was removed, and there is nothing to ask.
     if (is_directory() && unlinked()) return TRY(make_ref<InodeFile>(Ref<Inode>::share(this), flags));
-    Ref<Handle> handle = shared_handle(flags);
-    if (!handle) handle = TRY(open_handle(flags));
-    return TRY(make_ref<OpenFile>(Ref<Node>::share(this), flags, std::move(handle)));
+    Opened opened = TRY(open_at_server(flags));
+    if (cache()) TRY(attributes());
+    return TRY(make_ref<OpenFile>(Ref<Node>::share(this), flags, std::move(opened.handle), opened.flags));
+}
+
+uint32_t Node::handle_flags(const FileSystem& file_system, uint32_t flags) {
+    if (!file_system.cached()) return flags;
+    const uint32_t rest = flags & ~uint32_t{O_APPEND};
+    return (rest & O_ACCMODE) == O_WRONLY ? (rest & ~uint32_t{O_ACCMODE}) | O_RDWR : rest;
+}
+
+Result<Node::Opened> Node::open_at_server(uint32_t flags) {
+    const uint32_t with = handle_flags(file_system_, flags);
+    if (Ref<Handle> shared = shared_handle(with)) return Opened{std::move(shared), with};
+    auto handle = open_handle(with);
+    if (handle.ok()) return Opened{std::move(handle.value()), with};
+    if (with == flags) return handle.error();
+    // A file that may be written but not read is not cached.
+    if (Ref<Handle> shared = shared_handle(flags)) return Opened{std::move(shared), flags};
+    if (handle.code() != EACCES) return handle.error();
+    return Opened{TRY(open_handle(flags)), flags};
 }
 
 Result<void> Node::synchronize(bool data_only) {
@@ -146,6 +170,15 @@ Ref<Node> Node::place(Node& node, String& name, bool& moved) {
     return std::exchange(node.parent_, Ref<Node>::share(this));
 }
 
+Ref<Node> Node::place_moved(Node& node, String& name) {
+    if (node.is_directory() && is_below(node)) {
+        node.lose_name();
+        return nullptr;
+    }
+    bool moved = false;
+    return place(node, name, moved);
+}
+
 void Node::lose_name() {
     unlinked_ = true;
     fresh_until_ = {};
@@ -175,7 +208,7 @@ Result<Ref<Node>> Node::adopt(std::string_view name, Found& found, std::optional
                 bool moved = false;
                 old_parent = place(*node, text, moved);
                 found.settle(*node, moved);
-                if (found.fetched) {
+                if (found.fetched && found.changes == file_system_.changes()) {
                     node->note_size(found.fetched->attributes.size);
                     node->remember(found.fetched->attributes, found.fetched->valid);
                 }

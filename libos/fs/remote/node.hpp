@@ -8,6 +8,10 @@
 #include "libos/fs/remote/file_system.hpp"
 #include "libos/fs/remote/handle.hpp"
 
+namespace eremite::fs {
+class FileCache;
+}
+
 namespace eremite::fs::remote {
 
 class OpenFile;
@@ -33,6 +37,11 @@ public:
     // Of a regular file, through a handle. `append`: the server was told to append to this one.
     [[nodiscard]] virtual Result<size_t> read_by(Handle&, uint64_t& /*position*/, IoBuffer&) { return Error{EISDIR}; }
     [[nodiscard]] virtual Result<size_t> write_by(Handle&, uint64_t& /*position*/, IoBuffer&, bool /*append*/) { return Error{EISDIR}; }
+    // The cached pages of a regular file; null: they are not.
+    [[nodiscard]] virtual FileCache* cache() { return nullptr; }
+    // What a file is opened with at the server, for a program that wants `flags`. Where pages are cached, those of which a part is written
+    // have to be read, and what is appended is written where the cache knows the end.
+    [[nodiscard]] static uint32_t handle_flags(const FileSystem& file_system, uint32_t flags);
     // Asks the server to open the file. `flags`: O_*.
     [[nodiscard]] virtual Result<Ref<Handle>> open_handle(uint32_t flags) = 0;
     // A handle for reading or writing: of an open file, else one that is kept.
@@ -83,6 +92,7 @@ protected:
         Identity identity;
         FileType type;
         std::optional<Fetched> fetched;
+        uint64_t changes = 0;  // the file system's before the server was asked for `fetched`
         // Makes an inode for it.
         [[nodiscard]] virtual Result<Ref<Node>> make() = 0;
         // The inode takes what came with the look-up. `moved`: it has a new name now. Called with the lock.
@@ -97,6 +107,8 @@ protected:
     [[nodiscard]] Ref<Node> child(std::string_view name);
     // Gives a node a name here; requires the lock. What is let go comes back in `name`; the directory in the result.
     [[nodiscard]] Ref<Node> place(Node& node, String& name, bool& moved);
+    // The same after a rename. A server may move a directory to where it is above this one as we know it: its name is unknown then.
+    [[nodiscard]] Ref<Node> place_moved(Node& node, String& name);
     // Whether this is the directory or one below it. Requires the lock.
     [[nodiscard]] bool is_below(const Node& ancestor) const;
     // The name that led here has gone. Requires the lock.
@@ -117,6 +129,11 @@ protected:
 private:
     Ref<Node> forget();
     [[nodiscard]] Ref<Handle> shared_handle(uint32_t flags);
+    struct Opened {
+        Ref<Handle> handle;
+        uint32_t flags;
+    };
+    [[nodiscard]] Result<Opened> open_at_server(uint32_t flags);
 
     const Identity identity_;
     Ref<Handle> kept_open_[2];  // for reading, for writing

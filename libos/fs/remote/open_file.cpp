@@ -1,5 +1,8 @@
 #include "libos/fs/remote/open_file.hpp"
 
+#include "libos/fs/page_cache/file_cache.hpp"
+#include "libos/fs/remote/contents.hpp"
+
 namespace eremite::fs::remote {
 
 namespace {
@@ -14,8 +17,9 @@ uint32_t OpenFile::server_flags(uint32_t flags) {
     return (flags & O_ACCMODE) == O_ACCMODE ? flags & passed_on & ~uint32_t{O_WRONLY} : flags & passed_on;
 }
 
-OpenFile::OpenFile(Ref<Node> node, uint32_t flags, Ref<Handle> handle)
-    : InodeFile{node, flags}, handle_{std::move(handle)}, handle_appends_{(flags & O_APPEND) != 0} {
+OpenFile::OpenFile(Ref<Node> node, uint32_t flags, Ref<Handle> handle, uint32_t handle_flags)
+    : InodeFile{node, flags}, handle_{std::move(handle)}, handle_flags_{handle_flags} {
+    if (FileCache* const cache = node->cache()) error_cursor_ = cache->error_cursor();
     const sync::Guard guard{node->owner().lock()};
     node->open_files_.push_back(*this);
 }
@@ -24,6 +28,11 @@ OpenFile::~OpenFile() {
     Node& node = this->node();
     const sync::Guard guard{node.owner().lock()};
     node.open_files_.remove(*this);
+    // Mappings go on reading and writing.
+    FileCache* const cache = node.cache();
+    if (!cache || !cache->in_use()) return;
+    if (handle_reads() && !node.kept_open_[0]) node.kept_open_[0] = handle_;
+    if (handle_writes() && !handle_appends() && !node.kept_open_[1]) node.kept_open_[1] = handle_;
 }
 
 // SAFETY: the constructor was given one.
@@ -31,7 +40,26 @@ Node& OpenFile::node() const { return static_cast<Node&>(*inode_ref()); }
 
 Result<size_t> OpenFile::read(IoBuffer& buffer) {
     const sched::MutexGuard guard{position_lock_};
-    return node().read_by(*handle_, position(), buffer);
+    return read_from(position(), buffer);
+}
+
+FileCache* OpenFile::cache() const {
+    const bool direct = (flags() & O_DIRECT) != 0 || !handle_reads();
+    return direct ? nullptr : node().cache();
+}
+
+Result<size_t> OpenFile::read_from(uint64_t& position, IoBuffer& buffer) {
+    FileCache* const cached = cache();
+    // A file without a size may have bytes all the same, such as those of /proc.
+    if (cached && cached->size() != 0) {
+        TRY(Contents::check(position, buffer));
+        auto done = cached->read(position, buffer);
+        if (done.ok()) position += done.value();
+        // Without memory for pages the server can be asked all the same.
+        if (done.code() != ENOMEM) return done;
+    }
+    if (FileCache* const others = node().cache()) (void)others->write_back();
+    return node().read_by(*handle_, position, buffer);
 }
 
 Result<size_t> OpenFile::write(IoBuffer& buffer) {
@@ -49,15 +77,54 @@ Result<size_t> OpenFile::write_end(IoBuffer& buffer, bool move) {
 }
 
 Result<size_t> OpenFile::write_to(uint64_t& position, IoBuffer& buffer, bool append) {
+    FileCache* const cached = cache();
+    if (!cached) return write_directly(position, buffer, append);
+    TRY(Contents::check(position, buffer));
+    uint64_t at = position;
+    auto written = cached->write(at, buffer, append);
+    if (written.code() == ENOMEM) return write_directly(position, buffer, append);
+    const size_t done = TRY(std::move(written));
+    position = at + done;
+    if ((flags() & O_DSYNC) != 0) TRY(node().synchronize((flags() & O_SYNC) != O_SYNC));
+    return done;
+}
+
+Result<size_t> OpenFile::write_directly(uint64_t& position, IoBuffer& buffer, bool append) {
+    FileCache* const others = node().cache();
+    if (others) TRY(others->invalidate());
     const Ref<Handle> handle = TRY(handle_for(append));
     // The first time, others may have moved the end since we saw it last.
     if (append && !knows_end_.exchange(true, std::memory_order_relaxed)) TRY(node().attributes());
-    return node().write_by(*handle, position, buffer, append);
+    const size_t done = TRY(node().write_by(*handle, position, buffer, append));
+    // The cache learns of the new size.
+    if (others) TRY(node().attributes());
+    return done;
+}
+
+// Others see what was written once it is closed, as with NFS.
+Result<void> OpenFile::flush() {
+    FileCache* const cached = node().cache();
+    if (!cached || !writable()) return handle_->flush();
+    (void)cached->write_back();
+    const auto lost = check_error();
+    TRY(handle_->flush());
+    return lost.ok() ? Result<void>{} : Result<void>{lost.error()};
+}
+
+Result<void> OpenFile::synchronize(bool data_only) {
+    const auto synchronized = InodeFile::synchronize(data_only);
+    if (node().cache()) TRY(check_error());
+    return synchronized.ok() ? Result<void>{} : Result<void>{synchronized.error()};
+}
+
+Result<void> OpenFile::check_error() {
+    const sched::MutexGuard guard{position_lock_};
+    return node().cache()->check_error(error_cursor_);
 }
 
 // fcntl(2) may have changed what the file was opened with.
 Result<Ref<Handle>> OpenFile::handle_for(bool append) {
-    if (append == handle_appends_) [[likely]] return Ref<Handle>{handle_};
+    if (append == handle_appends()) [[likely]] return Ref<Handle>{handle_};
     sync::Spinlock& lock = node().owner().lock();
     {
         const sync::Guard guard{lock};

@@ -11,9 +11,10 @@ namespace {
 
 // A file system for good, like its device.
 template <typename FileSystem>
-Result<Ref<fs::Inode>> start(fs::remote::Transport& transport) {
+Result<Ref<fs::Inode>> start(fs::remote::Transport& transport, bool cached) {
     auto* const file_system = new (std::nothrow) FileSystem{transport};
     if (!file_system) return Error{ENOMEM};
+    file_system->set_cached(cached);
     return file_system->start();
 }
 
@@ -22,7 +23,8 @@ Result<Ref<fs::Inode>> start(fs::remote::Transport& transport) {
 Result<MountSource> open_folder(const MountArgument& argument) {
     const drivers::Share share = TRY(drivers::claim_virtio_share(argument.tag));
     const bool fuse = share.protocol == drivers::ShareProtocol::Fuse;
-    Ref<fs::Inode> root = TRY(fuse ? start<fs::fuse::FileSystem>(*share.transport) : start<fs::ninep::FileSystem>(*share.transport));
+    Ref<fs::Inode> root = TRY(fuse ? start<fs::fuse::FileSystem>(*share.transport, !argument.uncached)
+                                   : start<fs::ninep::FileSystem>(*share.transport, !argument.uncached));
     return MountSource{std::move(root), fuse ? "virtiofs" : "9p"};
 }
 

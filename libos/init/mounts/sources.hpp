@@ -17,7 +17,7 @@ struct MountSource {
 [[nodiscard]] Result<MountSource> open_folder(const MountArgument& argument);
 // The volume on the disk whose serial number is the tag. Errors the same, and those of fs::ext4::Volume::mount.
 [[nodiscard]] Result<MountSource> open_volume(const MountArgument& argument);
-// Makes all volumes last and marks them clean. Who is at work on one is waited for, but not for ever.
+// Makes all volumes last and marks them clean. Waits for whoever is at work on one.
 void close_volumes();
 
 }  // namespace eremite::init

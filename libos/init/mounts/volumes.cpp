@@ -6,7 +6,6 @@
 #include "libos/fs/ext4/file_system.hpp"
 #include "libos/init/mounts/sources.hpp"
 #include "libos/log/log.hpp"
-#include "libos/platform/clock.hpp"
 
 namespace eremite::init {
 
@@ -30,9 +29,8 @@ Result<MountSource> open_volume(const MountArgument& argument) {
 }
 
 void close_volumes() {
-    constexpr Duration patience = Duration::seconds(30);
     for (fs::ext4::FileSystem* const volume : std::span{volumes}.first(volume_count)) {
-        const auto stopped = volume->stop(platform::monotonic_now() + patience);
+        const auto stopped = volume->stop();
         if (!stopped.ok()) log::error("{}: the volume is not unmounted cleanly: error {}", volume->volume().device().name(), stopped.code());
     }
 }

@@ -211,9 +211,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         fs::ninep::FileSystem file_system{server};
         auto root = file_system.start();
         if (root.ok()) {
+            file_system.set_cached((size & 1) == 0);
             test::Program program{std::move(*root), input};
             while (!input.empty()) program.step();
         }
+        // What is still to be written keeps its file.
+        (void)file_system.synchronize();
     }
     test::require(mm::page_allocator().free_pages() == free_before);
     return 0;

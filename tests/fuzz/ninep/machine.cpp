@@ -10,8 +10,10 @@
 #include "libos/fs/dev/devices.hpp"
 #include "libos/fs/notify/watch.hpp"
 #include "libos/ipc/named_pipe.hpp"
+#include "libos/mm/address_space.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
+#include "libos/sched/awaited_memory.hpp"
 #include "libos/sched/scheduler.hpp"
 
 namespace eremite {
@@ -21,6 +23,7 @@ void panic(std::string_view) { std::abort(); }
 namespace arch {
 unsigned cpu_index() { return 0; }
 size_t user_copy(void*, const void*, size_t size) { return size; }
+size_t user_copy_now(void*, const void*, size_t size) { return size; }
 size_t user_zero(void*, size_t size) { return size; }
 bool user_load_word(const uint32_t*, uint32_t*) { return false; }
 bool user_compare_exchange_word(uint32_t*, uint32_t*, uint32_t) { return false; }
@@ -44,6 +47,18 @@ namespace ipc {
 Result<Ref<fs::File>> open_named_pipe(Ref<fs::Inode>, uint32_t) { return Error{ENXIO}; }
 }  // namespace ipc
 
+namespace mm {
+// No file is mapped.
+AddressSpace& kernel_address_space() {
+    alignas(AddressSpace) static uint8_t memory[sizeof(AddressSpace)];
+    // SAFETY: the functions that are called, which are those below, do not look at it.
+    return reinterpret_cast<AddressSpace&>(memory);
+}
+void AddressSpace::drop_object_pages(const MemoryObject&, uint64_t) {}
+bool AddressSpace::release_object_pages(const MemoryObject&, uint64_t, uint64_t, bool) { return true; }
+void AddressSpace::write_protect_object_pages(const MemoryObject&, uint64_t, uint64_t) {}
+}  // namespace mm
+
 namespace sched {
 Thread& current_thread() {
     static Thread thread{1};
@@ -53,6 +68,7 @@ Thread& current_thread() {
 Wakeup block(sync::Spinlock&, Instant) { std::abort(); }
 Wakeup block_uninterruptibly(sync::Spinlock&, Instant) { std::abort(); }
 void wake(Thread&, Wakeup) {}
+bool await_memory() { return false; }
 }  // namespace sched
 
 namespace test {

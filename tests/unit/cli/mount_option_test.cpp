@@ -59,7 +59,7 @@ TEST_F(MountOptionTest, Volumes) {
 
 TEST_F(MountOptionTest, Refusals) {
     for (const char* text : {"", "/tmp", ":/data", "/tmp:data", "/tmp:", "/tmp:ro", ":/:ro"})
-        EXPECT_EQ(refusal(text), std::string{"run: --mount "} + text + ": write HOSTDIR:/path or HOSTDIR:/path:ro");
+        EXPECT_EQ(refusal(text), std::string{"run: --mount "} + text + ": write HOSTDIR:/path or HOSTDIR:/path:ro, and :uncached behind it if wanted");
     EXPECT_EQ(refusal("/does/not/exist:/data:ro"), "run: --mount /does/not/exist:/data:ro: there is no folder /does/not/exist");
     const std::string file = (folder_ / "file").string();
     std::ofstream{file} << "x";

@@ -4,6 +4,7 @@
 
 #include "libos/arch/user_copy.hpp"
 #include "libos/mm/address_space.hpp"
+#include "libos/sched/awaited_memory.hpp"
 #include "libos/sched/threads.hpp"
 #include "machine.hpp"
 
@@ -54,6 +55,7 @@ size_t user_copy(void* destination, const void* source, size_t size) {
     }
     return 0;
 }
+size_t user_copy_now(void* destination, const void* source, size_t size) { return user_copy(destination, source, size); }
 size_t user_zero(void* destination, size_t size) {
     std::memset(destination, 0, size);
     return 0;
@@ -74,7 +76,9 @@ namespace eremite::mm {
 // Nothing here is mapped twice, so the object itself is never looked at.
 alignas(AddressSpace) unsigned char no_address_space[sizeof(AddressSpace)];
 AddressSpace& kernel_address_space() { return reinterpret_cast<AddressSpace&>(no_address_space); }
-bool AddressSpace::shares_object(VirtualAddress) { return false; }
-std::optional<arch::PageTable::Mapping> AddressSpace::query(VirtualAddress) { return std::nullopt; }
+std::optional<uint64_t> AddressSpace::shared_identity(VirtualAddress) { return std::nullopt; }
 
 }  // namespace eremite::mm
+
+// All memory is there.
+bool eremite::sched::await_memory() { return false; }

@@ -24,6 +24,7 @@
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/random/random.hpp"
+#include "libos/sched/awaited_memory.hpp"
 #include "libos/sched/scheduler.hpp"
 #include "libos/sched/sleep.hpp"
 #include "libos/signal/signals.hpp"
@@ -78,6 +79,7 @@ size_t user_copy(void* destination, const void* source, size_t size) {
     return size - done;
 }
 
+size_t user_copy_now(void* destination, const void* source, size_t size) { return user_copy(destination, source, size); }
 bool user_load_word(const uint32_t* word, uint32_t* value) { return user_copy(value, word, sizeof *value) == 0; }
 
 bool user_compare_exchange_word(uint32_t* word, uint32_t* expected, uint32_t desired) {
@@ -149,6 +151,9 @@ Result<void> sleep_until(Instant when) {
     test::now = std::max(test::now, when.ns);
     return {};
 }
+// All memory is there.
+bool await_memory() { return false; }
+
 }  // namespace sched
 
 namespace test {

@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "fixture.hpp"
-#include "libos/fs/ramfs/page_tree.hpp"
+#include "libos/fs/page_tree.hpp"
 
 namespace eremite::test {
 
@@ -13,7 +13,7 @@ using RamfsTest = FileTest;
 
 // The page tree against a map.
 TEST(PageTree, AgreesWithAModel) {
-    fs::ramfs::PageTree tree;
+    fs::PageTree tree;
     std::unordered_map<uint64_t, uint64_t> model;
     std::mt19937_64 random{1};
     const auto index = [&] { return random() >> (12 + random() % 52); };
@@ -33,7 +33,7 @@ TEST(PageTree, AgreesWithAModel) {
                 break;
             }
             case 1: {
-                uint64_t expected = fs::ramfs::PageTree::none;
+                uint64_t expected = fs::PageTree::none;
                 for (const auto& m : model) {
                     if (m.first >= at) expected = std::min(expected, m.first);
                 }

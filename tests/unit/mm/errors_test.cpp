@@ -99,14 +99,14 @@ TEST_F(ErrorsTest, MadviseAndRelatives) {
     EXPECT_EQ(pages[0], 0);
     EXPECT_EQ(pages[3], 1);
 
-    EXPECT_EQ(space().sync(somewhere + 1, page_size, false).code(), EINVAL);
-    EXPECT_EQ(space().sync(somewhere, 4 * page_size, true).code(), 0);
-    EXPECT_EQ(space().sync(somewhere, 5 * page_size, false).code(), ENOMEM);
-    EXPECT_EQ(space().sync(somewhere, UINT64_MAX, false).code(), ENOMEM);
+    EXPECT_EQ(space().sync(somewhere + 1, page_size, false, true).code(), EINVAL);
+    EXPECT_EQ(space().sync(somewhere, 4 * page_size, true, true).code(), 0);
+    EXPECT_EQ(space().sync(somewhere, 5 * page_size, false, true).code(), ENOMEM);
+    EXPECT_EQ(space().sync(somewhere, UINT64_MAX, false, true).code(), ENOMEM);
     EXPECT_EQ(space().lock(somewhere, 5 * page_size, true).code(), ENOMEM);
     EXPECT_EQ(space().lock(somewhere, UINT64_MAX, true).code(), EINVAL);
     EXPECT_EQ(space().lock(somewhere + 1, page_size, true).code(), 0);
-    EXPECT_EQ(space().sync(somewhere, page_size, true).code(), EBUSY);
+    EXPECT_EQ(space().sync(somewhere, page_size, true, true).code(), EBUSY);
     EXPECT_EQ(space().advise(somewhere, page_size, MADV_DONTNEED).code(), EINVAL);
     EXPECT_EQ(space().unlock(somewhere, 4 * page_size).code(), 0);
     EXPECT_EQ(space().unlock(hole, page_size).code(), ENOMEM);

@@ -38,10 +38,12 @@ private:
 
 class NinepFileSystem : public FileTest {
 protected:
-    explicit NinepFileSystem(const std::string& where = "/tmp") : folder{where} {}
+    // Without a cache, so that every operation is the server's.
+    explicit NinepFileSystem(const std::string& where = "/tmp", bool is_cached = false) : folder{where}, cached{is_cached} {}
     void SetUp() override {
         FileTest::SetUp();
         file_system = std::make_unique<fs::ninep::FileSystem>(transport);
+        file_system->set_cached(cached);
         auto root = file_system->start();
         ASSERT_TRUE(root.ok());
         ASSERT_TRUE(fs::mount(context(), "/mnt", root.value(), {.create_point = true}, "9p", "test").ok());
@@ -50,6 +52,7 @@ protected:
     void TearDown() override {
         context().set_working_directory(root());
         files().close_range(0, ~0U);
+        EXPECT_TRUE(file_system->synchronize().ok());
         EXPECT_TRUE(fs::unmount(mounted).ok());
         mounted = nullptr;
         EXPECT_EQ(server.fids(), 1U) << "nothing but the root is left";
@@ -97,6 +100,7 @@ protected:
     static int fault(Result<void> result) { return result.code(); }
 
     TemporaryFolder folder;
+    const bool cached;
     FolderServer server{folder.path()};
     InlineTransport transport{[this](const Bytes& request) { return server.answer(request); }};
     std::unique_ptr<fs::ninep::FileSystem> file_system;

@@ -6,14 +6,17 @@
 #include <random>
 #include <string>
 
+#include "libos/sched/awaited_memory.hpp"
+
 namespace eremite {
 
 // Buffers of these tests are the kernel's own.
 namespace mm {
-Result<void> copy_from_user(void*, VirtualAddress, size_t) { return Error{EFAULT}; }
-Result<void> copy_to_user(VirtualAddress, const void*, size_t) { return Error{EFAULT}; }
-Result<void> zero_user(VirtualAddress, size_t) { return Error{EFAULT}; }
+Result<void> copy_from_user_now(void*, VirtualAddress, size_t) { return Error{EFAULT}; }
+Result<void> copy_to_user_now(VirtualAddress, const void*, size_t) { return Error{EFAULT}; }
+Result<void> zero_user_now(VirtualAddress, size_t) { return Error{EFAULT}; }
 }  // namespace mm
+bool sched::await_memory() { return false; }
 
 // What is passed along.
 size_t fs::File::describe(char*, size_t) { return 0; }

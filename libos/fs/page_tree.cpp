@@ -1,9 +1,9 @@
-#include "libos/fs/ramfs/page_tree.hpp"
+#include "libos/fs/page_tree.hpp"
 
 #include <algorithm>
 #include <new>
 
-namespace eremite::fs::ramfs {
+namespace eremite::fs {
 
 PageTree::~PageTree() {
     if (root_ != 0 && height_ > 0) free_nodes(root_, height_);
@@ -25,6 +25,13 @@ PageTree::Frame PageTree::find_below(uint64_t index) const {
     uint64_t slot = root_;
     for (unsigned height = height_; height > 0 && slot != 0; --height) slot = node(slot)->slots[(index >> shift(height)) % fanout];
     return Frame{slot};
+}
+
+uint64_t* PageTree::slot(uint64_t index) {
+    if (index > capacity_mask()) return nullptr;
+    uint64_t* at = &root_;
+    for (unsigned height = height_; height > 0 && *at != 0; --height) at = &node(*at)->slots[(index >> shift(height)) % fanout];
+    return *at != 0 ? at : nullptr;
 }
 
 Result<void> PageTree::insert(uint64_t index, PhysicalAddress frame) {
@@ -76,4 +83,4 @@ uint64_t PageTree::next_absent(uint64_t index) const {
     return found == none ? capacity_mask() + 1 : found;
 }
 
-}  // namespace eremite::fs::ramfs
+}  // namespace eremite::fs

@@ -6,7 +6,7 @@
 #include "base/address.hpp"
 #include "base/result.hpp"
 
-namespace eremite::fs::ramfs {
+namespace eremite::fs {
 
 class PageTree {
 public:
@@ -18,16 +18,20 @@ public:
     // Requires: no page is left.
     ~PageTree();
 
-    // The frame of a page, or null when there is a hole. A frame as the tree keeps it is never 0.
+    // The frame of a page, or null when there is a hole. A frame as the tree keeps it is never 0: its lowest bit is set. The other bits
+    // around the address are the user's, and clear at first.
+    static constexpr uint64_t address_bits = 0x000f'ffff'ffff'f000;
     struct Frame {
         uint64_t tagged = 0;
         explicit operator bool() const { return tagged != 0; }
-        [[nodiscard]] PhysicalAddress address() const { return PhysicalAddress{tagged & ~uint64_t{1}}; }
+        [[nodiscard]] PhysicalAddress address() const { return PhysicalAddress{tagged & address_bits}; }
     };
     [[nodiscard]] Frame find(uint64_t index) const {
         if (height_ == 0) [[likely]] return Frame{index == 0 ? root_ : 0};
         return find_below(index);
     }
+    // Where the frame stands, for the user's bits; null when there is a hole. Good until the tree changes.
+    [[nodiscard]] uint64_t* slot(uint64_t index);
     // ENOMEM. Requires: the page has no frame yet.
     [[nodiscard]] Result<void> insert(uint64_t index, PhysicalAddress frame);
     // Takes the pages of [first, last] out and calls release(PhysicalAddress) for each.
@@ -36,6 +40,11 @@ public:
         if (root_ == 0 || first > last || first > capacity_mask()) return;
         remove_below(root_, height_, 0, first, last, release);
         if (root_ == 0) height_ = 0;
+    }
+    // Takes one page out and frees no memory. Requires: `slot` is that of a page.
+    void take_out(uint64_t& slot) {
+        slot = 0;
+        --count_;
     }
     // The first page at or behind `index` that has a frame, or that has none; `none` when there is no such page.
     [[nodiscard]] uint64_t next_present(uint64_t index) const;
@@ -90,4 +99,4 @@ private:
     uint64_t count_ = 0;
 };
 
-}  // namespace eremite::fs::ramfs
+}  // namespace eremite::fs

@@ -1,0 +1,142 @@
+#include "libos/fs/page_cache/memory.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+#include "base/list.hpp"
+#include "libos/fs/page_cache/file_cache.hpp"
+#include "libos/mm/page_allocator.hpp"
+
+namespace eremite::fs {
+
+namespace page_cache {
+
+namespace {
+
+struct State {
+    sync::Spinlock lock{sync::Rank::PageReclaim};
+    List<FileCache> files;  // those looked at last come last
+    uint64_t count = 0;
+    std::atomic<int64_t> cached{0};
+    std::atomic<int64_t> dirty{0};
+};
+constinit State state;
+
+mm::PageAllocator& allocator() { return mm::page_allocator(); }
+
+// What file systems leave to the kernel, whose own allocations cannot all fail gracefully.
+uint64_t margin() { return allocator().total_pages() / 64 + 16; }
+
+// Called by the allocator where memory is short, under any lock.
+uint64_t reclaim(uint64_t pages) {
+    const sync::Guard guard{state.lock};
+    uint64_t freed = 0;
+    for (uint64_t left = state.count; left > 0 && freed < pages; --left) {
+        FileCache& file = *state.files.pop_front();
+        state.files.push_back(file);
+        freed += file.evict_unmapped(pages - freed);
+    }
+    return freed;
+}
+
+uint64_t reclaimable() {
+    const int64_t clean = state.cached.load(std::memory_order_relaxed) - state.dirty.load(std::memory_order_relaxed);
+    return static_cast<uint64_t>(std::max<int64_t>(clean, 0));
+}
+
+struct Kept {
+    FileCache* file = nullptr;
+    Ref<mm::MemoryObject> owner{};
+};
+
+// The next file, kept alive. Null: it is on its way out, or there is none.
+Kept next_file() {
+    const sync::Guard guard{state.lock};
+    FileCache* const file = state.files.pop_front();
+    if (!file) return {};
+    state.files.push_back(*file);
+    return {file, Ref<mm::MemoryObject>::share_if_alive(&file->owner())};
+}
+
+uint64_t file_count() {
+    const sync::Guard guard{state.lock};
+    return state.count;
+}
+
+}  // namespace
+
+void add(FileCache& cache) {
+    static constexpr mm::PageAllocator::Reclaimer reclaimer{reclaim, make_room, reclaimable};
+    allocator().set_reclaimer(reclaimer);
+    const sync::Guard guard{state.lock};
+    state.files.push_back(cache);
+    ++state.count;
+}
+
+void remove(FileCache& cache) {
+    const sync::Guard guard{state.lock};
+    List<FileCache>::remove(cache);
+    --state.count;
+}
+
+void count_cached(int64_t pages) { state.cached.fetch_add(pages, std::memory_order_relaxed); }
+void count_dirty(int64_t pages) { state.dirty.fetch_add(pages, std::memory_order_relaxed); }
+
+Figures figures() {
+    return {static_cast<uint64_t>(state.cached.load(std::memory_order_relaxed)), static_cast<uint64_t>(state.dirty.load(std::memory_order_relaxed))};
+}
+
+void free(PhysicalAddress frame) { allocator().free(frame, 0); }
+
+size_t allocate(std::span<PhysicalAddress> frames) {
+    size_t count = 0;
+    while (count < frames.size()) {
+        const size_t left = frames.size() - count;
+        if (allocator().idle_pages() < margin() + left && make_room(left) == 0 && allocator().idle_pages() < margin() / 2 + 1) break;
+        const size_t got = allocator().allocate_pages(frames.subspan(count));
+        if (got == 0) break;
+        count += got;
+    }
+    return count;
+}
+
+bool too_dirty() { return state.dirty.load(std::memory_order_relaxed) > static_cast<int64_t>(allocator().total_pages() / 8 + 1); }
+
+bool write_back_some() {
+    for (uint64_t left = file_count(); left > 0; --left) {
+        const Kept kept = next_file();
+        if (!kept.owner || !kept.file->dirty()) continue;
+        (void)kept.file->write_back();
+        return true;
+    }
+    return false;
+}
+
+size_t make_room(size_t most) {
+    // What nobody maps is had most easily; then what is mapped; then what has to be written first.
+    size_t freed = reclaim(most);
+    for (int round = 0; round < 2 && freed == 0; ++round) {
+        for (uint64_t left = file_count(); left > 0 && freed < most; --left) {
+            const Kept kept = next_file();
+            if (kept.owner) freed += kept.file->evict(most - freed);
+        }
+        if (freed == 0 && !write_back_some()) break;
+    }
+    return freed;
+}
+
+}  // namespace page_cache
+
+Result<void> write_back_all(const FileSystem& file_system) {
+    int error = 0;
+    for (uint64_t left = page_cache::file_count(); left > 0; --left) {
+        const page_cache::Kept kept = page_cache::next_file();
+        if (!kept.owner || &kept.file->file_system() != &file_system) continue;
+        const auto result = kept.file->write_back();
+        if (!result.ok() && error == 0) error = result.code();
+    }
+    if (error != 0) return Error{error};
+    return {};
+}
+
+}  // namespace eremite::fs

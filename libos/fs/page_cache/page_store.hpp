@@ -1,0 +1,28 @@
+#pragma once
+// What a file's cached pages are read from and written to: the file system's part of the page cache.
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/address.hpp"
+#include "base/result.hpp"
+
+namespace eremite::fs {
+
+// Operations may wait, and are called without a spinlock. Frames are pages of 4 KiB anywhere in memory, for scatter and gather.
+class PageStore {
+public:
+    // Reads the file's bytes from `offset`, a multiple of 4096, into the frames. Returns how many there were: fewer than the frames
+    // hold only at the end of the file; the rest is up to the cache. EIO.
+    [[nodiscard]] virtual Result<size_t> read_pages(uint64_t offset, std::span<const PhysicalAddress> frames) = 0;
+    // Writes `length` bytes, of which the last frame may hold only a part: all of them, or it fails. Runs also where memory is short:
+    // what it needs has to be there before. EIO, ENOSPC.
+    [[nodiscard]] virtual Result<void> write_pages(uint64_t offset, std::span<const PhysicalAddress> frames, size_t length) = 0;
+    // Makes the file longer or shorter (ftruncate(2)). No write is under way beyond the new end.
+    [[nodiscard]] virtual Result<void> store_size(uint64_t size) = 0;
+
+protected:
+    ~PageStore() = default;
+};
+
+}  // namespace eremite::fs
