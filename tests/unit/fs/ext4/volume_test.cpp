@@ -187,7 +187,7 @@ TEST_F(VolumeTest, ScatteredWrites) {
     make(64 * mib);
     mount();
     constexpr uint64_t count = 1500, step = 3 * 4096, stride = 701;
-    const auto file = create(*root_, "scattered");
+    auto file = create(*root_, "scattered");
     for (uint64_t i = 0; i < count; ++i) {
         const uint64_t place = i * stride % count;
         write(*file, place * step, std::to_string(place));
@@ -197,6 +197,7 @@ TEST_F(VolumeTest, ScatteredWrites) {
         const std::string wanted = std::to_string(place);
         ASSERT_EQ(read(*file, place * step, wanted.size()), wanted);
     }
+    file = nullptr;
     unmount();
     expect_clean();
 }
