@@ -106,7 +106,9 @@ size_t Journal::needed(size_t blocks, size_t revoked) const {
 Result<void> Journal::start(bool sums, bool is_wide) {
     SuperBlock& s = super();
     uint32_t features = s.incompatible & ~(checksums_v2 | checksums_v3 | async_commit | wide | fast_commit);
-    features |= revocations | (is_wide ? wide : 0) | (sums ? checksums_v3 : 0);
+    features |= revocations;
+    if (is_wide) features |= wide;
+    if (sums) features |= checksums_v3;
     s.incompatible = features | (s.incompatible & fast_commit);
     s.compatible = s.compatible & ~old_checksums;
     s.checksum_type = sums ? crc32c_type : 0;
@@ -207,7 +209,9 @@ Result<void> Journal::commit(List<Block, ByUse>& blocks, size_t count, std::span
         for (size_t i = 0; i < piece; ++i, ++at) {
             Block& block = *at;
             const uint8_t* image = block.bytes();
-            uint32_t flags = (i == 0 ? 0 : same_uuid) | (i + 1 == piece ? last_tag : 0);
+            uint32_t flags = 0;
+            if (i != 0) flags |= same_uuid;
+            if (i + 1 == piece) flags |= last_tag;
             // A block that looks like one of the journal's own is changed so that it does not.
             if (*block.as<Be32>() == magic) {
                 uint8_t* const copy = TRY(writer.make());

@@ -35,7 +35,9 @@ protected:
                     break;
                 }
                 case 2:
-                    if (now.erase(name) != 0) ASSERT_EQ(root_->unlink(name).code(), 0);
+                    if (now.erase(name) != 0) {
+                        ASSERT_EQ(root_->unlink(name).code(), 0);
+                    }
                     break;
                 case 3: {
                     const std::string to = "f" + std::to_string(below(12));
@@ -87,7 +89,9 @@ public:
             }
             return true;
         };
-        if (only_syncs_commit_) EXPECT_TRUE(matches(acknowledged_) || (under_way_ && matches(*under_way_)));
+        if (only_syncs_commit_) {
+            EXPECT_TRUE(matches(acknowledged_) || (under_way_ && matches(*under_way_)));
+        }
         root = nullptr;
         file_system.drop_recent();
     }

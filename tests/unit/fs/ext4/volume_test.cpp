@@ -212,8 +212,9 @@ TEST_F(VolumeTest, FullVolume) {
         auto io = fs::IoBuffer::kernel({reinterpret_cast<const uint8_t*>(piece.data()), piece.size()});
         const auto done = file->write(offset, io, false);
         if (done.ok() && done.value() == piece.size()) continue;
-        if (!done.ok()) EXPECT_EQ(done.code(), ENOSPC);
-        if (!done.ok()) break;
+        if (done.ok()) continue;
+        EXPECT_EQ(done.code(), ENOSPC);
+        break;
     }
     EXPECT_LT(file_system_->status().value().free_blocks, 10u);
     for (int i = 0; i < 2000; ++i)
