@@ -81,6 +81,32 @@ Result<Thread*> create_idle_thread() {
     return thread;
 }
 
+Result<void> start_kernel_thread(void (*function)(void*), void* argument) {
+    struct Start {
+        void (*function)(void*);
+        void* argument;
+    };
+    auto* const start = new (std::nothrow) Start{function, argument};
+    if (!start) return Error{ENOMEM};
+    const auto thread = create_idle_thread();
+    if (!thread.ok()) {
+        delete start;
+        return thread.error();
+    }
+    Thread& made = *thread.value();
+    made.cpu.store(this_cpu().index, std::memory_order_relaxed);
+    const auto begin = [](void* memory) {
+        finish_switch();
+        const Start what = *static_cast<const Start*>(memory);
+        delete static_cast<const Start*>(memory);
+        what.function(what.argument);
+        panic("a thread of the kernel ended");
+    };
+    arch::prepare_kernel_thread(made.context, made.stack, begin, start);
+    start_thread(made);
+    return {};
+}
+
 Result<Thread*> create_thread(const arch::TrapFrame& registers, uint64_t stack_pointer) {
     constexpr uint32_t most_threads = 32768;
     if (thread_count() >= most_threads) return Error{EAGAIN};

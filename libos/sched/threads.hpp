@@ -36,7 +36,9 @@ void visit_threads(Visit&& visit) {
 // A thread that begins as `registers` say, see arch::prepare_program_thread. It does not run before start_thread.
 // EAGAIN: there are too many; ENOMEM.
 [[nodiscard]] Result<Thread*> create_thread(const arch::TrapFrame& registers, uint64_t stack_pointer);
-// A thread of the kernel that does nothing until a CPU has nothing else to do. ENOMEM.
+// A thread of the kernel, which is not among the program's: it waits or runs until it waits, and its function does not return. ENOMEM.
+[[nodiscard]] Result<void> start_kernel_thread(void (*function)(void*), void* argument);
+// One that does nothing until a CPU has nothing else to do, and is not started. ENOMEM.
 [[nodiscard]] Result<Thread*> create_idle_thread();
 // Ends the running thread. False instead: it is the last one, with which the machine ends.
 bool exit_thread();

@@ -153,7 +153,7 @@ void BlockCache::undo() {
 }
 
 void BlockCache::trim() {
-    while (clean_count_ > most_clean) destroy(*clean_.front());
+    while (clean_count_ > most_) destroy(*clean_.front());
 }
 
 bool BlockCache::forget(uint64_t number) {

@@ -39,7 +39,8 @@ private:
 
 class BlockCache {
 public:
-    BlockCache(block::Device& device, uint32_t block_size) : device_{device}, block_size_{block_size} {}
+    // Has up to `most` blocks that are in their places.
+    BlockCache(block::Device& device, uint32_t block_size, size_t most) : device_{device}, block_size_{block_size}, most_{most} {}
     BlockCache(const BlockCache&) = delete;
     BlockCache& operator=(const BlockCache&) = delete;
     ~BlockCache();
@@ -60,6 +61,9 @@ public:
 
     // The running transaction. Requires of all of these: no operation runs.
     [[nodiscard]] size_t changed_count() const { return changed_count_; }
+    // Whether it is time to commit, or to checkpoint, for memory's sake.
+    [[nodiscard]] bool changed_is_much() const { return changed_count_ > most_ / 2; }
+    [[nodiscard]] bool logged_is_much() const { return logged_count_ > most_; }
     [[nodiscard]] List<Block, ByUse>& changed() { return changed_; }
     // A block of this number is not metadata any more. True: the journal holds one.
     [[nodiscard]] bool forget(uint64_t number);
@@ -73,12 +77,11 @@ public:
     [[nodiscard]] Result<void> write_logged();
     // All of that lasts.
     void checkpointed();
-    // Forgets everything. Requires: nothing is changed or logged.
+    // Forgets what is in its place.
     void clear();
 
 private:
     static constexpr size_t bucket_count = 1024;
-    static constexpr size_t most_clean = 1024;
 
     [[nodiscard]] Block*& bucket(uint64_t number) { return buckets_[number % bucket_count]; }
     [[nodiscard]] Block* find(uint64_t number);
@@ -93,6 +96,7 @@ private:
 
     block::Device& device_;
     const uint32_t block_size_;
+    const size_t most_;
     Block* buckets_[bucket_count] = {};
     List<Block, ByUse> clean_, changed_, logged_;  // clean ones: the first was used longest ago
     List<Block, ByOperation> operation_;

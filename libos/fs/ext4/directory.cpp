@@ -103,6 +103,7 @@ Result<Ref<Node>> Directory::make(uint32_t mode, uint64_t device_number) {
     Ref<Node> node = TRY(owner_.node(number));
     node->change();
     node->touch(Access | Modification | Change | Birth);
+    node->data_changed();
     TRY(node->store());
     return node;
 }
@@ -219,7 +220,7 @@ Result<void> Directory::drop_link(Node& node) {
     return node.store();
 }
 
-Result<void> Directory::remove_name(std::string_view name, bool directory) {
+Result<Ref<Node>> Directory::remove_name(std::string_view name, bool directory) {
     Ref<Node> node;
     Operation operation{volume()};
     TRY(operation.begin());
@@ -244,6 +245,16 @@ Result<void> Directory::remove_name(std::string_view name, bool directory) {
         const sync::Guard guard{owner_.lock()};
         node->lose_name();
     }
+    return node;
+}
+
+Result<void> Directory::unlink(std::string_view name) {
+    TRY(remove_name(name, false))->lost_name();
+    return {};
+}
+
+Result<void> Directory::remove_directory(std::string_view name) {
+    TRY(remove_name(name, true));
     return {};
 }
 

@@ -15,8 +15,8 @@ public:
     [[nodiscard]] Result<Ref<Inode>> create_directory(std::string_view name, uint32_t permissions) override;
     [[nodiscard]] Result<void> create_symbolic_link(std::string_view name, std::string_view target) override;
     [[nodiscard]] Result<void> link(std::string_view name, Inode& target) override;
-    [[nodiscard]] Result<void> unlink(std::string_view name) override { return remove_name(name, false); }
-    [[nodiscard]] Result<void> remove_directory(std::string_view name) override { return remove_name(name, true); }
+    [[nodiscard]] Result<void> unlink(std::string_view name) override;
+    [[nodiscard]] Result<void> remove_directory(std::string_view name) override;
     [[nodiscard]] Result<void> rename(std::string_view name, Inode& to, std::string_view new_name, RenameMode mode) override;
     [[nodiscard]] Result<void> list(uint64_t& cursor, DirectorySink& sink) override;
 
@@ -26,7 +26,11 @@ public:
     }
 
 private:
-    // All of these require the volume's lock.
+    // Takes the lock. The node whose name it was.
+    [[nodiscard]] Result<Ref<Node>> remove_name(std::string_view name, bool directory);
+    [[nodiscard]] Result<void> move_name(std::string_view name, Directory& to, std::string_view new_name, RenameMode mode, Ref<Node>& replaced);
+
+    // All that follow require the volume's lock.
     [[nodiscard]] Result<Ref<Node>> find(std::string_view name);
     [[nodiscard]] Result<void> check_free(std::string_view name);
     // A new inode in this directory. Requires a running operation.
@@ -34,7 +38,6 @@ private:
     // Gives it a name, and a reference to itself. Requires a running operation.
     [[nodiscard]] Result<void> enter(std::string_view name, Node& node);
     [[nodiscard]] Result<Ref<Node>> create_node(std::string_view name, uint32_t mode, uint64_t device_number, std::string_view target);
-    [[nodiscard]] Result<void> remove_name(std::string_view name, bool directory);
     // A name of the node has gone, if it is a directory the last one. Requires a running operation.
     [[nodiscard]] Result<void> drop_link(Node& node);
     [[nodiscard]] Result<void> count_directory(int change);

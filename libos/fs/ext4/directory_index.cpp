@@ -226,7 +226,7 @@ Result<void> DirectoryIndex::replace(FileMap map, std::string_view name, ext2_in
 // One entry without a name has all the room.
 Result<void> DirectoryIndex::append_block(FileMap map) {
     const uint64_t index = blocks_.size();
-    const BlockRange found = TRY(map.volume.find_free(map.goal(index), 1));
+    const BlockRange found = TRY(map.volume.find_free(map.goal(index), 1, Volume::Use::Ordinary));
     map.volume.use(found);
     TRY(map.insert(index, found, true));
     Block* const block = TRY(map.volume.cache().get_blank(found.first));

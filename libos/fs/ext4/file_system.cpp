@@ -7,6 +7,7 @@
 #include "libos/fs/ext4/directory.hpp"
 #include "libos/fs/ext4/errors.hpp"
 #include "libos/fs/ext4/regular_file.hpp"
+#include "libos/fs/page_cache/memory.hpp"
 
 namespace eremite::fs::ext4 {
 
@@ -52,7 +53,18 @@ Result<Ref<Inode>> FileSystem::start(bool read_only) {
     return Ref<Inode>{std::move(root)};
 }
 
+bool FileSystem::expect_room(uint64_t bytes) {
+    if (volume_.has_room(bytes)) [[likely]] {
+        unplaced_.store(true, std::memory_order_relaxed);
+        return true;
+    }
+    // Errors are kept for those who ask for them (fsync(2)).
+    if (unplaced_.exchange(false)) (void)write_back_all(*this);
+    return false;
+}
+
 Result<void> FileSystem::stop() {
+    const auto written = write_back_all(*this);
     const sched::MutexGuard guard{volume_.mutex()};
     drop_recent();
     if (volume_.read_only()) return {};
@@ -61,7 +73,8 @@ Result<void> FileSystem::stop() {
         for (Orphan& orphan : orphans_) orphan.dead = true;
     }
     TRY(reap());
-    return volume_.unmount();
+    TRY(volume_.unmount());
+    return written.ok() ? Result<void>{} : Result<void>{written.error()};
 }
 
 Result<FileSystemStatus> FileSystem::status() {
@@ -82,8 +95,10 @@ Result<FileSystemStatus> FileSystem::status() {
 }
 
 Result<void> FileSystem::synchronize() {
+    const auto written = write_back_all(*this);
     const sched::MutexGuard guard{volume_.mutex()};
-    return volume_.commit();
+    TRY(volume_.commit());
+    return written.ok() ? Result<void>{} : Result<void>{written.error()};
 }
 
 Result<Ref<Node>> FileSystem::node_if_known(ext2_ino_t number) {
@@ -102,7 +117,7 @@ Result<Ref<Node>> FileSystem::node(ext2_ino_t number) {
     const auto type = type_of(inode.i_mode);
     if (!type || inode.i_links_count == 0 || (inode.i_flags & EXT4_INLINE_DATA_FL) != 0) return Error{EUCLEAN};
     Ref<Node> made = TRY(make_node(*this, number, *type));
-    TRY(made->load());
+    TRY(made->appear());
     const sync::Guard guard{lock_};
     // One of this number may be on its way out.
     if (Node* const old = nodes_.lower_bound(number); old && old->number() == number) nodes_.remove(*old);

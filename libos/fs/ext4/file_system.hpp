@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "base/tree.hpp"
+#include "libos/fs/ext4/committer.hpp"
 #include "libos/fs/ext4/volume.hpp"
 #include "libos/fs/file_system.hpp"
 #include "libos/fs/inode.hpp"
@@ -27,6 +28,18 @@ public:
     [[nodiscard]] Result<void> synchronize() override;
 
     [[nodiscard]] Volume& volume() { return volume_; }
+    // Before so many bytes become dirty. False: they have to get their places at once, since the volume is nearly full; what is dirty already
+    // has its places. May wait.
+    [[nodiscard]] bool expect_room(uint64_t bytes);
+    // The same for one page, where nothing may wait: false means nothing but that.
+    [[nodiscard]] bool has_room_for_page() {
+        unplaced_.store(true, std::memory_order_relaxed);
+        return volume_.has_room(page_size);
+    }
+    // What is changed is committed after some time, from now on. ENOMEM.
+    [[nodiscard]] Result<void> commit_by_itself() { return committer_.start(); }
+    // Something is in memory that is not on the volume. Does not wait.
+    void changed() override { committer_.changed(); }
     // Guards the inodes' names and parents, and the tree.
     [[nodiscard]] sync::Spinlock& lock() { return lock_; }
 
@@ -78,12 +91,14 @@ private:
     static constexpr size_t recent_count = 64;
 
     Volume volume_;
+    Committer committer_{*this};
     sync::Spinlock lock_{sync::Rank::Directory};
     Tree<Node, NumberTraits, ByNumber> nodes_;
     Vector<Orphan> orphans_;     // guarded by the volume's lock, but for `dead`, which lock_ guards with the vector's layout
     Vector<ext2_ino_t> listed_;  // on the volume, the newest last
     Ref<Node> recent_[recent_count];
     size_t next_recent_ = 0;
+    std::atomic<bool> unplaced_{false};  // there may be dirty pages without a place
 };
 
 }  // namespace eremite::fs::ext4

@@ -1,5 +1,6 @@
 #include "libos/fs/ext4/node.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "libos/fs/dev/devices.hpp"
@@ -58,6 +59,10 @@ Result<void> Node::load() {
 
 void Node::change() {
     if (changing_) return;
+    if (const int64_t written = written_at_.exchange(0, std::memory_order_relaxed)) {
+        set_time(Modification, written);
+        set_time(Change, written);
+    }
     before_ = inode_;
     changing_ = Ref<Node>::share(this);
     volume().follow(*this);
@@ -70,6 +75,20 @@ void Node::undo() {
 }
 
 void Node::keep() { const Ref<Node> released = std::move(changing_); }
+
+void Node::note_write() {
+    written_at_.store(platform::realtime_now(), std::memory_order_relaxed);
+    access_known_until_.store(0, std::memory_order_relaxed);
+}
+
+Result<void> Node::settle_times() {
+    if (written_at_.load(std::memory_order_relaxed) == 0) return {};
+    Operation operation{volume()};
+    TRY(operation.begin());
+    change();
+    TRY(store());
+    return operation.keep();
+}
 
 Result<void> Node::store() { return checked(ext2fs_write_inode_full(volume().library(), number_, &inode(), sizeof inode_)); }
 
@@ -88,6 +107,7 @@ void Node::set_time(Time which, int64_t nanoseconds) {
         const auto end = static_cast<size_t>(reinterpret_cast<uint8_t*>(&extra_field + 1) - reinterpret_cast<uint8_t*>(&inode_));
         if (end <= size_t{EXT2_GOOD_OLD_INODE_SIZE} + inode_.i_extra_isize) extra_field = extra;
     };
+    if (which != Birth) access_known_until_.store(0, std::memory_order_relaxed);
     if (which == Access) put(inode_.i_atime, inode_.i_atime_extra);
     if (which == Modification) put(inode_.i_mtime, inode_.i_mtime_extra);
     if (which == Change) put(inode_.i_ctime, inode_.i_ctime_extra);
@@ -119,10 +139,13 @@ void Node::touch(unsigned times) {
 // A failure is no reason not to read.
 void Node::accessed() {
     constexpr int64_t day = 24 * 60 * 60 * second;
+    const int64_t now = platform::realtime_now();
+    if (now < access_known_until_.load(std::memory_order_relaxed)) return;
     {
         const sched::MutexGuard guard{volume().mutex()};
-        const int64_t last = time(Access), now = platform::realtime_now();
-        if (volume().read_only() || (last > time(Modification) && last > time(Change) && now - last < day)) return;
+        const int64_t last = time(Access), written = std::max({time(Modification), time(Change), written_at_.load(std::memory_order_relaxed)});
+        access_known_until_.store(volume().read_only() ? INT64_MAX : last > written ? last + day : 0, std::memory_order_relaxed);
+        if (now < access_known_until_.load(std::memory_order_relaxed)) return;
     }
     Operation operation{volume()};
     if (!operation.begin().ok()) return;
@@ -153,6 +176,7 @@ Result<Attributes> Node::attributes() {
     a.modification_time = time(Modification);
     a.change_time = time(Change);
     a.birth_time = inode_.i_extra_isize > 0 ? time(Birth) : a.change_time;
+    if (const int64_t written = written_at_.load(std::memory_order_relaxed)) a.modification_time = a.change_time = written;
     fill(a);
     return a;
 }
@@ -177,9 +201,9 @@ Result<void> Node::set_attributes(const AttributeChange& wanted) {
     return operation.keep();
 }
 
-Result<void> Node::synchronize(bool) {
+Result<void> Node::synchronize(bool data_only) {
     const sched::MutexGuard guard{volume().mutex()};
-    return volume().commit();
+    return data_only && data_transaction_ != volume().transaction() ? volume().flush() : volume().commit();
 }
 
 Result<Ref<File>> SpecialFile::open(uint32_t flags) { return dev::open_device(Ref<Inode>::share(this), flags); }
@@ -210,7 +234,7 @@ Result<void> SymbolicLink::write_target(std::string_view target) {
         target.copy(reinterpret_cast<char*>(inode().i_block), target.size());
         return {};
     }
-    const BlockRange found = TRY(volume().find_free(map().goal(0), 1));
+    const BlockRange found = TRY(volume().find_free(map().goal(0), 1, Volume::Use::Ordinary));
     volume().use(found);
     TRY(map().insert(0, found, true));
     Block* const block = TRY(volume().cache().get_blank(found.first));

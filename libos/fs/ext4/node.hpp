@@ -1,6 +1,7 @@
 #pragma once
 // An inode of an ext4 file system. What is on the volume is the truth; the copy here is what operations change, and it is written back
 // before each of them ends.
+#include <atomic>
 #include <cstdint>
 
 #include "base/tree.hpp"
@@ -38,6 +39,8 @@ public:
     [[nodiscard]] FileMap map() { return {volume(), number_, inode()}; }
     // Reads it from the volume.
     [[nodiscard]] Result<void> load();
+    // The same for an inode that is new here, before anybody has it.
+    [[nodiscard]] virtual Result<void> appear() { return load(); }
     // Before the running operation changes it, and before the operation ends.
     void change();
     [[nodiscard]] Result<void> store();
@@ -48,12 +51,23 @@ public:
     void touch(unsigned times);
     void set_time(Time time, int64_t nanoseconds);
     [[nodiscard]] int64_t time(Time time) const;
+    // Something was written that is only in memory: its time is told from now on, and on the volume after the next operation, or after
+    // settle_times(). These two need no lock.
+    void note_write();
+    [[nodiscard]] Result<void> settle_times();
+    // The running transaction has what fdatasync(2) makes last.
+    void data_changed() { data_transaction_ = volume().transaction(); }
     // What reading does to the time of the last access: relatime, as Linux has it by default.
     void accessed();
 
     // Its place in the tree of names, guarded by owner().lock(). What is let go is handed back, to be released behind the lock.
     [[nodiscard]] Ref<Node> place(Ref<Node> parent, String& name);
     void lose_name() { unlinked_ = true; }
+
+    // Behind an operation that took a name away; and before one that gives this inode a name that another one has, so that what was
+    // written to it does not come later than the name. May wait.
+    virtual void lost_name() {}
+    virtual void will_replace() {}
     [[nodiscard]] const Ref<Node>& parent_directory() const { return parent_; }
 
     void undo() override;
@@ -76,6 +90,9 @@ private:
     Ref<Node> parent_;
     String name_;
     bool unlinked_ = false;
+    uint64_t data_transaction_ = 0;        // the last one that changed more than times
+    std::atomic<int64_t> written_at_{0};   // see note_write()
+    std::atomic<int64_t> access_known_until_{0};  // until then reading changes nothing
 };
 
 // Device nodes, FIFOs and sockets: what opening them means is known elsewhere.

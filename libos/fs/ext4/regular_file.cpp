@@ -1,125 +1,133 @@
 #include "libos/fs/ext4/regular_file.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
-#include "libos/mm/page_allocator.hpp"
+#include "libos/fs/page_cache/cached_file.hpp"
+#include "libos/fs/page_cache/memory.hpp"
 
 namespace eremite::fs::ext4 {
 
-// Memory through which bytes pass.
-class RegularFile::Pages {
-public:
-    explicit Pages(size_t wanted) {
-        wanted = std::clamp<size_t>(wanted, 1, most);
-        while (count_ < wanted) {
-            const auto page = mm::page_allocator().allocate(0);
-            if (!page.ok()) break;
-            frames_[count_++] = page.value();
-        }
-    }
-    Pages(const Pages&) = delete;
-    Pages& operator=(const Pages&) = delete;
-    ~Pages() {
-        for (size_t i = 0; i < count_; ++i) mm::page_allocator().free(frames_[i], 0);
-    }
-    [[nodiscard]] size_t size() const { return count_ * page_size; }
-    [[nodiscard]] std::span<const PhysicalAddress> frames(size_t bytes) const { return std::span{frames_}.first((bytes + page_size - 1) / page_size); }
-    template <typename Function>
-    size_t for_each_piece(size_t begin, size_t end, Function&& with) const {
-        size_t at = begin;
-        while (at < end) {
-            const size_t piece = std::min(end - at, page_size - at % page_size);
-            const size_t done = with(direct_map(frames_[at / page_size] + at % page_size).template as<uint8_t>(), piece);
-            at += done;
-            if (done < piece) break;
-        }
-        return at - begin;
-    }
+namespace {
 
-private:
-    static constexpr size_t most = 32;
-    std::array<PhysicalAddress, most> frames_;
-    size_t count_ = 0;
+// read(2), write(2): EINVAL for what no offset can count.
+Result<void> check(uint64_t position, const IoBuffer& buffer) {
+    if (position > INT64_MAX || buffer.remaining() > INT64_MAX - position) return Error{EINVAL};
+    return {};
+}
+
+}  // namespace
+
+class RegularFile::OpenFile final : public CachedFile {
+public:
+    OpenFile(Ref<RegularFile> file, uint32_t flags) : CachedFile{file, file->cache_, flags} { file->open_files_.fetch_add(1, std::memory_order_relaxed); }
+    ~OpenFile() override {
+        // SAFETY: the constructor was given one.
+        static_cast<RegularFile&>(*inode_ref()).open_files_.fetch_sub(1, std::memory_order_relaxed);
+    }
 };
 
-uint64_t RegularFile::size() {
-    const sched::MutexGuard guard{volume().mutex()};
-    return EXT2_I_SIZE(&inode());
+Result<Ref<File>> RegularFile::open(uint32_t flags) { return Ref<File>{TRY(make_ref<OpenFile>(Ref<RegularFile>::share(this), flags))}; }
+
+Result<void> RegularFile::appear() {
+    TRY(load());
+    (void)cache_.revalidate(EXT2_I_SIZE(&inode()), 0, cache_.changes());
+    return {};
+}
+
+void RegularFile::fill(Attributes& attributes) {
+    attributes.size = cache_.size();
+    // Pages that have no place yet will take one, as far as the file has room for them.
+    constexpr uint64_t sector = block::sector_size;
+    const uint64_t waiting = cache_.dirty_pages() * (page_size / sector), whole = align_up(attributes.size, page_size) / sector;
+    if (attributes.blocks < whole) attributes.blocks = std::min(attributes.blocks + waiting, whole);
 }
 
 Result<size_t> RegularFile::read(uint64_t& position, IoBuffer& buffer) {
-    size_t done = 0;
-    {
-        const sched::MutexGuard guard{contents_};
-        const uint64_t end = size();
-        if (position >= end) return size_t{0};
-        buffer.limit(end - position);
-        const Pages pages{(buffer.remaining() + position % page_size + page_size - 1) / page_size};
-        if (pages.size() == 0) return Error{ENOMEM};
-        while (buffer.remaining() > 0) {
-            const uint64_t start = align_down(position, page_size);
-            const size_t skipped = position - start, piece = std::min(buffer.remaining(), pages.size() - skipped);
-            const auto got = data_.read(start, pages.frames(skipped + piece));
-            if (!got.ok() && done == 0) return got.error();
-            if (!got.ok() || got.value() <= skipped) break;
-            const size_t end_of_piece = std::min(skipped + piece, got.value());
-            const size_t copied = pages.for_each_piece(skipped, end_of_piece, [&](const uint8_t* bytes, size_t size) { return buffer.put(bytes, size); });
-            done += copied;
-            position += copied;
-            if (copied < end_of_piece - skipped) break;
-        }
-    }
-    if (done == 0 && buffer.faulted()) return Error{EFAULT};
+    TRY(check(position, buffer));
+    const size_t done = TRY(cache_.read(position, buffer));
+    position += done;
     accessed();
     return done;
 }
 
-// Of the first and the last page what is around the bytes stays.
-Result<size_t> RegularFile::write_piece(uint64_t offset, Pages& pages, IoBuffer& buffer) {
-    const uint64_t start = align_down(offset, page_size), old_size = size();
-    const size_t skipped = offset - start, piece = std::min(buffer.remaining(), pages.size() - skipped), end = skipped + piece;
-    const size_t last = align_down(end, page_size);
-    const auto frames = pages.frames(end);
-    if (skipped != 0 || end < page_size) TRY(data_.read(start, frames.first(1)));
-    if (end != last && last != 0) TRY(data_.read(start + last, frames.subspan(last / page_size)));
-    size_t taken = pages.for_each_piece(skipped, end, [&](uint8_t* bytes, size_t size) { return buffer.take(bytes, size); });
-    // After a fault, the page in which it was met does not count.
-    if (taken < piece) taken = std::max<size_t>(align_down(skipped + taken, page_size), skipped) - skipped;
-    if (taken == 0) return size_t{0};
-    const uint64_t whole = align_up(skipped + taken, page_size);
-    const uint64_t length = std::min<uint64_t>(whole, std::max(old_size, start + skipped + taken) - start);
-    TRY(data_.write(start, frames.first(whole / page_size), length));
-    return taken;
-}
-
 Result<size_t> RegularFile::write(uint64_t& position, IoBuffer& buffer, bool append) {
-    const sched::MutexGuard guard{contents_};
-    if (append) position = size();
-    if (position > INT64_MAX - buffer.remaining()) return Error{EFBIG};
-    Pages pages{(buffer.remaining() + position % page_size + page_size - 1) / page_size};
-    if (pages.size() == 0) return Error{ENOMEM};
-    size_t done = 0;
-    while (buffer.remaining() > 0) {
-        const auto taken = write_piece(position, pages, buffer);
-        if (!taken.ok() && done == 0) return taken.error();
-        if (!taken.ok() || taken.value() == 0) break;
-        done += taken.value();
-        position += taken.value();
+    TRY(check(position, buffer));
+    if (buffer.remaining() == 0) return size_t{0};
+    uint64_t at = position;
+    if (!append) {
+        if (at >= data_.longest()) return Error{EFBIG};
+        buffer.limit(data_.longest() - at);
     }
-    if (done == 0 && buffer.faulted()) return Error{EFAULT};
+    const size_t done = TRY(cache_.write(at, buffer, append));
+    position = at + done;
+    note_write();
+    owner_.changed();
     return done;
 }
 
-Result<void> RegularFile::truncate(uint64_t size) {
-    const sched::MutexGuard guard{contents_};
-    return data_.set_size(size);
-}
+Result<void> RegularFile::truncate(uint64_t size) { return cache_.truncate(size); }
 
 Result<void> RegularFile::allocate(AllocateMode mode, uint64_t offset, uint64_t length, bool keep_size) {
-    const sched::MutexGuard guard{contents_};
-    return data_.allocate(mode, offset, length, keep_size);
+    if (mode == AllocateMode::Allocate) {
+        const sched::MutexGuard guard{map_};
+        TRY(data_.allocate(mode, offset, length));
+    } else {
+        const FileCache::Emptied emptied{cache_};
+        TRY(emptied.result());
+        const sched::MutexGuard guard{map_};
+        TRY(data_.allocate(mode, offset, length));
+    }
+    return keep_size ? Result<void>{} : cache_.extend(offset + length);
+}
+
+Result<uint64_t> RegularFile::seek_data(uint64_t offset, bool hole) {
+    TRY(cache_.write_back());
+    return data_.seek(offset, hole);
+}
+
+Result<void> RegularFile::synchronize(bool data_only) {
+    const auto written = cache_.write_back();
+    TRY(Node::synchronize(data_only));
+    return written.ok() ? Result<void>{} : Result<void>{written.error()};
+}
+
+Result<PhysicalAddress> RegularFile::page(uint64_t index, bool for_write) {
+    auto found = cache_.page(index, for_write);
+    if (for_write && found.ok()) {
+        note_write();
+        owner_.changed();
+    }
+    return found;
+}
+
+Result<void> RegularFile::synchronize_pages(uint64_t first, uint64_t count) {
+    TRY(cache_.synchronize_pages(first, count));
+    return Node::synchronize(true);
+}
+
+bool RegularFile::abandoned() { return unlinked() && open_files_.load(std::memory_order_relaxed) == 0 && !cache_.mapped_anywhere(); }
+
+// What waits to be written need not be, unless somebody has the file open.
+void RegularFile::lost_name() {
+    if (abandoned()) (void)cache_.write_back();
+}
+
+Result<void> RegularFile::write_pages(uint64_t offset, std::span<const PhysicalAddress> frames, size_t length) {
+    if (abandoned()) return {};
+    const sched::MutexGuard guard{map_};
+    TRY(data_.write(offset, frames, length));
+    return settle_times();
+}
+
+Result<size_t> RegularFile::prepare_write(uint64_t offset, size_t length) {
+    if (owner_.expect_room(length)) return length;
+    const sched::MutexGuard guard{map_};
+    return data_.prepare(offset, length);
+}
+
+Result<void> RegularFile::store_size(uint64_t size) {
+    const sched::MutexGuard guard{map_};
+    return data_.set_size(size);
 }
 
 }  // namespace eremite::fs::ext4

@@ -23,9 +23,25 @@ Result<void> Directory::set_parent(Directory& moved) {
 Result<void> Directory::rename(std::string_view name, Inode& to_inode, std::string_view new_name, RenameMode mode) {
     if (&to_inode.file_system() != &owner_) return Error{EXDEV};
     auto& to = static_cast<Directory&>(to_inode);
-    String text = TRY(String::copy(new_name)), old_text = TRY(String::copy(name));
+    if (mode == RenameMode::Replace) {
+        Ref<Node> moved, replaced;
+        {
+            const sched::MutexGuard guard{volume().mutex()};
+            if (auto found = find(name); found.ok()) moved = std::move(found).value();
+            if (auto found = to.find(new_name); found.ok()) replaced = std::move(found).value();
+        }
+        if (moved && replaced && moved != replaced) moved->will_replace();
+    }
     // Released behind the lock.
-    Ref<Node> moved, replaced;
+    Ref<Node> replaced;
+    TRY(move_name(name, to, new_name, mode, replaced));
+    if (replaced && mode == RenameMode::Replace) replaced->lost_name();
+    return {};
+}
+
+Result<void> Directory::move_name(std::string_view name, Directory& to, std::string_view new_name, RenameMode mode, Ref<Node>& replaced) {
+    String text = TRY(String::copy(new_name)), old_text = TRY(String::copy(name));
+    Ref<Node> moved;
     Operation operation{volume()};
     TRY(operation.begin());
     TRY(owner_.expect_orphan());

@@ -4,16 +4,14 @@
 #include <cstring>
 
 #include "libos/fs/ext4/errors.hpp"
+#include "libos/fs/page_cache/memory.hpp"
 #include "libos/log/log.hpp"
-#include "libos/platform/clock.hpp"
 
 namespace eremite::fs::ext4 {
 
 namespace {
 
 enum MapChange : uint8_t { block_map_changed = 1, inode_map_changed = 2 };
-// How long what was done may be lost in a crash, if nobody asks for more.
-constexpr Duration commit_interval = Duration::seconds(5);
 
 }  // namespace
 
@@ -24,7 +22,7 @@ void Volume::install_hooks() {
     library_->write_bitmaps = nullptr;
     library_->block_alloc_stats = [](ext2_filsys fs, blk64_t block, int change) { of(fs).allocated(block, 1, change); };
     library_->get_alloc_block2 = [](ext2_filsys fs, blk64_t goal, blk64_t* result, blk_alloc_ctx*) -> errcode_t {
-        const auto found = of(fs).find_free(goal, 1);
+        const auto found = of(fs).find_free(goal, 1, Use::Promised);
         if (found.ok()) *result = found.value().first;
         return found.code();
     };
@@ -34,6 +32,7 @@ void Volume::install_hooks() {
 void Volume::allocated(uint64_t first, uint32_t count, int change) {
     const uint64_t start = super().s_first_data_block, size = super().s_blocks_per_group;
     for (uint64_t group = (first - start) / size; group <= (first + count - 1 - start) / size; ++group) mark_group(group, block_map_changed);
+    free_.store(change > 0 ? free_ - count : free_ + count, std::memory_order_relaxed);
     if (undoing_) return;
     // What was freed may be needed again if the machine stops before the next commit.
     if (change < 0) withhold({first, count});
@@ -61,7 +60,18 @@ void Volume::mark_group(uint64_t group, uint8_t what) { changed_groups_[group] |
 void Volume::withhold(BlockRange range) { ext2fs_mark_block_bitmap_range2(withheld_, range.first, static_cast<blk_t>(range.count)); }
 void Volume::release(BlockRange range) { ext2fs_unmark_block_bitmap_range2(withheld_, range.first, static_cast<blk_t>(range.count)); }
 
-Result<BlockRange> Volume::find_free(uint64_t goal, uint64_t wanted) {
+bool Volume::has_room(uint64_t bytes) const {
+    // Maps of files, and the last pages of files of which nobody counts the blocks.
+    constexpr uint64_t margin = uint64_t{1} << 20;
+    const uint64_t waiting = (page_cache::figures().dirty + 2) * page_size + bytes;
+    return free_.load(std::memory_order_relaxed) > promised_ + (2 * waiting + margin) / block_size_;
+}
+
+Result<BlockRange> Volume::find_free(uint64_t goal, uint64_t wanted, Use use) {
+    if (use == Use::Ordinary) {
+        if (free_blocks() <= promised_) return Error{ENOSPC};
+        wanted = std::min(wanted, free_blocks() - promised_);
+    }
     const uint64_t first = super().s_first_data_block, end = ext2fs_blocks_count(&super());
     if (goal < first || goal >= end) goal = first;
     const auto search = [&](uint64_t from, uint64_t to) -> Result<BlockRange> {
@@ -110,13 +120,11 @@ Result<void> Volume::begin_operation() {
     // So that what one operation changes always finds room in the journal.
     const size_t maps = std::count_if(changed_groups_.begin(), changed_groups_.end(), [](uint8_t group) { return group != 0; });
     const size_t blocks = cache_->changed_count() + 2 * maps + library_->desc_blocks + freed_.size() / 8;
-    const bool old = cache_->changed_count() > 0 && platform::monotonic_now() - transaction_began_ > commit_interval;
-    if (old || blocks > journal_->capacity() / 4) TRY(commit());
+    if (blocks > journal_->capacity() / 4 || cache_->changed_is_much()) TRY(commit());
     return prepare_operation();
 }
 
 Result<void> Volume::prepare_operation() {
-    if (cache_->changed_count() == 0) transaction_began_ = platform::monotonic_now();
     constexpr size_t usual_allocations = 64;
     TRY(allocations_.reserve(usual_allocations));
     TRY(freed_.reserve(freed_.size() + usual_allocations));
@@ -129,6 +137,7 @@ void Volume::keep_operation() {
     cache_->keep();
     allocations_.clear();
     while (Follower* const follower = followers_.pop_front()) follower->keep();
+    if (listener_) listener_->changed();
 }
 
 void Volume::undo_operation() {
@@ -224,8 +233,20 @@ Result<void> Volume::commit() {
     std::fill(changed_groups_.begin(), changed_groups_.end(), 0);
     for (const BlockRange& range : freed_) release(range);
     freed_.clear();
-    if (!journal_->half_full()) return {};
-    result = checkpoint(false);
+    ++transaction_;
+    return journal_->half_full() || cache_->logged_is_much() ? checkpoint_or_break_down() : Result<void>{};
+}
+
+Result<void> Volume::release_memory() {
+    const sched::MutexGuard guard{mutex_};
+    TRY(commit());
+    if (!read_only_) TRY(checkpoint_or_break_down());
+    cache_->clear();
+    return {};
+}
+
+Result<void> Volume::checkpoint_or_break_down() {
+    auto result = checkpoint(false);
     if (!result.ok()) break_down("a checkpoint failed", result.code());
     return result;
 }

@@ -4,6 +4,7 @@
 // nothing. One lock for all: the library knows none. Data of files goes past it.
 #include <ext2fs/ext2fs.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -36,6 +37,8 @@ class CommitListener {
 public:
     // In parts (Volume::Part). Requires the volume's lock.
     [[nodiscard]] virtual Result<void> before_commit() = 0;
+    // There is something to commit.
+    virtual void changed() = 0;
 
 protected:
     ~CommitListener() = default;
@@ -63,6 +66,22 @@ public:
     [[nodiscard]] sched::Mutex& mutex() { return mutex_; }
 
     void listen(CommitListener& listener) { listener_ = &listener; }
+
+    // Whether so many bytes find room later, beside all that is in memory and waits for that. A guess on the safe side, without the lock.
+    [[nodiscard]] bool has_room(uint64_t bytes) const;
+    // After ENOMEM: what is only kept to be fast is given back.
+    [[nodiscard]] Result<void> release_memory();
+
+    // A page for whoever cannot wait for memory.
+    class [[nodiscard]] SparePage {
+    public:
+        explicit SparePage(Volume& volume) : guard_{volume.spare_mutex_}, address_{volume.spare_page_} {}
+        [[nodiscard]] PhysicalAddress address() const { return address_; }
+
+    private:
+        sched::MutexGuard guard_;
+        PhysicalAddress address_;
+    };
 
     // What follows requires the lock.
 
@@ -101,8 +120,14 @@ public:
 
     // Makes all operations last. EIO: from then on the volume can only be read.
     [[nodiscard]] Result<void> commit();
+    // Makes what was written to the device last, which is less: changes of the running transaction are not on it.
+    [[nodiscard]] Result<void> flush() { return failure_ != 0 ? Result<void>{Error{failure_}} : device_.flush(); }
+    // Grows with each commit.
+    [[nodiscard]] uint64_t transaction() const { return transaction_; }
+    // Who may have the last few blocks: what was taken from the program already.
+    enum class Use : uint8_t { Ordinary, Promised };
     // Finds up to `wanted` free blocks in a row, the nearest to `goal`. ENOSPC.
-    [[nodiscard]] Result<BlockRange> find_free(uint64_t goal, uint64_t wanted);
+    [[nodiscard]] Result<BlockRange> find_free(uint64_t goal, uint64_t wanted, Use use);
     // Keeps free blocks from being found, and lets them be found again.
     void withhold(BlockRange range);
     void release(BlockRange range);
@@ -142,6 +167,7 @@ private:
     [[nodiscard]] Result<void> write_library();
     [[nodiscard]] Result<void> write_transaction();
     [[nodiscard]] Result<void> checkpoint(bool finally);
+    [[nodiscard]] Result<void> checkpoint_or_break_down();
     [[nodiscard]] Result<void> begin_operation();
     [[nodiscard]] Result<void> prepare_operation();
     void keep_operation();
@@ -165,7 +191,11 @@ private:
     List<Follower, ByOperation> followers_;
     CommitListener* listener_ = nullptr;
     bool undoing_ = false, lost_track_ = false;
-    Instant transaction_began_{};
+    uint64_t transaction_ = 1;
+    std::atomic<uint64_t> free_{0};  // blocks
+    uint64_t promised_ = 0;          // of these, for Use::Promised
+    sched::Mutex spare_mutex_;
+    PhysicalAddress spare_page_{};
 };
 
 // One change of the volume, with the lock.

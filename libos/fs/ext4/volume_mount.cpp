@@ -1,4 +1,5 @@
 // The beginning and the end of a volume's use.
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -26,6 +27,7 @@ constexpr uint32_t smallest_inode = 128;
 
 Volume::~Volume() {
     close_library();
+    if (spare_page_.value != 0) mm::page_allocator().free(spare_page_, 0);
 }
 
 void Volume::close_library() {
@@ -83,8 +85,11 @@ Result<void> Volume::mount(bool read_only) {
     TRY(read_super(first));
     TRY(check_super(first, only_readable));
     block_size_ = EXT2_BLOCK_SIZE(&first);
-    cache_.reset(new (std::nothrow) BlockCache{device_, block_size_});
+    constexpr uint64_t fewest_cached = 64, most_cached = 4096, part_of_memory = 64;
+    const size_t cached = std::clamp(mm::page_allocator().total_pages() / part_of_memory, fewest_cached, most_cached);
+    cache_.reset(new (std::nothrow) BlockCache{device_, block_size_, cached});
     if (!cache_) return Error{ENOMEM};
+    spare_page_ = TRY(mm::page_allocator().allocate(0));
     const bool has_journal = (first.s_feature_compat & EXT3_FEATURE_COMPAT_HAS_JOURNAL) != 0;
     if (has_journal) {
         // What the journal holds may be newer than what is read here: only the journal's own place is believed.
@@ -93,7 +98,7 @@ Result<void> Volume::mount(bool read_only) {
         if (!journal_->empty()) {
             if (device_.limits().read_only) return Error{EROFS};
             const ReplayReport report = TRY(journal_->replay());
-            log::warn("{}: recovered {} transactions, {} blocks", device_.name(), report.transactions, report.blocks);
+            if (report.transactions != 0) log::warn("{}: recovered {} transactions, {} blocks", device_.name(), report.transactions, report.blocks);
         }
         close_library();
         cache_->clear();
@@ -115,6 +120,10 @@ Result<void> Volume::start() {
     TRY(changed_groups_.resize(library_->group_desc_count));
     TRY(checked(ext2fs_allocate_block_bitmap(library_, "withheld", &withheld_)));
     install_hooks();
+    // As Linux keeps them (s_resv_clusters).
+    constexpr uint64_t most_promised = 4096, part_of_volume = 50;
+    promised_ = std::min<uint64_t>(ext2fs_blocks_count(&super()) / part_of_volume, most_promised);
+    free_ = free_blocks();
     ext2fs_set_feature_journal_needs_recovery(&super());
     super().s_mtime = static_cast<uint32_t>(platform::realtime_now() / Duration::seconds(1).ns);
     ++super().s_mnt_count;

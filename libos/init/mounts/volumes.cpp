@@ -25,7 +25,9 @@ Result<MountSource> open_volume(const MountArgument& argument) {
     auto* const file_system = new (std::nothrow) fs::ext4::FileSystem{*disk};
     if (!file_system) return Error{ENOMEM};
     volumes[volume_count++] = file_system;
-    return MountSource{TRY(file_system->start(argument.read_only)), "ext4"};
+    Ref<fs::Inode> root = TRY(file_system->start(argument.read_only));
+    if (!file_system->read_only()) TRY(file_system->commit_by_itself());
+    return MountSource{std::move(root), "ext4"};
 }
 
 void close_volumes() {

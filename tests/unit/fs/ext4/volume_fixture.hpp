@@ -9,6 +9,7 @@
 #include "image.hpp"
 #include "libos/fs/ext4/file_system.hpp"
 #include "libos/fs/file.hpp"
+#include "libos/fs/page_cache/memory.hpp"
 #include "machine.hpp"
 
 namespace eremite::test {
@@ -18,8 +19,12 @@ protected:
     void SetUp() override {
         if (!have_e2fsprogs()) GTEST_SKIP() << "there are no tools of e2fsprogs";
         start_machine();
+        program_ = std::make_unique<Program>();
     }
-    void TearDown() override { drop(); }
+    void TearDown() override {
+        drop();
+        program_.reset();
+    }
 
     void make(size_t size, const std::string& options = "-t ext4 -b 4096") { image_ = std::make_unique<Image>(Image::make(size, options)); }
     void mount(bool read_only = false) {
@@ -33,11 +38,15 @@ protected:
         ASSERT_EQ(file_system_->stop().code(), 0);
         file_system_.reset();
     }
-    // Without telling the disk.
+    // Without telling the disk: what is only in memory is lost.
     void drop() {
         root_ = nullptr;
-        if (file_system_) file_system_->drop_recent();
+        if (!file_system_) return;
+        image_->broken = true;
+        (void)fs::write_back_all(*file_system_);
+        file_system_->drop_recent();
         file_system_.reset();
+        image_->broken = false;
     }
     void expect_clean() {
         std::vector<uint8_t> bytes = image_->bytes();
@@ -74,7 +83,7 @@ protected:
         auto io = fs::IoBuffer::kernel({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
         const auto written = file.write(offset, io, false);
         EXPECT_EQ(written.code(), 0);
-        if (written.ok()) EXPECT_EQ(written.value(), text.size());
+        EXPECT_EQ(written.ok() ? written.value() : 0, text.size());
     }
     static std::string read(fs::Inode& file, uint64_t offset = 0, size_t size = 1 << 22) {
         std::string text(size, '\0');
@@ -85,6 +94,7 @@ protected:
         return text;
     }
 
+    std::unique_ptr<Program> program_;  // whose address space may have files mapped
     std::unique_ptr<Image> image_;
     std::unique_ptr<fs::ext4::FileSystem> file_system_;
     Ref<fs::Inode> root_;
