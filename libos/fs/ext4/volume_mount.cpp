@@ -48,6 +48,8 @@ Result<void> Volume::read_super(ext2_super_block& super) {
 Result<void> Volume::check_super(const ext2_super_block& super, bool& only_readable) const {
     if (super.s_magic != EXT2_SUPER_MAGIC || super.s_log_block_size > 2) return Error{EUCLEAN};
     if ((super.s_feature_incompat & ~known_incompatible) != 0 || super.s_rev_level != EXT2_DYNAMIC_REV) return Error{ENOTSUP};
+    // Where clusters are allocated rather than blocks, much is counted otherwise.
+    if ((super.s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_BIGALLOC) != 0) return Error{ENOTSUP};
     const uint64_t size = uint64_t{EXT2_BLOCK_SIZE(&super)};
     if (size < device_.limits().block_size) return Error{ENOTSUP};
     if (super.s_inode_size < smallest_inode || super.s_blocks_per_group % 8 != 0 || super.s_inodes_per_group % 8 != 0 ||
