@@ -44,7 +44,7 @@ bool threads_started() { return threads != nullptr; }
 
 Result<void> start_threads() {
     if (arch::extended_state_size() > largest_state) return Error{ENOTSUP};
-    Thread* const idle = TRY(create_idle_thread());
+    Thread* const idle = TRY(create_kernel_thread());
     Thread* const main = new (main_storage.bytes) Thread{1};
     main->context.extended_state = main_state;
     main->stack = arch::main_kernel_stack();
@@ -69,7 +69,7 @@ Thread* find_thread(int id) {
 
 List<Thread, ByExist>& all_threads() { return threads->all; }
 
-Result<Thread*> create_idle_thread() {
+Result<Thread*> create_kernel_thread() {
     Thread* const thread = new (std::nothrow) Thread{0};
     if (!thread) return Error{ENOMEM};
     auto stack = allocate_kernel_stack();
@@ -88,7 +88,7 @@ Result<void> start_kernel_thread(void (*function)(void*), void* argument) {
     };
     auto* const start = new (std::nothrow) Start{function, argument};
     if (!start) return Error{ENOMEM};
-    const auto thread = create_idle_thread();
+    const auto thread = create_kernel_thread();
     if (!thread.ok()) {
         delete start;
         return thread.error();
@@ -102,6 +102,7 @@ Result<void> start_kernel_thread(void (*function)(void*), void* argument) {
         what.function(what.argument);
         panic("a thread of the kernel ended");
     };
+    weigh(made);
     arch::prepare_kernel_thread(made.context, made.stack, begin, start);
     start_thread(made);
     return {};

@@ -38,8 +38,8 @@ void visit_threads(Visit&& visit) {
 [[nodiscard]] Result<Thread*> create_thread(const arch::TrapFrame& registers, uint64_t stack_pointer);
 // A thread of the kernel, which is not among the program's: it waits or runs until it waits, and its function does not return. ENOMEM.
 [[nodiscard]] Result<void> start_kernel_thread(void (*function)(void*), void* argument);
-// One that does nothing until a CPU has nothing else to do, and is not started. ENOMEM.
-[[nodiscard]] Result<Thread*> create_idle_thread();
+// One that has yet to be told where to begin: a CPU's idle thread. ENOMEM.
+[[nodiscard]] Result<Thread*> create_kernel_thread();
 // Ends the running thread. False instead: it is the last one, with which the machine ends.
 bool exit_thread();
 // Frees what an ended thread had. Requires: its stack is not in use any more.

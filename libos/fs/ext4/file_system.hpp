@@ -3,10 +3,10 @@
 #include <cstdint>
 
 #include "base/tree.hpp"
-#include "libos/fs/ext4/committer.hpp"
 #include "libos/fs/ext4/volume.hpp"
 #include "libos/fs/file_system.hpp"
 #include "libos/fs/inode.hpp"
+#include "libos/sched/delayed_task.hpp"
 #include "libos/sync/spinlock.hpp"
 
 namespace eremite::fs::ext4 {
@@ -41,7 +41,7 @@ public:
     // What is changed is committed after some time, from now on. ENOMEM.
     [[nodiscard]] Result<void> commit_by_itself() { return committer_.start(); }
     // Something is in memory that is not on the volume. Does not wait.
-    void changed() override { committer_.changed(); }
+    void changed() override { committer_.request(); }
     // Guards the inodes' names and parents, and the tree.
     [[nodiscard]] sync::Spinlock& lock() { return lock_; }
 
@@ -93,7 +93,9 @@ private:
     static constexpr size_t recent_count = 64;
 
     Volume volume_;
-    Committer committer_{*this};
+    // What nobody asks to be made last is, as ext4 has it by default: so much is lost when the machine stops. Errors are kept for those who
+    // ask for them, and logged where nothing can be changed any more.
+    sched::DelayedTask committer_{[](void* self) { (void)static_cast<FileSystem*>(self)->synchronize(); }, this, Duration::seconds(5)};
     sync::Spinlock lock_{sync::Rank::Directory};
     Tree<Node, NumberTraits, ByNumber> nodes_;
     Vector<Orphan> orphans_;     // guarded by the volume's lock, but for `dead`, which lock_ guards with the vector's layout

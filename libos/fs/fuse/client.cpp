@@ -88,7 +88,7 @@ Result<void> Client::start(uint32_t data_size) {
     in.minor = FUSE_KERNEL_MINOR_VERSION;
     in.max_readahead = data_size;
     in.flags = wanted_features;
-    const auto out = TRY(call<fuse_init_out>({FUSE_INIT, 0, in}));
+    const auto out = TRY(call<fuse_init_out>({FUSE_INIT, 0, in}, {}, FUSE_COMPAT_INIT_OUT_SIZE));
     if (out.major != FUSE_KERNEL_VERSION || out.minor < oldest_minor_version) return Error{ENOTSUP};
     features_ = out.flags & wanted_features;
     // Without FUSE_MAX_PAGES the protocol's default.
@@ -98,7 +98,7 @@ Result<void> Client::start(uint32_t data_size) {
     return io_unit_ < page_size ? Result<void>{Error{ENOTSUP}} : Result<void>{};
 }
 
-Result<void> Client::ask(const Request& request, std::span<uint8_t> reply, std::span<const Segment> data, Room* room) {
+Result<void> Client::ask(const Request& request, std::span<uint8_t> reply, std::span<const Segment> data, Room* room, size_t least) {
     const uint64_t kind = request.opcode() < 64 ? uint64_t{1} << request.opcode() : 0;
     if (unknown_requests_.load(std::memory_order_relaxed) & kind) return Error{ENOSYS};
     const Use exchange{*this, *TRY(take())};
@@ -116,16 +116,16 @@ Result<void> Client::ask(const Request& request, std::span<uint8_t> reply, std::
     const Result<Reply> checked = check_reply(answer.first(std::min(expected, written)), written, unique);
     if (checked.code() == ENOSYS) unknown_requests_.fetch_or(kind, std::memory_order_relaxed);
     if (!checked.ok()) return checked.error();
-    const std::span<const uint8_t> structure = checked.value().structure;
-    if (structure.size() < reply.size() || checked.value().size < reply.size()) return Error{EIO};
-    if (!reply.empty()) std::memcpy(reply.data(), structure.data(), reply.size());
+    const std::span structure = checked.value().structure.first(std::min(checked.value().structure.size(), checked.value().size));
+    if (structure.size() < least) return Error{EIO};
+    if (!structure.empty()) std::memcpy(reply.data(), structure.data(), std::min(structure.size(), reply.size()));
     if (room) room->size = checked.value().size - reply.size();
     return {};
 }
 
 Result<size_t> Client::call_for_data(const Request& request, std::span<const Segment> segments) {
     Room room{segments, 0};
-    TRY(ask(request, {}, {}, &room));
+    TRY(ask(request, {}, {}, &room, 0));
     return room.size > total(segments) ? Result<size_t>{Error{EIO}} : Result<size_t>{room.size};
 }
 

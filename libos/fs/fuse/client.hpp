@@ -90,12 +90,13 @@ public:
 
     // Sends a request, with data behind it, and waits. The server's errno; EIO: the connection is broken, or the reply makes no
     // sense; ENOSYS: the server does not know such requests, which is remembered; ENOMEM; EMSGSIZE: names are too long.
-    [[nodiscard]] Result<void> call(const Request& request, std::span<const Segment> data = {}) { return ask(request, {}, data, nullptr); }
+    [[nodiscard]] Result<void> call(const Request& request, std::span<const Segment> data = {}) { return ask(request, {}, data, nullptr, 0); }
+    // `least`: of a reply that old servers leave off early; the rest is zeros.
     template <typename Reply>
-    [[nodiscard]] Result<Reply> call(const Request& request, std::span<const Segment> data = {}) {
+    [[nodiscard]] Result<Reply> call(const Request& request, std::span<const Segment> data = {}, size_t least = sizeof(Reply)) {
         Reply reply{};
         // SAFETY: such structures are made of numbers only.
-        TRY(ask(request, {reinterpret_cast<uint8_t*>(&reply), sizeof reply}, data, nullptr));
+        TRY(ask(request, {reinterpret_cast<uint8_t*>(&reply), sizeof reply}, data, nullptr, least));
         return reply;
     }
     // The same where the reply is data, of which `room` gets the beginning. Returns their bytes.
@@ -109,7 +110,7 @@ private:
         std::span<const Segment> segments;
         size_t size;  // of what came
     };
-    [[nodiscard]] Result<void> ask(const Request& request, std::span<uint8_t> reply, std::span<const Segment> data, Room* room);
+    [[nodiscard]] Result<void> ask(const Request& request, std::span<uint8_t> reply, std::span<const Segment> data, Room* room, size_t least);
     void let_go(Held& held);
     // Farewells are known by the object's address.
     [[nodiscard]] std::optional<uint64_t> next_farewell() override;

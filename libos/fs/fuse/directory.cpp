@@ -16,6 +16,8 @@ uint32_t device_number_of(uint64_t device) {
     return (minor_of(device) & 0xff) | (major_of(device) & 0xfff) << 8 | (minor_of(device) & 0xfff00) << 12;
 }
 
+bool is_file(uint64_t number) { return number != 0 && number != FUSE_ROOT_ID; }
+
 }  // namespace
 
 Directory::Found::Found(FileSystem& file_system, Ref<NodeId> id, const fuse_entry_out& entry, FileType type, const Fetched& attributes)
@@ -40,11 +42,13 @@ void Directory::Found::settle(remote::Node& node, bool) {
 
 Result<Ref<remote::Node>> Directory::accept(const fuse_entry_out& entry, Ref<NodeId> id, std::string_view name, uint64_t changes,
                                             std::optional<uint64_t> generation) {
-    if (entry.nodeid == 0) return Error{ENOENT};
+    // The root is found by no name.
+    if (!is_file(entry.nodeid)) return Error{EIO};
     id->set(entry.nodeid);
     const Fetched fetched = TRY(translate(entry.attr, entry.attr_valid, entry.attr_valid_nsec, file_system_));
     Found found{owner(), std::move(id), entry, *remote::type_of(fetched.attributes.mode), fetched};
     found.changes = changes;
+    found.name_valid = validity(entry.entry_valid, entry.entry_valid_nsec);
     return adopt(name, found, generation);
 }
 
@@ -52,10 +56,20 @@ Result<Ref<remote::Node>> Directory::find_by(const Request& request, std::string
     Ref<NodeId> id = TRY(make_ref<NodeId>(client()));
     const uint64_t changes = file_system_.changes();
     const auto entry = TRY(client().call<fuse_entry_out>(request));
+    // How servers tell for how long there will be no such name.
+    if (entry.nodeid == 0 && request.opcode() == FUSE_LOOKUP) return Error{ENOENT};
     return accept(entry, std::move(id), name, changes, generation);
 }
 
+Result<Ref<remote::Node>> Directory::make_by(const Request& request, std::string_view name, FileType type) {
+    auto made = find_by(request, name);
+    changed();
+    if (made.ok() && made.value()->type() != type) return Error{EIO};
+    return made;
+}
+
 Result<Ref<Inode>> Directory::lookup(std::string_view name) {
+    if (Ref<remote::Node> known = vouched_child(name)) return Ref<Inode>{std::move(known)};
     constexpr int rounds = 8;
     for (int round = 1;; ++round) {
         const uint64_t generation = file_system_.generation();
@@ -78,11 +92,14 @@ Result<Ref<File>> Directory::create_open(std::string_view name, uint32_t permiss
     Ref<OpenHandle> handle = TRY(make_ref<OpenHandle>(client(), Ref<NodeId>{id}, in.flags, false));
     const uint64_t changes = file_system_.changes();
     const auto out = TRY(client().call<Created>({FUSE_CREATE, number(), in, name}));
-    changed();
     // The handle's own number must be right for the farewell, whatever becomes of the rest.
-    if (out.entry.nodeid != 0) id->set(out.entry.nodeid);
-    handle->set(out.open.fh);
-    Ref<remote::Node> node = TRY(accept(out.entry, std::move(id), name, changes, {}));
+    if (is_file(out.entry.nodeid)) {
+        id->set(out.entry.nodeid);
+        handle->set(out.open.fh);
+    }
+    auto made = accept(out.entry, std::move(id), name, changes, {});
+    changed();
+    Ref<remote::Node> node = TRY(std::move(made));
     if (node->type() != FileType::Regular) return Error{EIO};
     return Ref<File>{TRY(make_ref<remote::OpenFile>(std::move(node), flags, std::move(handle), with))};
 }
@@ -94,25 +111,20 @@ Result<Ref<Inode>> Directory::create(std::string_view name, const NewFile& file)
     fuse_mknod_in in{};
     in.mode = mode_of(*type) | (file.mode & 07777);
     in.rdev = device_number_of(file.device_number);
-    auto made = find_by({FUSE_MKNOD, number(), in, name}, name);
-    changed();
-    return Ref<Inode>{TRY(std::move(made))};
+    return Ref<Inode>{TRY(make_by({FUSE_MKNOD, number(), in, name}, name, *type))};
 }
 
 Result<Ref<Inode>> Directory::create_directory(std::string_view name, uint32_t permissions) {
     const sched::MutexGuard guard{names_};
     fuse_mkdir_in in{};
     in.mode = S_IFDIR | permissions;
-    auto made = find_by({FUSE_MKDIR, number(), in, name}, name);
-    changed();
-    return Ref<Inode>{TRY(std::move(made))};
+    return Ref<Inode>{TRY(make_by({FUSE_MKDIR, number(), in, name}, name, FileType::Directory))};
 }
 
 Result<void> Directory::create_symbolic_link(std::string_view name, std::string_view target) {
     const sched::MutexGuard guard{names_};
-    const auto made = find_by({FUSE_SYMLINK, number(), name, target}, name);
-    changed();
-    return made.ok() ? Result<void>{} : Result<void>{made.error()};
+    TRY(make_by({FUSE_SYMLINK, number(), name, target}, name, FileType::SymbolicLink));
+    return {};
 }
 
 Result<void> Directory::link(std::string_view name, Inode& target_inode) {
@@ -120,8 +132,7 @@ Result<void> Directory::link(std::string_view name, Inode& target_inode) {
     if (target_inode.is_directory()) return Error{EPERM};
     auto& target = static_cast<Node&>(target_inode);
     const sched::MutexGuard guard{names_};
-    const auto made = find_by({FUSE_LINK, number(), fuse_link_in{target.number()}, name}, name);
-    changed();
+    const auto made = make_by({FUSE_LINK, number(), fuse_link_in{target.number()}, name}, name, target.type());
     target.changed();
     return made.ok() ? Result<void>{} : Result<void>{made.error()};
 }
@@ -134,7 +145,9 @@ Result<void> Directory::remove_name(std::string_view name, fuse_opcode opcode) {
         victim = child(name);
     }
     if (victim && victim->is_mount_point()) return Error{EBUSY};
-    TRY(client().call({opcode, number(), name}));
+    const auto removed = client().call({opcode, number(), name});
+    if (!removed.ok()) doubt_name_of(victim);
+    TRY(removed);
     changed();
     if (!victim) return {};
     const sync::Guard lock{file_system_.lock()};
@@ -156,14 +169,15 @@ Result<void> Directory::rename(std::string_view name, Inode& to_inode, std::stri
     }
     if ((moved && moved->is_mount_point()) || (target && target->is_mount_point())) return Error{EBUSY};
     if (target == moved) target = nullptr;
-    if (mode == RenameMode::Replace) {
-        TRY(client().call({FUSE_RENAME, number(), fuse_rename_in{to.number()}, name, new_name}));
-    } else {
-        fuse_rename2_in in{};
-        in.newdir = to.number();
-        in.flags = mode == RenameMode::Exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE;
-        const auto done = client().call({FUSE_RENAME2, number(), in, name, new_name});
-        if (!done.ok()) return Error{done.code() == ENOSYS ? EINVAL : done.code()};
+    fuse_rename2_in in{};
+    in.newdir = to.number();
+    in.flags = mode == RenameMode::Exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+    const auto done = mode == RenameMode::Replace ? client().call({FUSE_RENAME, number(), fuse_rename_in{to.number()}, name, new_name})
+                                                  : client().call({FUSE_RENAME2, number(), in, name, new_name});
+    if (!done.ok()) {
+        doubt_name_of(moved);
+        doubt_name_of(target);
+        return Error{done.code() == ENOSYS ? EINVAL : done.code()};
     }
     changed();
     to.changed();

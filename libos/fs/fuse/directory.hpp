@@ -36,6 +36,8 @@ private:
     [[nodiscard]] FileSystem& owner() const { return static_cast<FileSystem&>(file_system_); }
     // Sends a request that leads to a file, and finds or makes its inode. Null: names changed since `generation`.
     [[nodiscard]] Result<Ref<remote::Node>> find_by(const Request& request, std::string_view name, std::optional<uint64_t> generation = {});
+    // The same for one that makes a file, of this type.
+    [[nodiscard]] Result<Ref<remote::Node>> make_by(const Request& request, std::string_view name, FileType type);
     [[nodiscard]] Result<Ref<remote::Node>> accept(const fuse_entry_out& entry, Ref<NodeId> id, std::string_view name, uint64_t changes,
                                                    std::optional<uint64_t> generation);
     [[nodiscard]] Result<void> remove_name(std::string_view name, fuse_opcode opcode);

@@ -3,6 +3,8 @@
 #include <linux/falloc.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace eremite::fs::fuse {
 
 Result<void> StoredFile::resize(uint64_t size) {
@@ -61,13 +63,15 @@ Result<size_t> StoredFile::copy_range(uint64_t from, Inode& to, uint64_t at, siz
     in.nodeid_out = target.number();
     in.fh_out = number_of(target_handle);
     in.off_out = at;
-    in.len = count;
+    // The reply counts in 32 bits.
+    constexpr size_t most = size_t{1} << 30;
+    in.len = std::min(count, most);
     const auto out = client().call<fuse_write_out>({FUSE_COPY_FILE_RANGE, number(), in});
     target.changed();
     // What the server's own file system cannot do is done by reading and writing.
     if (out.code() == ENOSYS || out.code() == EXDEV) return Error{EOPNOTSUPP};
     if (!out.ok()) return out.error();
-    if (out.value().size > count) return Error{EIO};
+    if (out.value().size > in.len) return Error{EIO};
     TRY(target.attributes());
     return size_t{out.value().size};
 }

@@ -3,6 +3,7 @@
 #include "libos/drivers/virtio_share.hpp"
 #include "libos/fs/fuse/file_system.hpp"
 #include "libos/fs/ninep/file_system.hpp"
+#include "libos/fs/page_cache/flusher.hpp"
 #include "libos/init/mounts/sources.hpp"
 
 namespace eremite::init {
@@ -25,6 +26,7 @@ Result<MountSource> open_folder(const MountArgument& argument) {
     const bool fuse = share.protocol == drivers::ShareProtocol::Fuse;
     Ref<fs::Inode> root = TRY(fuse ? start<fs::fuse::FileSystem>(*share.transport, !argument.uncached)
                                    : start<fs::ninep::FileSystem>(*share.transport, !argument.uncached));
+    if (!argument.uncached) TRY(fs::page_cache::start_flusher());
     return MountSource{std::move(root), fuse ? "virtiofs" : "9p"};
 }
 

@@ -64,7 +64,11 @@ void fill_mapped(const std::string& folder) {
     ::sigaction(SIGBUS, &action, nullptr);
     static volatile size_t touched = 0;
     if (sigsetjmp(after_fault, 1) == 0) {
-        for (; touched < size; touched = touched + page) bytes[touched] = 'm';
+        while (touched < size) {
+            const size_t at = touched;
+            bytes[at] = 'm';
+            touched = at + page;
+        }
     } else {
         std::puts("SIGBUS");
     }

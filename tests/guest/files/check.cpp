@@ -12,6 +12,7 @@ namespace file_ops {
 SystemCall system_call = nullptr;
 FILE* output = stdout;
 bool limited = false;
+bool unnamed_files = true;
 
 void report(const char* text, long result) {
     const bool failed = result < 0 && result > -4096;

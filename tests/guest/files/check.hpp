@@ -24,6 +24,8 @@ extern FILE* output;
 // The files are those of another machine, by a protocol without O_TMPFILE, RENAME_EXCHANGE, fallocate() and a way to ask for
 // holes: these are left out.
 extern bool limited;
+// Files can be made without a name (O_TMPFILE).
+extern bool unnamed_files;
 
 // Prints "text result errno", the result being -1 for errors.
 void report(const char* text, long result);

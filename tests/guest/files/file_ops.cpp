@@ -17,6 +17,7 @@ long through_c_library(long number, long a, long b, long c, long d, long e, long
 int main(int argc, char** argv) {
     using namespace file_ops;
     limited = argc == 3 && std::strcmp(argv[2], "limited") == 0;
+    unnamed_files = !limited;
     if (argc != (limited ? 3 : 2)) {
         std::fprintf(stderr, "usage: file_ops DIRECTORY [limited]\n");
         return 2;

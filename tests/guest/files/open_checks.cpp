@@ -120,7 +120,7 @@ void flags() {
     CHECK(read(3, buffer, 1));
     CHECK(write(3, buffer, 1));
     CHECK(close(3));
-    if (!limited) {
+    if (unnamed_files) {
         CHECK(open(".", O_TMPFILE | O_RDWR, 0600));
         CHECK(write(3, "gone", 4));
         CHECK(lseek(3, 0, SEEK_SET));

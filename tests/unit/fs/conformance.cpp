@@ -46,8 +46,7 @@ long by_linux(long number, long a, long b, long c, long d, long e, long f) {
     return result < 0 ? -errno : result;
 }
 
-void run_checks(bool limited) {
-    file_ops::limited = limited;
+void run_checks() {
     file_ops::open_checks();
     file_ops::io_checks();
     file_ops::name_checks();
@@ -55,12 +54,12 @@ void run_checks(bool limited) {
     file_ops::stat_checks();
     file_ops::control_checks();
     file_ops::size_checks();
-    if (!limited) {
+    if (!file_ops::limited) {
         file_ops::xattr_checks();
         file_ops::notify_checks();
         file_ops::lock_checks();
         file_ops::pipe_checks();
-        file_ops::unnamed_checks();
+        if (file_ops::unnamed_files) file_ops::unnamed_checks();
     }
     file_ops::device_checks();
 }
@@ -83,6 +82,11 @@ void run_on_low_stack(void (*function)()) {
     release_user_memory(stack, size);
 }
 
+void leave_out(Lacking lacking) {
+    file_ops::limited = lacking.most;
+    file_ops::unnamed_files = !lacking.most && !lacking.unnamed;
+}
+
 std::vector<std::string> lines_of(const std::string& path) {
     std::ifstream file{path};
     std::vector<std::string> lines;
@@ -98,7 +102,8 @@ std::string temporary(const char* base) {
 }  // namespace
 
 // A child, since it closes all descriptors and changes its working directory.
-std::vector<std::string> checked_by_linux(bool limited) {
+std::vector<std::string> checked_by_linux(Lacking lacking) {
+    leave_out(lacking);
     const std::string directory = temporary("/dev/shm");
     const std::string result = directory + ".out";
     const pid_t child = fork();
@@ -112,7 +117,7 @@ std::vector<std::string> checked_by_linux(bool limited) {
         ::umask(022);
         ::close_range(3, ~0U, 0);
         if (::chmod(directory.c_str(), 0755) != 0 || ::chdir(directory.c_str()) != 0) _exit(1);
-        run_checks(limited);
+        run_checks();
         std::fclose(file_ops::output);
         std::ofstream{result}.write(text, static_cast<std::streamsize>(size));
         _exit(0);
@@ -126,10 +131,10 @@ std::vector<std::string> checked_by_linux(bool limited) {
     return lines;
 }
 
-std::vector<std::string> checked_by_us(const std::string& directory, bool limited) {
+std::vector<std::string> checked_by_us(const std::string& directory, Lacking lacking) {
+    leave_out(lacking);
     static std::string where;
     where = directory;
-    file_ops::limited = limited;
     char* text = nullptr;
     size_t size = 0;
     file_ops::output = open_memstream(&text, &size);
@@ -140,7 +145,7 @@ std::vector<std::string> checked_by_us(const std::string& directory, bool limite
         where.copy(path, sizeof path - 1);
         ASSERT_EQ(file_ops::mkdir(path, 0755), 0);
         ASSERT_EQ(file_ops::chdir(path), 0);
-        run_checks(file_ops::limited);
+        run_checks();
     });
     std::fclose(file_ops::output);
     std::istringstream stream{std::string{text, size}};

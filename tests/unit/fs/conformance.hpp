@@ -6,10 +6,14 @@
 
 namespace eremite::test {
 
-// `limited`: without what file systems of another machine do not have, see check.hpp.
+// Without what file systems of other machines do not have, see check.hpp.
+struct Lacking {
+    bool most = false;
+    bool unnamed = false;
+};
 // Requires: root, and a tmpfs at /dev/shm.
-[[nodiscard]] std::vector<std::string> checked_by_linux(bool limited = false);
+[[nodiscard]] std::vector<std::string> checked_by_linux(Lacking lacking = {});
 // In a new directory. Requires: a Program.
-[[nodiscard]] std::vector<std::string> checked_by_us(const std::string& directory, bool limited = false);
+[[nodiscard]] std::vector<std::string> checked_by_us(const std::string& directory, Lacking lacking = {});
 
 }  // namespace eremite::test

@@ -44,8 +44,7 @@ TEST_F(NinepCachedFile, AttributesTellOfWhatWasWritten) {
 }
 
 TEST_F(NinepCachedFile, LargeTransfersComeInFewPieces) {
-    std::string text(3'000'000, '\0');
-    for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 31 ^ (i >> 9));
+    const std::string text = pattern(3'000'000);
     const auto file = create("large");
     EXPECT_EQ(put(*file, text), 3'000'000);
     EXPECT_TRUE(get_at(*file, 0, 4'000'000) == text);

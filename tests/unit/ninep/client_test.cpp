@@ -13,7 +13,7 @@
 #include "libos/mm/page_allocator.hpp"
 #include "temporary_folder.hpp"
 #include "tests/unit/fs/machine.hpp"
-#include "transports.hpp"
+#include "tests/unit/remote/transports.hpp"
 
 using namespace eremite;
 using namespace eremite::fs::ninep;

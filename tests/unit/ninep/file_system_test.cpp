@@ -43,8 +43,7 @@ TEST_F(NinepFileSystem, OneInodeForOneFile) {
 }
 
 TEST_F(NinepFileSystem, LargeTransfersComeInPieces) {
-    std::string text(3'000'000, '\0');
-    for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 31 ^ (i >> 9));
+    const std::string text = pattern(3'000'000);
     const auto file = create("large");
     EXPECT_EQ(put(*file, text), 3'000'000);
     EXPECT_EQ(read_host("large"), text);
@@ -259,8 +258,8 @@ INSTANTIATE_TEST_SUITE_P(Caches, NinepConformance, testing::Bool(), [](const aut
 
 TEST_P(NinepConformance, SameResultsAsLinux) {
     if (::access("/dev/shm", W_OK) != 0 || ::geteuid() != 0) GTEST_SKIP() << "needs root and a tmpfs at /dev/shm";
-    const std::vector<std::string> expected = checked_by_linux(true);
-    const std::vector<std::string> actual = checked_by_us("/mnt/checks", true);
+    const std::vector<std::string> expected = checked_by_linux({.most = true});
+    const std::vector<std::string> actual = checked_by_us("/mnt/checks", {.most = true});
     ASSERT_GT(expected.size(), 800U);
     EXPECT_EQ(actual.size(), expected.size());
     for (size_t i = 0; i < std::min(actual.size(), expected.size()); ++i) {

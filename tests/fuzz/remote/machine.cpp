@@ -1,4 +1,4 @@
-// What the file system of a 9P server needs of the rest of the kernel, for one thread and without a program.
+// What the file system of a server needs of the rest of the kernel, for one thread and without a program.
 #include <sys/mman.h>
 
 #include <cstdlib>

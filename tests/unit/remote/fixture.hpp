@@ -1,0 +1,74 @@
+#pragma once
+// What tests of a server's file system have in common, whatever it speaks: it is mounted at /mnt.
+#include <map>
+#include <set>
+
+#include "libos/fs/file.hpp"
+#include "libos/fs/mount.hpp"
+#include "tests/unit/fs/fixture.hpp"
+
+namespace eremite::test {
+
+class Names final : public fs::DirectorySink {
+public:
+    explicit Names(size_t room = SIZE_MAX) : room_{room} {}
+    bool add(std::string_view name, uint64_t inode, fs::FileType type, uint64_t) override {
+        if (names.size() == room_) return false;
+        names.insert(std::string{name});
+        inodes[std::string{name}] = inode;
+        types[std::string{name}] = type;
+        return true;
+    }
+    std::multiset<std::string> names;
+    std::map<std::string, uint64_t> inodes;
+    std::map<std::string, fs::FileType> types;
+
+private:
+    size_t room_;
+};
+
+class RemoteFileTest : public FileTest {
+protected:
+    static Ref<fs::File> open(const Ref<fs::Inode>& inode, uint32_t flags) {
+        auto file = inode->open(flags);
+        EXPECT_EQ(file.code(), 0);
+        return file.ok() ? std::move(*file) : nullptr;
+    }
+    Ref<fs::File> create(std::string_view name, uint32_t flags = O_RDWR) {
+        auto file = mounted->create_open(name, 0644, flags);
+        EXPECT_EQ(file.code(), 0);
+        return file.ok() ? std::move(*file) : nullptr;
+    }
+    static fs::IoBuffer buffer_of(std::string_view text) {
+        return fs::IoBuffer::kernel({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+    }
+    static int put(fs::File& file, std::string_view text) {
+        auto io = buffer_of(text);
+        const auto written = file.write(io);
+        return written.ok() ? static_cast<int>(written.value()) : -written.code();
+    }
+    static int put_at(fs::File& file, uint64_t offset, std::string_view text) {
+        auto io = buffer_of(text);
+        const auto written = file.write_at(offset, io);
+        return written.ok() ? static_cast<int>(written.value()) : -written.code();
+    }
+    static std::string get_at(fs::File& file, uint64_t offset, size_t size) {
+        std::string text(size, '?');
+        auto io = buffer_of(text);
+        const auto got = file.read_at(offset, io);
+        EXPECT_EQ(got.code(), 0);
+        text.resize(got.ok() ? got.value() : 0);
+        return text;
+    }
+    static int fault(Result<void> result) { return result.code(); }
+    // Bytes of which no two pieces are alike.
+    static std::string pattern(size_t size) {
+        std::string text(size, '\0');
+        for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i * 31 ^ (i >> 9));
+        return text;
+    }
+
+    Ref<fs::Inode> mounted;  // its root
+};
+
+}  // namespace eremite::test
