@@ -121,7 +121,9 @@ int64_t Node::time(Time which) const {
     const auto get = [&](const uint32_t& field, const uint32_t& extra_field) {
         const auto end = static_cast<size_t>(reinterpret_cast<const uint8_t*>(&extra_field + 1) - reinterpret_cast<const uint8_t*>(&inode_));
         const bool has = end <= size_t{EXT2_GOOD_OLD_INODE_SIZE} + inode_.i_extra_isize;
-        const int64_t seconds = static_cast<int32_t>(field) + (has ? int64_t{extra_field & 3} << 32 : 0);
+        // Ours end in 2262.
+        constexpr int64_t last = INT64_MAX / second - 2;
+        const int64_t seconds = std::min(static_cast<int32_t>(field) + (has ? int64_t{extra_field & 3} << 32 : 0), last);
         return seconds * second + (has ? extra_field >> 2 : 0);
     };
     switch (which) {
