@@ -141,7 +141,10 @@ public:
             read_tag(offsetof(virtio_9p_config, tag), device_.read_configuration<uint16_t>(offsetof(virtio_9p_config, tag_len)));
             TRY(requests_.start(device_, 0, most_segments));
         }
-        if (tag_length_ == 0) return Error{EIO};
+        // Of smaller queues no message would be sure to fit.
+        constexpr unsigned smallest_queue = 8;
+        const bool short_queue = requests_.shape().size < smallest_queue || (protocol_ == ShareProtocol::Fuse && unanswered_.shape().size < smallest_queue);
+        if (tag_length_ == 0 || short_queue) return Error{EIO};
         device_.start();
         log::info("virtio-{}: {}, {}, {} ring", protocol_ == ShareProtocol::Fuse ? "fs" : "9p", tag(), device_.transport().name(),
                   requests_.shape().packed ? "packed" : "split");
@@ -151,10 +154,15 @@ public:
     [[nodiscard]] ShareProtocol protocol() const { return protocol_; }
     [[nodiscard]] bool claim() { return !std::exchange(claimed_, true); }
 
-    // Each message takes one descriptor if the device knows indirect ones.
+    // Each message takes one descriptor if the device knows indirect ones, else one for each segment.
     [[nodiscard]] Limits limits() const override {
-        const uint32_t descriptors = requests_.shape().indirect_segments >= most_segments ? 1 : most_segments;
-        return {std::clamp(requests_.shape().size / descriptors, 2u, most_messages), most_segments};
+        const virtio::QueueShape& shape = requests_.shape();
+        const bool indirect = shape.indirect_segments >= most_segments;
+        const uint32_t segments = indirect ? most_segments : std::min<uint32_t>(most_segments, shape.size / 2);
+        uint32_t messages = indirect ? shape.size : shape.size / segments;
+        // There the heartbeat needs room, too.
+        if (protocol_ == ShareProtocol::Fuse) messages = std::min<uint32_t>(messages, unanswered_.shape().size - 1u);
+        return {std::min(messages, most_messages), segments};
     }
 
     Result<void> submit(Message& message) override {

@@ -21,6 +21,9 @@ public:
     // Returns when everything that was written before has reached what keeps it (syncfs(2)). May block. EIO, ENOSPC.
     [[nodiscard]] virtual Result<void> synchronize() { return {}; }
 
+    // Inodes that nobody uses are let go.
+    virtual void unmounted() {}
+
     [[nodiscard]] uint64_t device() const { return device_; }
     // Set by mounting it so: system calls refuse with EROFS whatever would change a file, before the inode is asked.
     [[nodiscard]] bool read_only() const { return read_only_.load(std::memory_order_relaxed); }

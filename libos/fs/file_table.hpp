@@ -37,6 +37,15 @@ public:
     [[nodiscard]] Result<void> set_close_on_exec(int descriptor, bool on);
     // The lowest open descriptor that is at least `from`; -1 when there is none.
     [[nodiscard]] int next_open(int from);
+    // Whether a file is open of which this is true, called with its inode.
+    template <typename Predicate>
+    [[nodiscard]] bool any_inode(Predicate&& predicate) {
+        for (int d = next_open(0); d >= 0; d = next_open(d + 1)) {
+            const auto file = get(d);
+            if (file.ok() && file.value()->inode() && predicate(*file.value()->inode())) return true;
+        }
+        return false;
+    }
 
     [[nodiscard]] uint32_t limit() const { return limit_; }
     // EPERM above maximum_limit. Open descriptors beyond a lowered limit stay.

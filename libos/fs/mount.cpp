@@ -131,7 +131,10 @@ Result<void> mount(const Context& context, std::string_view path, Ref<Inode> roo
 
 Result<void> unmount(const Ref<Inode>& root, bool with_those_below) {
     const Vector<Ref<Mount>> removed = TRY(table().remove(root, with_those_below));
-    for (const Ref<Mount>& mount : removed) notify::file_system_gone(mount->root()->file_system());
+    for (const Ref<Mount>& mount : removed) {
+        notify::file_system_gone(mount->root()->file_system());
+        mount->root()->file_system().unmounted();
+    }
     return {};
 }
 

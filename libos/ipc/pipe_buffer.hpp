@@ -9,6 +9,7 @@
 #include "base/restart.hpp"
 #include "libos/fs/file.hpp"
 #include "libos/sched/wait_queue.hpp"
+#include "libos/signal/signals.hpp"
 
 namespace eremite::ipc {
 
@@ -69,5 +70,63 @@ private:
     size_t start_ = 0, used_ = 0, reserved_ = 0;
     bool draining_ = false;
 };
+
+// Inline, since whoever hands a byte over does little else.
+inline size_t PipeBuffer::put(fs::IoBuffer& from, size_t size) {
+    size_t done = 0;
+    while (done < size && !from.faulted()) {
+        const size_t at = (start_ + used_) & (capacity_ - 1);
+        const size_t copied = from.take(bytes_.get() + at, std::min(size - done, capacity_ - at));
+        used_ += copied;
+        done += copied;
+    }
+    return done;
+}
+
+inline size_t PipeBuffer::get(fs::IoBuffer& to, size_t size) {
+    size_t done = 0;
+    while (done < size && !to.faulted()) {
+        const size_t copied = to.put(bytes_.get() + start_, std::min(size - done, capacity_ - start_));
+        drop(copied);
+        done += copied;
+    }
+    return done;
+}
+
+inline void PipeBuffer::drop(size_t size) {
+    start_ = (start_ + size) & (capacity_ - 1);
+    used_ -= size;
+}
+
+inline Result<bool> PipeBuffer::wait_for_data(bool wait) {
+    while (available() == 0) {
+        if (writers == 0 && used_ == 0) return false;
+        if (!wait) return Error{EAGAIN};
+        if (waiting_readers.wait(lock) == sched::Wakeup::Interrupted) return Error{restart_if_asked};
+    }
+    return true;
+}
+
+inline Result<void> PipeBuffer::wait_for_room(size_t size, bool wait) {
+    for (;;) {
+        if (readers == 0) {
+            signal::raise_in_thread(SIGPIPE);
+            return Error{EPIPE};
+        }
+        if (room() >= size) return {};
+        if (!wait) return Error{EAGAIN};
+        if (waiting_writers.wait(lock) == sched::Wakeup::Interrupted) return Error{restart_if_asked};
+    }
+}
+
+inline void PipeBuffer::filled() {
+    waiting_readers.wake_all();
+    notify_readers(POLLIN | POLLRDNORM);
+}
+
+inline void PipeBuffer::drained(bool was_full) {
+    waiting_writers.wake_all();
+    if (was_full && writable()) notify_writers(POLLOUT | POLLWRNORM);
+}
 
 }  // namespace eremite::ipc

@@ -335,9 +335,16 @@ uint64_t PageAllocator::idle_pages() const {
     return free > reserve() ? free - reserve() : 0;
 }
 
-uint64_t PageAllocator::available_pages() const {
+uint64_t PageAllocator::available_pages() const { return idle_pages() + reclaimable_pages(); }
+
+uint64_t PageAllocator::reclaimable_pages() const {
     const Reclaimer* const reclaimer = reclaimer_.load(std::memory_order_acquire);
-    return idle_pages() + (reclaimer ? reclaimer->reclaimable() : 0);
+    return reclaimer ? reclaimer->reclaimable() : 0;
+}
+
+uint64_t PageAllocator::unwritten_pages() const {
+    const Reclaimer* const reclaimer = reclaimer_.load(std::memory_order_acquire);
+    return reclaimer ? reclaimer->unwritten() : 0;
 }
 
 }  // namespace eremite::mm

@@ -63,6 +63,9 @@ public:
     // What ordinary use can have now, and what it can have with what caches of files give back.
     [[nodiscard]] uint64_t idle_pages() const;
     [[nodiscard]] uint64_t available_pages() const;
+    // Those that caches of files would give back, and those that they have to write first.
+    [[nodiscard]] uint64_t reclaimable_pages() const;
+    [[nodiscard]] uint64_t unwritten_pages() const;
     // All that is free but for what caches hold, which is little.
     [[nodiscard]] uint64_t listed_pages() const { return listed_.load(std::memory_order_relaxed); }
     // Could ordinary use have so many? Cheaper than the figure.
@@ -74,8 +77,9 @@ public:
         uint64_t (*reclaim)(uint64_t pages);
         // The same for callers without a spinlock: more can be had, for which it may wait.
         uint64_t (*make_room)(uint64_t pages);
-        // How many could be had.
+        // How many could be had, and how many would have to be written somewhere first.
         uint64_t (*reclaimable)();
+        uint64_t (*unwritten)();
     };
     // After an allocation failed. False: it would fail again. May wait.
     [[nodiscard, gnu::cold]] bool make_room();

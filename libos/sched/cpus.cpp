@@ -79,7 +79,7 @@ unsigned start_cpus(std::span<const uint32_t> hardware_ids) {
             log::warn("only {} CPUs are used: the kernel was built for no more (EREMITE_MAX_CPUS)", index);
             break;
         }
-        auto idle = create_idle_thread();
+        auto idle = create_kernel_thread();
         if (!idle.ok() || !mm::add_cpu(index).ok() || !add_cpu(index, *idle.value(), *idle.value()).ok()) {
             log::warn("too little memory for more than {} CPUs", index);
             break;

@@ -44,7 +44,7 @@ bool threads_started() { return threads != nullptr; }
 
 Result<void> start_threads() {
     if (arch::extended_state_size() > largest_state) return Error{ENOTSUP};
-    Thread* const idle = TRY(create_idle_thread());
+    Thread* const idle = TRY(create_kernel_thread());
     Thread* const main = new (main_storage.bytes) Thread{1};
     main->context.extended_state = main_state;
     main->stack = arch::main_kernel_stack();
@@ -69,7 +69,7 @@ Thread* find_thread(int id) {
 
 List<Thread, ByExist>& all_threads() { return threads->all; }
 
-Result<Thread*> create_idle_thread() {
+Result<Thread*> create_kernel_thread() {
     Thread* const thread = new (std::nothrow) Thread{0};
     if (!thread) return Error{ENOMEM};
     auto stack = allocate_kernel_stack();
@@ -79,6 +79,19 @@ Result<Thread*> create_idle_thread() {
     }
     thread->stack = stack.value();
     return thread;
+}
+
+Result<void> start_kernel_thread(void (*function)()) {
+    Thread* const thread = TRY(create_kernel_thread());
+    const auto begin = [](void* function) {
+        finish_switch();
+        reinterpret_cast<void (*)()>(function)();
+        panic("a thread of the kernel has ended");
+    };
+    weigh(*thread);
+    arch::prepare_kernel_thread(thread->context, thread->stack, begin, reinterpret_cast<void*>(function));
+    start_thread(*thread);
+    return {};
 }
 
 Result<Thread*> create_thread(const arch::TrapFrame& registers, uint64_t stack_pointer) {

@@ -46,12 +46,7 @@ Result<uint32_t> mode_option(VirtualAddress data) {
 // Whether the program has a file of this file system open, or works in one of its directories.
 bool in_use(const fs::FileSystem& file_system) {
     if (&process::current().fs().working_directory()->file_system() == &file_system) return true;
-    fs::FileTable& files = process::current().files();
-    for (int d = files.next_open(0); d >= 0; d = files.next_open(d + 1)) {
-        const auto file = files.get(d);
-        if (file.ok() && file.value()->inode() && &file.value()->inode()->file_system() == &file_system) return true;
-    }
-    return false;
+    return process::current().files().any_inode([&](const fs::Inode& open) { return &open.file_system() == &file_system; });
 }
 
 }  // namespace

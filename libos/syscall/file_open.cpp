@@ -62,8 +62,9 @@ Result<Ref<fs::File>> open_inode(const Ref<fs::Inode>& inode, const OpenRequest&
     TRY(may_open(*inode, request));
     if (request.has(O_PATH)) return Ref<fs::File>{TRY(make_ref<fs::InodeFile>(inode, request.flags & ~creation_flags))};
     const bool truncate = request.has(O_TRUNC) && inode->type() == fs::FileType::Regular;
-    if (truncate) TRY(inode->truncate(0));
+    // A file that may not be opened is not cut off.
     Ref<fs::File> file = TRY(inode->open(status_flags(request)));
+    if (truncate) TRY(inode->truncate(0));
     fs::notify::tell(*file, IN_OPEN);
     if (truncate) fs::notify::tell(*file, IN_MODIFY);
     return file;

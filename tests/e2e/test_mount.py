@@ -1,5 +1,6 @@
 """Folders of the host that the program sees (--mount)."""
 
+import contextlib
 import os
 import pathlib
 import shlex
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 
 from support import BUILD, COMMAND, HELLO, LIMIT, CommandTest, children_of, clean_environment, program, unittest
 
@@ -143,6 +145,17 @@ class MappedFiles(MountTest):
         self.before = bytes(i * 7 % 251 for i in range(256 * 1024))
         (self.shared / "f").write_bytes(self.before)
 
+    @contextlib.contextmanager
+    def started(self, *arguments):
+        """The program at work, whose output comes line by line."""
+        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), "--share", self.share, "--mount", f"{self.shared}:/data", MAPS, "--"]
+        process = subprocess.Popen([*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
     def test_shared(self):
         self.assertEqual(self.output_of("shared", "/data/f", image=MAPS), "shared\n")
         after = bytearray(self.before)
@@ -161,6 +174,18 @@ class MappedFiles(MountTest):
     def test_larger_than_memory(self):
         self.assertEqual(self.output_of("large", "/data/l", 96, image=MAPS, options=["--memory", "48M"], limit=200), "96 MiB\n")
 
+    def test_file_that_stays_open(self):
+        after = bytearray(self.before)
+        after[0:4] = b"file"
+        after[4096:4100] = b"MARK"
+        with self.started("open", "/data/f") as process:
+            self.assertEqual(process.stdout.readline(), b"written\n")
+            end = time.monotonic() + LIMIT
+            while (self.shared / "f").read_bytes() != after and time.monotonic() < end:
+                time.sleep(0.1)
+            self.assertEqual((self.shared / "f").read_bytes(), after)
+            output, errors = process.communicate(b"\n", timeout=LIMIT)
+        self.assertEqual(output, b"still open\n", errors.decode(errors="replace"))
 
     def test_disk_that_is_full(self):
         if os.geteuid() != 0:
@@ -181,19 +206,13 @@ class MappedFilesByVirtioFs(MappedFiles):
         super().setUp()
 
     def test_server_that_died(self):
-        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), "--share", "virtio-fs", "--mount", f"{self.shared}:/data", MAPS, "--",
-                   "orphan", "/data/f"]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
-        try:
+        with self.started("orphan", "/data/f") as process:
             self.assertEqual(process.stdout.readline(), b"mapped\n")
             daemons = [pid for pid in descendants_of(process.pid) if "virtiofsd" in pathlib.Path(f"/proc/{pid}/cmdline").read_text()]
             self.assertTrue(daemons, "virtiofsd is a child of the command")
             for pid in daemons:
                 os.kill(pid, signal.SIGKILL)
             output, errors = process.communicate(b"\n", timeout=LIMIT)
-        finally:
-            process.kill()
-            process.wait()
         self.assertEqual(output, b"SIGBUS\n", errors.decode(errors="replace"))
 
 

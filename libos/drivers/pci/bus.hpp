@@ -23,11 +23,17 @@ public:
     constexpr explicit AddressWindow(PhysicalRange range = {}) : free_{range} {}
     // A range of `size` bytes, a power of two, aligned to its size and to pages. ENOSPC.
     [[nodiscard]] Result<PhysicalAddress> take(uint64_t size);
+    // Somebody has these addresses. What is free on both sides of them becomes the larger one of the two.
+    void exclude(PhysicalRange taken);
 
 private:
     PhysicalRange free_;
 };
 
+// Whether a memory BAR of this function, which is no bridge, has no address.
+[[nodiscard]] bool lacks_addresses(const Function& function);
+// Excludes the addresses at which the functions on these buses answer, and those that bridges pass on.
+void exclude_assigned(Configuration& configuration, AddressWindow& window);
 // Assigns addresses to the memory BARs of the function that have none.
 [[nodiscard]] Result<void> assign_addresses(const Function& function, AddressWindow& window);
 

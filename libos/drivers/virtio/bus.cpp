@@ -30,10 +30,17 @@ class Search final : public pci::Visitor {
 public:
     explicit Search(Vector<Found>& list, pci::AddressWindow window) : list_{list}, window_{window} {}
 
+    void look_at(pci::Configuration& configuration) {
+        configuration_ = &configuration;
+        for_each_function(configuration, *this);
+    }
     void found(const pci::Function& function) override {
         if (function.vendor() != virtio_vendor) return;
-        // Where firmware has done that, nothing is left to do.
-        if (!assign_addresses(function, window_).ok()) log::warn("PCI: no addresses for a device");
+        // Where firmware has assigned addresses, nothing is left to do. It may have done so for some devices only.
+        if (lacks_addresses(function)) {
+            if (!std::exchange(window_known_, true)) exclude_assigned(*configuration_, window_);
+            if (!assign_addresses(function, window_).ok()) log::warn("PCI: no addresses for a device");
+        }
         add(open_pci_device(function));
     }
     void add(Result<Transport*> opened) {
@@ -48,7 +55,9 @@ public:
 
 private:
     Vector<Found>& list_;
+    pci::Configuration* configuration_ = nullptr;
     pci::AddressWindow window_;
+    bool window_known_ = false;
 };
 
 Vector<Found>& devices() {
@@ -86,9 +95,9 @@ void search() {
     static constinit pci::PortConfiguration at_ports{};
     if (host.configuration.value != 0) {
         in_memory = {host.configuration, host.last_bus};
-        for_each_function(in_memory, result);
+        result.look_at(in_memory);
     } else if (pci::PortConfiguration::present()) {
-        for_each_function(at_ports, result);
+        result.look_at(at_ports);
     }
 }
 

@@ -48,6 +48,7 @@ Result<Ref<remote::Node>> Directory::accept(const fuse_entry_out& entry, Ref<Nod
     const Fetched fetched = TRY(translate(entry.attr, entry.attr_valid, entry.attr_valid_nsec, file_system_));
     Found found{owner(), std::move(id), entry, *remote::type_of(fetched.attributes.mode), fetched};
     found.changes = changes;
+    found.name_valid = validity(entry.entry_valid, entry.entry_valid_nsec);
     return adopt(name, found, generation);
 }
 
@@ -68,6 +69,7 @@ Result<Ref<remote::Node>> Directory::make_by(const Request& request, std::string
 }
 
 Result<Ref<Inode>> Directory::lookup(std::string_view name) {
+    if (Ref<remote::Node> known = vouched_child(name)) return Ref<Inode>{std::move(known)};
     constexpr int rounds = 8;
     for (int round = 1;; ++round) {
         const uint64_t generation = file_system_.generation();
@@ -90,13 +92,14 @@ Result<Ref<File>> Directory::create_open(std::string_view name, uint32_t permiss
     Ref<OpenHandle> handle = TRY(make_ref<OpenHandle>(client(), Ref<NodeId>{id}, in.flags, false));
     const uint64_t changes = file_system_.changes();
     const auto out = TRY(client().call<Created>({FUSE_CREATE, number(), in, name}));
-    changed();
     // The handle's own number must be right for the farewell, whatever becomes of the rest.
     if (is_file(out.entry.nodeid)) {
         id->set(out.entry.nodeid);
         handle->set(out.open.fh);
     }
-    Ref<remote::Node> node = TRY(accept(out.entry, std::move(id), name, changes, {}));
+    auto made = accept(out.entry, std::move(id), name, changes, {});
+    changed();
+    Ref<remote::Node> node = TRY(std::move(made));
     if (node->type() != FileType::Regular) return Error{EIO};
     return Ref<File>{TRY(make_ref<remote::OpenFile>(std::move(node), flags, std::move(handle), with))};
 }
@@ -142,7 +145,9 @@ Result<void> Directory::remove_name(std::string_view name, fuse_opcode opcode) {
         victim = child(name);
     }
     if (victim && victim->is_mount_point()) return Error{EBUSY};
-    TRY(client().call({opcode, number(), name}));
+    const auto removed = client().call({opcode, number(), name});
+    if (!removed.ok()) doubt_name_of(victim);
+    TRY(removed);
     changed();
     if (!victim) return {};
     const sync::Guard lock{file_system_.lock()};
@@ -164,14 +169,15 @@ Result<void> Directory::rename(std::string_view name, Inode& to_inode, std::stri
     }
     if ((moved && moved->is_mount_point()) || (target && target->is_mount_point())) return Error{EBUSY};
     if (target == moved) target = nullptr;
-    if (mode == RenameMode::Replace) {
-        TRY(client().call({FUSE_RENAME, number(), fuse_rename_in{to.number()}, name, new_name}));
-    } else {
-        fuse_rename2_in in{};
-        in.newdir = to.number();
-        in.flags = mode == RenameMode::Exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE;
-        const auto done = client().call({FUSE_RENAME2, number(), in, name, new_name});
-        if (!done.ok()) return Error{done.code() == ENOSYS ? EINVAL : done.code()};
+    fuse_rename2_in in{};
+    in.newdir = to.number();
+    in.flags = mode == RenameMode::Exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+    const auto done = mode == RenameMode::Replace ? client().call({FUSE_RENAME, number(), fuse_rename_in{to.number()}, name, new_name})
+                                                  : client().call({FUSE_RENAME2, number(), in, name, new_name});
+    if (!done.ok()) {
+        doubt_name_of(moved);
+        doubt_name_of(target);
+        return Error{done.code() == ENOSYS ? EINVAL : done.code()};
     }
     changed();
     to.changed();

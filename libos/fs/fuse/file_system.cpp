@@ -16,7 +16,7 @@ constexpr uint64_t magic = 0x65735546;  // of statfs(2): FUSE_SUPER_MAGIC
 Result<Ref<Inode>> FileSystem::start() {
     constexpr size_t largest_transfer = 1 << 20;
     TRY(client_.start(transfer_size(largest_transfer)));
-    TRY(prepare_transfers(client_.io_unit(), client_.most_data_segments()));
+    TRY(prepare(client_.io_unit(), client_.most_data_segments()));
     Ref<NodeId> id = TRY(make_ref<NodeId>(client_, uint64_t{FUSE_ROOT_ID}));
     const auto out = TRY(client_.call<fuse_attr_out>({FUSE_GETATTR, FUSE_ROOT_ID, fuse_getattr_in{}}));
     if (!S_ISDIR(out.attr.mode)) return Error{ENOTDIR};

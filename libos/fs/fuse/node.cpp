@@ -18,6 +18,10 @@ uint64_t device_of(uint32_t number) { return device_number(number >> 8 & 0xfff, 
 
 }  // namespace
 
+Duration Node::validity(uint64_t seconds, uint32_t nanoseconds) {
+    return Duration{remote::time_of(std::min(seconds, longest_validity), nanoseconds)};
+}
+
 Result<Node::Fetched> Node::translate(const fuse_attr& attr, uint64_t seconds, uint32_t nanoseconds, const remote::FileSystem& file_system) {
     if (attr.size > INT64_MAX || !remote::type_of(attr.mode)) return Error{EIO};
     Attributes a;
@@ -34,7 +38,7 @@ Result<Node::Fetched> Node::translate(const fuse_attr& attr, uint64_t seconds, u
     a.access_time = remote::time_of(attr.atime, attr.atimensec);
     a.modification_time = remote::time_of(attr.mtime, attr.mtimensec);
     a.change_time = remote::time_of(attr.ctime, attr.ctimensec);
-    return Fetched{a, Duration{remote::time_of(std::min(seconds, longest_validity), nanoseconds)}};
+    return Fetched{a, validity(seconds, nanoseconds)};
 }
 
 Result<Node::Fetched> Node::fetch_attributes() {
@@ -142,17 +146,13 @@ Result<void> Node::remove_extended_attribute(std::string_view name) {
 }
 
 Result<std::string_view> SymbolicLink::link_target() {
-    const sched::MutexGuard guard{lock_};
-    if (target_.size() == 0) {
+    return target_.get([this]() -> Result<String> {
         const remote::TransferBuffer buffer{file_system_, page_size};
         const Segment room = buffer.bytes().first(path_maximum - 1);
         const size_t size = TRY(client().call_for_data({FUSE_READLINK, number()}, std::span{&room, 1}));
         // SAFETY: the server's bytes are looked at as characters.
-        const std::string_view target{reinterpret_cast<const char*>(room.data()), size};
-        if (target.empty() || target.find('\0') != target.npos) return Error{EIO};
-        target_ = TRY(String::copy(target));
-    }
-    return target_.view();
+        return String::copy({reinterpret_cast<const char*>(room.data()), size});
+    });
 }
 
 }  // namespace eremite::fs::fuse

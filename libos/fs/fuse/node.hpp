@@ -1,6 +1,7 @@
 #pragma once
 // What all inodes of a FUSE server's files have in common. The server keeps a file for us as long as we have its number, name or not.
 #include "libos/fs/fuse/file_system.hpp"
+#include "libos/fs/remote/link_target.hpp"
 #include "libos/fs/remote/node.hpp"
 
 namespace eremite::fs::fuse {
@@ -27,6 +28,8 @@ protected:
     // EIO: these cannot be.
     [[nodiscard]] static Result<Fetched> translate(const fuse_attr& attr, uint64_t seconds, uint32_t nanoseconds,
                                                    const remote::FileSystem& file_system);
+    // How long something that the server told is valid.
+    [[nodiscard]] static Duration validity(uint64_t seconds, uint32_t nanoseconds);
     // Sends FUSE_SETATTR.
     [[nodiscard]] Result<void> change_attributes(const fuse_setattr_in& in);
 
@@ -43,8 +46,7 @@ public:
     [[nodiscard]] Result<std::string_view> link_target() override;
 
 private:
-    sched::Mutex lock_;
-    String target_;  // once it was asked for
+    remote::LinkTarget target_;
 };
 
 }  // namespace eremite::fs::fuse

@@ -150,6 +150,8 @@ Result<void> Directory::remove_name(std::string_view name, uint32_t flags) {
     {
         const sync::Guard lock{file_system_.lock()};
         victim = child_node(name);
+        // Of a file that is kept alone for its name nothing has to be known after that.
+        if (victim) file_system_.names().drop(*victim);
     }
     if (victim && victim->is_mount_point()) return Error{EBUSY};
     const auto last = victim ? victim->before_unlink() : std::nullopt;
@@ -179,6 +181,7 @@ Result<void> Directory::rename(std::string_view name, Inode& to_inode, std::stri
         const sync::Guard lock{file_system_.lock()};
         moved = child_node(name);
         target = to.child_node(new_name);
+        if (target) file_system_.names().drop(*target);
     }
     if ((moved && moved->is_mount_point()) || (target && target->is_mount_point())) return Error{EBUSY};
     if (target == moved) target = nullptr;

@@ -11,7 +11,7 @@ namespace eremite::fs::ninep {
 Result<Ref<Inode>> FileSystem::start() {
     constexpr size_t largest_transfer = 512 << 10;
     TRY(client_.start(transfer_size(largest_transfer)));
-    TRY(prepare_transfers(client_.io_unit(), client_.most_data_segments()));
+    TRY(prepare(client_.io_unit(), client_.most_data_segments()));
     Client::Walked walked = TRY(client_.attach({}));
     if (!(walked.qid.type & Qid::directory)) return Error{ENOTDIR};
     Ref<Directory> root = TRY(make_ref<Directory>(*this, walked.qid));

@@ -195,15 +195,15 @@ Result<void> Node::remove_extended_attribute(std::string_view name) {
 }
 
 Result<std::string_view> SymbolicLink::link_target() {
-    const sched::MutexGuard guard{lock_};
-    if (target_.size() == 0) {
+    return target_.get([this]() -> Result<String> {
         const Ref<Fid> fid = TRY(path_fid());
+        String target;
         TRY(client().call(ReadLink{fid->number()}, [&](const ReadLink::Reply& reply) -> Result<void> {
-            target_ = TRY(String::copy(reply.target));
+            target = TRY(String::copy(reply.target));
             return {};
         }));
-    }
-    return target_.view();
+        return target;
+    });
 }
 
 }  // namespace eremite::fs::ninep

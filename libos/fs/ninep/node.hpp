@@ -4,6 +4,7 @@
 // A server may know a fid by its path (QEMU does), so that after an unlink only reading and writing through open fids still
 // work. So a file that loses its last name through us keeps its attributes here from then on: nobody else can see it.
 #include "libos/fs/ninep/file_system.hpp"
+#include "libos/fs/remote/link_target.hpp"
 #include "libos/fs/remote/node.hpp"
 
 namespace eremite::fs::ninep {
@@ -22,7 +23,11 @@ public:
     // Requires the lock.
     [[nodiscard]] bool detached() const override { return kept_ && known_.links == 0; }
 
-    [[nodiscard]] static remote::Identity identity_of(const Qid& qid) { return {qid.path, qid.type}; }
+    // A number may come back when its file has gone. What is in a symbolic link does not change, so with another version it is another one.
+    [[nodiscard]] static remote::Identity identity_of(const Qid& qid) {
+        constexpr unsigned type_bits = 8;
+        return {qid.path, qid.type | ((qid.type & Qid::symbolic_link) != 0 ? uint64_t{qid.version} << type_bits : 0)};
+    }
 
 protected:
     [[nodiscard]] Client& client() const { return static_cast<FileSystem&>(file_system_).client(); }
@@ -54,8 +59,7 @@ public:
     [[nodiscard]] Result<std::string_view> link_target() override;
 
 private:
-    sched::Mutex lock_;
-    String target_;  // once it was asked for
+    remote::LinkTarget target_;
 };
 
 }  // namespace eremite::fs::ninep

@@ -33,16 +33,6 @@ struct Removed {
     void add(std::unique_ptr<Watch> watch) { watches.push_back(*watch.release()); }
 };
 
-// Whether the program has the file open.
-bool is_open(const Inode& inode) {
-    FileTable& files = process::current().files();
-    for (int d = files.next_open(0); d >= 0; d = files.next_open(d + 1)) {
-        const auto file = files.get(d);
-        if (file.ok() && file.value()->inode() == &inode) return true;
-    }
-    return false;
-}
-
 // Sends an event to all who watch this inode. `about` is what it is about, when that is an entry of this directory.
 void send(const Inode& inode, uint32_t event, std::string_view name, uint32_t cookie, const Inode* about) {
     if (!inode.watched()) return;
@@ -81,7 +71,7 @@ void end_if_gone(Inode& inode) {
     if (!inode.watched()) return;
     // A server may not know a file any more that has lost its last name.
     if (auto attributes = inode.attributes(); (attributes.ok() && attributes->links != 0) || attributes.code() == EIO) return;
-    if (is_open(inode)) return;
+    if (process::current().files().any_inode([&](const Inode& open) { return &open == &inode; })) return;
     end_watches([&](const Watch& watch) { return watch.inode.get() == &inode; }, IN_DELETE_SELF);
 }
 

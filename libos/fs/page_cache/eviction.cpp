@@ -46,6 +46,14 @@ size_t FileCache::evict_unmapped(size_t most) {
     return freed;
 }
 
+bool FileCache::leave_if_empty() {
+    if (!lock_.try_lock()) return false;
+    const bool empty = pages_.count() == 0;
+    if (empty) listed_ = false;
+    lock_.unlock();
+    return empty;
+}
+
 size_t FileCache::evict(size_t most) {
     size_t freed = 0;
     uint64_t steps;

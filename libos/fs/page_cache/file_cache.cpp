@@ -20,12 +20,10 @@ constexpr size_t pages_around_fault = 4;
 }  // namespace
 
 FileCache::FileCache(mm::MemoryObject& owner, PageStore& store, const FileSystem& file_system)
-    : owner_{owner}, store_{store}, file_system_{file_system} {
-    page_cache::add(*this);
-}
+    : owner_{owner}, store_{store}, file_system_{file_system} {}
 
 FileCache::~FileCache() {
-    page_cache::remove(*this);
+    if (listed_) page_cache::remove(*this);
     page_cache::count_cached(-static_cast<int64_t>(pages_.count()));
     pages_.remove(0, UINT64_MAX, page_cache::free);
 }
@@ -64,11 +62,11 @@ Result<void> FileCache::fill(uint64_t index, size_t wanted) {
             if (!room) break;
             *pages_.slot(index + count) |= slot::reading;
         }
+        count_new_pages(count);
     }
     for (size_t i = count; i < allocated; ++i) page_cache::free(frames[i]);
     if (count == 0 && !room) return Error{ENOMEM};
     if (count == 0) return {};
-    page_cache::count_cached(static_cast<int64_t>(count));
     auto result = store_.read_pages(index * page_size, {frames.data(), count});
     if (result.ok()) {
         const size_t there = std::min(result.value(), count * page_size);
@@ -81,6 +79,12 @@ Result<void> FileCache::fill(uint64_t index, size_t wanted) {
     finish_reading(index, count, result);
     if (!result.ok()) return result.error();
     return {};
+}
+
+// Requires: the lock.
+void FileCache::count_new_pages(size_t count) {
+    page_cache::count_cached(static_cast<int64_t>(count));
+    if (count != 0 && !std::exchange(listed_, true)) page_cache::add(*this);
 }
 
 void FileCache::finish_reading(uint64_t first, size_t count, const Result<size_t>& result) {

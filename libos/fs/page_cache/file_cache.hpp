@@ -74,6 +74,8 @@ public:
     // the lock is free and no mapping knows the file. The second may wait for the address space.
     [[nodiscard]] size_t evict_unmapped(size_t most);
     [[nodiscard]] size_t evict(size_t most);
+    // Called by those who know all caches, with their lock: whether this one has no pages, and leaves their list until it has.
+    [[nodiscard]] bool leave_if_empty();
     [[nodiscard]] mm::MemoryObject& owner() const { return owner_; }
     [[nodiscard]] const FileSystem& file_system() const { return file_system_; }
 
@@ -86,6 +88,7 @@ private:
     // file_cache.cpp. These require the lock, but for fill(), which waits.
     [[nodiscard]] Window window_at(uint64_t index, size_t wanted);
     [[nodiscard]] Result<void> fill(uint64_t index, size_t wanted);
+    void count_new_pages(size_t count);
     void finish_reading(uint64_t first, size_t count, const Result<size_t>& result);
     [[nodiscard]] size_t pin(uint64_t index, std::span<PhysicalAddress> frames);
     void unpin(uint64_t index, size_t count);
@@ -125,6 +128,7 @@ private:
     uint32_t mappings_ = 0;
     bool holds_owner_ = false;  // because of dirty pages
     bool dropping_ = false;     // nobody may take a page up
+    bool listed_ = false;       // among the caches that may have pages
     uint64_t hand_ = 0;         // where the next eviction looks
     uint64_t expected_ = 0;     // a read there goes on sequentially
     size_t window_ = 0;         // pages that were read ahead

@@ -15,8 +15,9 @@ namespace {
 
 struct State {
     sync::Spinlock lock{sync::Rank::PageReclaim};
-    List<FileCache> files;  // those looked at last come last
+    List<FileCache> files;  // that have pages; those looked at last come last
     uint64_t count = 0;
+    std::atomic<void (*)()> when_dirty{nullptr};
     std::atomic<int64_t> cached{0};
     std::atomic<int64_t> dirty{0};
 };
@@ -27,14 +28,26 @@ mm::PageAllocator& allocator() { return mm::page_allocator(); }
 // What file systems leave to the kernel, whose own allocations cannot all fail gracefully.
 uint64_t margin() { return allocator().total_pages() / 64 + 16; }
 
+// The next file that has pages, or had some just now. Requires the lock.
+FileCache* next_in_turn() {
+    while (FileCache* const file = state.files.pop_front()) {
+        if (!file->leave_if_empty()) {
+            state.files.push_back(*file);
+            return file;
+        }
+        --state.count;
+    }
+    return nullptr;
+}
+
 // Called by the allocator where memory is short, under any lock.
 uint64_t reclaim(uint64_t pages) {
     const sync::Guard guard{state.lock};
     uint64_t freed = 0;
     for (uint64_t left = state.count; left > 0 && freed < pages; --left) {
-        FileCache& file = *state.files.pop_front();
-        state.files.push_back(file);
-        freed += file.evict_unmapped(pages - freed);
+        FileCache* const file = next_in_turn();
+        if (!file) break;
+        freed += file->evict_unmapped(pages - freed);
     }
     return freed;
 }
@@ -44,6 +57,8 @@ uint64_t reclaimable() {
     return static_cast<uint64_t>(std::max<int64_t>(clean, 0));
 }
 
+uint64_t unwritten() { return static_cast<uint64_t>(std::max<int64_t>(state.dirty.load(std::memory_order_relaxed), 0)); }
+
 struct Kept {
     FileCache* file = nullptr;
     Ref<mm::MemoryObject> owner{};
@@ -52,9 +67,8 @@ struct Kept {
 // The next file, kept alive. Null: it is on its way out, or there is none.
 Kept next_file() {
     const sync::Guard guard{state.lock};
-    FileCache* const file = state.files.pop_front();
+    FileCache* const file = next_in_turn();
     if (!file) return {};
-    state.files.push_back(*file);
     return {file, Ref<mm::MemoryObject>::share_if_alive(&file->owner())};
 }
 
@@ -66,7 +80,7 @@ uint64_t file_count() {
 }  // namespace
 
 void add(FileCache& cache) {
-    static constexpr mm::PageAllocator::Reclaimer reclaimer{reclaim, make_room, reclaimable};
+    static constexpr mm::PageAllocator::Reclaimer reclaimer{reclaim, make_room, reclaimable, unwritten};
     allocator().set_reclaimer(reclaimer);
     const sync::Guard guard{state.lock};
     state.files.push_back(cache);
@@ -80,7 +94,11 @@ void remove(FileCache& cache) {
 }
 
 void count_cached(int64_t pages) { state.cached.fetch_add(pages, std::memory_order_relaxed); }
-void count_dirty(int64_t pages) { state.dirty.fetch_add(pages, std::memory_order_relaxed); }
+void count_dirty(int64_t pages) {
+    if (state.dirty.fetch_add(pages, std::memory_order_relaxed) != 0) return;
+    if (void (*const tell)() = state.when_dirty.load(std::memory_order_acquire)) tell();
+}
+void set_when_dirty(void (*tell)()) { state.when_dirty.store(tell, std::memory_order_release); }
 
 Figures figures() {
     return {static_cast<uint64_t>(state.cached.load(std::memory_order_relaxed)), static_cast<uint64_t>(state.dirty.load(std::memory_order_relaxed))};
@@ -110,6 +128,11 @@ bool write_back_some() {
         return true;
     }
     return false;
+}
+
+void write_back_each() {
+    for (uint64_t left = file_count(); left > 0; --left)
+        if (const Kept kept = next_file(); kept.owner && kept.file->dirty()) (void)kept.file->write_back();
 }
 
 size_t make_room(size_t most) {

@@ -15,11 +15,13 @@ class FileSystem;
 
 namespace page_cache {
 
-// By each cache.
+// By each cache that has pages.
 void add(FileCache& cache);
 void remove(FileCache& cache);
 void count_cached(int64_t pages);
 void count_dirty(int64_t pages);
+// What is called, under a spinlock, when the first page becomes dirty.
+void set_when_dirty(void (*tell)());
 
 // Frames for a file's pages, contents arbitrary: for the first few of `frames`, as many as there are. Makes room if it must. 0: there
 // is no memory. May wait.
@@ -30,6 +32,9 @@ void free(PhysicalAddress frame);
 [[nodiscard]] bool too_dirty();
 // Writes back some file's dirty pages. False: none is dirty. May wait.
 bool write_back_some();
+
+// The same for every file, once.
+void write_back_each();
 
 // Gives back clean pages, at most `most`; returns how many. May wait, also for pages to be written back.
 size_t make_room(size_t most);

@@ -144,7 +144,7 @@ Result<size_t> FileCache::write_new_page(uint64_t offset, size_t size, IoBuffer&
                     std::memcpy(bytes_of(slot::frame(other.tagged)) + in_page, bytes + in_page, taken);
                 } else {
                     TRY(pages_.insert(index, fresh));
-                    page_cache::count_cached(1);
+                    count_new_pages(1);
                     frame.address = {};
                 }
                 written(index, in_page + taken);

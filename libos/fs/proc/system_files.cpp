@@ -67,9 +67,13 @@ Result<void> write_memory_info(TextSink& out) {
     const uint64_t free = mm::page_allocator().free_pages();
     write_kib(out, "MemTotal", total);
     write_kib(out, "MemFree", free);
-    write_kib(out, "MemAvailable", free);
-    for (const std::string_view name : {"Buffers", "Cached", "SwapCached", "SwapTotal", "SwapFree", "Dirty", "Writeback"})
-        write_kib(out, name, 0);
+    const uint64_t reclaimable = mm::page_allocator().reclaimable_pages(), unwritten = mm::page_allocator().unwritten_pages();
+    write_kib(out, "MemAvailable", free + reclaimable);
+    write_kib(out, "Buffers", 0);
+    write_kib(out, "Cached", reclaimable + unwritten);
+    for (const std::string_view name : {"SwapCached", "SwapTotal", "SwapFree"}) write_kib(out, name, 0);
+    write_kib(out, "Dirty", unwritten);
+    write_kib(out, "Writeback", 0);
     write_kib(out, "CommitLimit", total);
     return {};
 }

@@ -5,7 +5,7 @@
 #include "base/format.hpp"
 #include "libos/fs/mount.hpp"
 #include "libos/fs/path.hpp"
-#include "libos/fs/ramfs/name_hash.hpp"
+#include "libos/fs/name_hash.hpp"
 #include "libos/fs/ramfs/regular_file.hpp"
 
 namespace eremite::fs::ramfs {

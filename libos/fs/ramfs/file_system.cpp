@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "libos/fs/ramfs/directory.hpp"
-#include "libos/fs/ramfs/name_hash.hpp"
+#include "libos/fs/name_hash.hpp"
 #include "libos/fs/ramfs/regular_file.hpp"
 #include "libos/mm/page_allocator.hpp"
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "libos/fs/ramfs/directory.hpp"
-#include "libos/fs/ramfs/name_hash.hpp"
+#include "libos/fs/name_hash.hpp"
 
 namespace eremite::fs::ramfs {
 

@@ -20,11 +20,24 @@ uint32_t FileSystem::transfer_size(size_t most) {
     return static_cast<uint32_t>(std::bit_floor(std::clamp(part, least, most)));
 }
 
-Result<void> FileSystem::prepare_transfers(uint32_t io_unit, size_t most_segments) {
+Result<void> FileSystem::prepare(uint32_t io_unit, size_t most_segments) {
+    // Such inodes take about a kilobyte: up to a thirty-second of the memory.
+    constexpr size_t pages_per_name = 8;
+    TRY(names_.prepare(cached_ ? mm::page_allocator().available_pages() / pages_per_name : 0));
     reserve_ = direct_map(TRY(mm::page_allocator().allocate(0))).as<uint8_t>();
     io_unit_ = io_unit;
     most_segments_ = most_segments;
     return {};
+}
+
+void FileSystem::unmounted() {
+    for (bool more = true; more;) {
+        Ref<Node> last;  // let go behind the lock
+        const sync::Guard guard{lock_};
+        names_.close();
+        last = names_.give_up();
+        more = static_cast<bool>(last);
+    }
 }
 
 Ref<Node> FileSystem::find(const Identity& identity, std::optional<FileType> type) {
@@ -66,7 +79,7 @@ TransferBuffer::TransferBuffer(FileSystem& file_system, size_t wanted) : file_sy
 }
 
 TransferBuffer::~TransferBuffer() {
-    if (memory_ == file_system_.reserve_) file_system_.reserve_lock_.unlock();
+    if (is_last()) file_system_.reserve_lock_.unlock();
     else mm::page_allocator().free(physical_of_direct_map(VirtualAddress{memory_}), order_);
 }
 

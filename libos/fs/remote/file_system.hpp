@@ -8,6 +8,7 @@
 #include "base/tree.hpp"
 #include "libos/fs/attributes.hpp"
 #include "libos/fs/file_system.hpp"
+#include "libos/fs/remote/name_cache.hpp"
 #include "libos/fs/remote/transport.hpp"
 #include "libos/sched/mutex.hpp"
 #include "libos/sync/spinlock.hpp"
@@ -26,6 +27,8 @@ struct Identity {
 
 class FileSystem : public fs::FileSystem {
 public:
+    void unmounted() override;
+
     // Guards names, handles and open files of all inodes. Held for moments, never while the server is asked.
     [[nodiscard]] sync::Spinlock& lock() { return lock_; }
     // The most that one read or write transfers; at least a page.
@@ -48,6 +51,7 @@ public:
     [[nodiscard]] Ref<Node> find(const Identity& identity, std::optional<FileType> type);
     void insert(Node& node);
     void remove(Node& node);
+    [[nodiscard]] NameCache& names() { return names_; }
     void names_changed() { generation_.fetch_add(1, std::memory_order_release); }
 
 protected:
@@ -56,8 +60,8 @@ protected:
     ~FileSystem();
     // How large a transfer should be on this machine, of no more than `most` bytes: a small part of the memory.
     [[nodiscard]] static uint32_t transfer_size(size_t most);
-    // Before the first transfer. ENOMEM.
-    [[nodiscard]] Result<void> prepare_transfers(uint32_t io_unit, size_t most_segments);
+    // Before the first transfer and the first name. ENOMEM.
+    [[nodiscard]] Result<void> prepare(uint32_t io_unit, size_t most_segments);
 
 private:
     friend class TransferBuffer;
@@ -67,6 +71,7 @@ private:
 
     sync::Spinlock lock_{sync::Rank::Directory};
     Tree<Node, ByNumber, ByIdentity> nodes_;
+    NameCache names_;
     std::atomic<uint64_t> generation_{0};
     uint32_t io_unit_ = 0;
     size_t most_segments_ = 1;
@@ -86,6 +91,8 @@ public:
     TransferBuffer(const TransferBuffer&) = delete;
     TransferBuffer& operator=(const TransferBuffer&) = delete;
     [[nodiscard]] Segment bytes() const { return {memory_, size_}; }
+    // Whether others wait for it.
+    [[nodiscard]] bool is_last() const { return memory_ == file_system_.reserve_; }
 
 private:
     FileSystem& file_system_;

@@ -12,7 +12,7 @@ Node::~Node() = default;
 Ref<Node> Node::forget() {
     const sync::Guard guard{file_system_.lock()};
     file_system_.remove(*this);
-    if (static_cast<ListNode<ByDirectory>&>(*this).linked()) List<Node, ByDirectory>::remove(*this);
+    file_system_.names().remove(*this);
     return std::move(parent_);
 }
 
@@ -148,10 +148,20 @@ Result<void> Node::synchronize(bool data_only) {
     return handle->synchronize(data_only);
 }
 
-Ref<Node> Node::child(std::string_view name) {
-    for (Node& node : children_)
-        if (node.name_.view() == name) return Ref<Node>::share_if_alive(&node);
-    return nullptr;
+Ref<Node> Node::child(std::string_view name) { return Ref<Node>::share_if_alive(file_system_.names().find(*this, name)); }
+
+Ref<Node> Node::vouched_child(std::string_view name) {
+    const sync::Guard guard{file_system_.lock()};
+    Node* const node = file_system_.names().find(*this, name);
+    if (!node || platform::monotonic_now() >= node->vouched_until_) return nullptr;
+    node->used_ = true;
+    return Ref<Node>::share_if_alive(node);
+}
+
+void Node::doubt_name_of(const Ref<Node>& child) {
+    if (!child) return;
+    const sync::Guard guard{child->file_system_.lock()};
+    child->vouched_until_ = {};
 }
 
 bool Node::is_below(const Node& ancestor) const {
@@ -162,12 +172,14 @@ bool Node::is_below(const Node& ancestor) const {
 
 Ref<Node> Node::place(Node& node, String& name, bool& moved) {
     moved = node.parent_.get() != this || node.name_.view() != name.view() || node.unlinked_;
-    if (!moved) return nullptr;
-    if (static_cast<ListNode<ByDirectory>&>(node).linked()) List<Node, ByDirectory>::remove(node);
-    children_.push_front(node);
+    if (!moved && node.named_) return nullptr;
+    NameCache& names = file_system_.names();
+    names.remove(node);
     std::swap(node.name_, name);
     node.unlinked_ = false;
-    return std::exchange(node.parent_, Ref<Node>::share(this));
+    Ref<Node> old_parent = std::exchange(node.parent_, Ref<Node>::share(this));
+    names.insert(node);
+    return old_parent;
 }
 
 Ref<Node> Node::place_moved(Node& node, String& name) {
@@ -183,7 +195,9 @@ void Node::lose_name() {
     unlinked_ = true;
     fresh_until_ = {};
     ++changes_;
-    if (static_cast<ListNode<ByDirectory>&>(*this).linked()) List<Node, ByDirectory>::remove(*this);
+    vouched_until_ = {};
+    file_system_.names().remove(*this);
+    file_system_.names().drop(*this);
     file_system_.names_changed();
 }
 
@@ -193,7 +207,7 @@ Result<Ref<Node>> Node::adopt(std::string_view name, Found& found, std::optional
     for (;;) {
         // What these hold is let go behind the lock.
         Ref<Node> node;
-        Ref<Node> old_parent;
+        Ref<Node> old_parent, not_kept;
         {
             const sync::Guard guard{file_system_.lock()};
             if (generation && *generation != file_system_.generation()) return Ref<Node>{};
@@ -208,6 +222,8 @@ Result<Ref<Node>> Node::adopt(std::string_view name, Found& found, std::optional
                 bool moved = false;
                 old_parent = place(*node, text, moved);
                 found.settle(*node, moved);
+                node->vouched_until_ = platform::monotonic_now() + found.name_valid;
+                not_kept = file_system_.names().keep(*node);
                 if (found.fetched && found.changes == file_system_.changes()) {
                     node->note_size(found.fetched->attributes.size);
                     node->remember(found.fetched->attributes, found.fetched->valid);

@@ -15,9 +15,8 @@ class FileCache;
 namespace eremite::fs::remote {
 
 class OpenFile;
-struct ByDirectory;
 
-class Node : public Inode, public TreeNode<ByIdentity>, public ListNode<ByDirectory> {
+class Node : public Inode, public TreeNode<ByIdentity>, public ListNode<ByUse> {
 public:
     Node(FileSystem& file_system, FileType type, const Identity& identity) : Inode{type}, file_system_{file_system}, identity_{identity} {}
     ~Node() override;
@@ -92,6 +91,7 @@ protected:
         Identity identity;
         FileType type;
         std::optional<Fetched> fetched;
+        Duration name_valid{};  // for how long the server vouches for the name
         uint64_t changes = 0;  // the file system's before the server was asked for `fetched`
         // Makes an inode for it.
         [[nodiscard]] virtual Result<Ref<Node>> make() = 0;
@@ -105,15 +105,19 @@ protected:
     [[nodiscard]] Result<Ref<Node>> adopt(std::string_view name, Found& found, std::optional<uint64_t> generation = {});
     // Of the names in this directory, those whose inodes there are. Requires the lock.
     [[nodiscard]] Ref<Node> child(std::string_view name);
+    // The same for a name that the server vouches for. Takes the lock.
+    [[nodiscard]] Ref<Node> vouched_child(std::string_view name);
     // Gives a node a name here; requires the lock. What is let go comes back in `name`; the directory in the result.
     [[nodiscard]] Ref<Node> place(Node& node, String& name, bool& moved);
     // The same after a rename. A server may move a directory to where it is above this one as we know it: its name is unknown then.
     [[nodiscard]] Ref<Node> place_moved(Node& node, String& name);
     // Whether this is the directory or one below it. Requires the lock.
     [[nodiscard]] bool is_below(const Node& ancestor) const;
-    // The name that led here has gone. Requires the lock.
+    // The name that led here has gone. Requires the lock and a reference.
     void lose_name();
     static void lose_name_of(Node& child) { child.lose_name(); }
+    // The server knows better than we do what this name leads to.
+    static void doubt_name_of(const Ref<Node>& child);
 
     FileSystem& file_system_;
 
@@ -138,7 +142,14 @@ private:
     const Identity identity_;
     Ref<Handle> kept_open_[2];  // for reading, for writing
     List<OpenFile> open_files_;
-    List<Node, ByDirectory> children_;
+
+    // Of the name cache.
+    friend class NameCache;
+    Node* next_by_name_ = nullptr;
+    Instant vouched_until_{};  // of the name that led here
+    uint32_t name_hash_ = 0;
+    bool named_ = false;  // found by that name
+    bool used_ = false;   // looked up since an eviction came by
 };
 
 // Two mutexes in the order of their addresses.

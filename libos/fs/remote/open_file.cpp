@@ -26,11 +26,15 @@ OpenFile::OpenFile(Ref<Node> node, uint32_t flags, Ref<Handle> handle, uint32_t 
 
 OpenFile::~OpenFile() {
     Node& node = this->node();
+    Ref<Handle> not_needed[2];  // let go behind the lock
     const sync::Guard guard{node.owner().lock()};
     node.open_files_.remove(*this);
     // Mappings go on reading and writing.
     FileCache* const cache = node.cache();
-    if (!cache || !cache->in_use()) return;
+    if (!cache || !cache->in_use()) {
+        if (!node.has_open_files()) std::swap(not_needed, node.kept_open_);
+        return;
+    }
     if (handle_reads() && !node.kept_open_[0]) node.kept_open_[0] = handle_;
     if (handle_writes() && !handle_appends() && !node.kept_open_[1]) node.kept_open_[1] = handle_;
 }
@@ -145,9 +149,9 @@ Result<void> OpenFile::list(DirectorySink& sink) {
     // At the start everything is looked at anew, which is what rewinddir(3) is for.
     uint64_t& cursor = position();
     if (cursor == 0 || cursor != entries_at_) entries_ = {};
-    if (!listing_) listing_.emplace(node().owner(), listing_size);
     for (;;) {
         if (entries_.empty()) {
+            if (!listing_) listing_.emplace(node().owner(), listing_size);
             const size_t size = TRY(handle_->read_directory(cursor, listing_->bytes()));
             entries_ = listing_->bytes().first(size);
             // Nothing is kept at the end, where most listings stop.
@@ -156,6 +160,11 @@ Result<void> OpenFile::list(DirectorySink& sink) {
         if (entries_.empty()) return {};
         const auto all_given = node().give_entries(entries_, cursor, sink);
         entries_at_ = cursor;
+        if (listing_->is_last()) {
+            entries_ = {};
+            listing_.reset();
+            if (all_given.ok() && all_given.value()) continue;
+        }
         if (!all_given.ok()) return all_given.error();
         if (!all_given.value()) return {};
     }

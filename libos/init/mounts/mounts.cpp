@@ -4,6 +4,7 @@
 #include "libos/fs/fuse/file_system.hpp"
 #include "libos/fs/mount.hpp"
 #include "libos/fs/ninep/file_system.hpp"
+#include "libos/fs/page_cache/flusher.hpp"
 #include "libos/log/log.hpp"
 
 namespace eremite::init {
@@ -24,6 +25,7 @@ Result<void> mount_folder(const fs::Context& context, const MountArgument& argum
     const bool fuse = share.protocol == drivers::ShareProtocol::Fuse;
     Ref<fs::Inode> root = TRY(fuse ? start<fs::fuse::FileSystem>(*share.transport, !argument.uncached)
                                    : start<fs::ninep::FileSystem>(*share.transport, !argument.uncached));
+    if (!argument.uncached) TRY(fs::page_cache::start_flusher());
     return fs::mount(context, argument.path, std::move(root), {.read_only = argument.read_only, .create_point = true},
                      fuse ? "virtiofs" : "9p", argument.tag);
 }

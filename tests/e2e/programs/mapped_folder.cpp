@@ -147,6 +147,17 @@ void orphan(const char* path) {
     std::printf("byte %d\n", *static_cast<volatile uint8_t*>(m.bytes + m.size - 1));
 }
 
+// The host sees what is written before long, though the file stays open.
+void kept_open(const char* path) {
+    const Mapping m = map(path, PROT_READ | PROT_WRITE, MAP_SHARED);
+    expect(::pwrite(m.fd, "file", 4, 0) == 4, "write");
+    std::memcpy(m.bytes + page, "MARK", 4);
+    std::puts("written");
+    std::fflush(stdout);
+    (void)std::getchar();
+    std::puts("still open");
+}
+
 // A write that the server cannot store is an error of one fsync.
 void full(const char* path) {
     const int fd = ::open(path, O_RDWR | O_CREAT, 0644);
@@ -167,6 +178,7 @@ int main(int argc, char** argv) {
     else if (verb == "transfers") transfers(argv[2]);
     else if (verb == "large" && argc > 3) large(argv[2], std::strtoul(argv[3], nullptr, 10));
     else if (verb == "orphan") orphan(argv[2]);
+    else if (verb == "open") kept_open(argv[2]);
     else if (verb == "full") full(argv[2]);
     else return 2;
 }

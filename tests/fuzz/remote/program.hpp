@@ -162,14 +162,15 @@ void fuzz_file_system(const uint8_t* data, size_t size) {
         Server server{input};
         {
             FileSystem file_system{server};
+            file_system.set_cached((size & 1) == 0);
             auto root = file_system.start();
             if (root.ok()) {
-                file_system.set_cached((size & 1) == 0);
                 Program program{std::move(*root), input};
                 while (!input.empty()) program.step();
             }
             // What is still to be written keeps its file.
             (void)file_system.synchronize();
+            file_system.unmounted();
         }
         server.end();
     }

@@ -161,6 +161,31 @@ TEST_F(FunctionTest, AddressesAreAssignedWhereThereAreNone) {
     EXPECT_EQ(assign_addresses(Function{machine, {0, 2, 0}}, window).code(), ENOSPC);
 }
 
+TEST_F(FunctionTest, AddressesThatOthersHaveAreNotAssigned) {
+    fake.bar(0, 0, 0xfffff000);
+    add(0, 2).bar(0, 0xc0000000, 0xfffff000).bar(3, 0xc0003000, 0xfffff000);
+    // A bridge, whose registers behind the second BAR are something else, and what it passes on.
+    add(0, 3).with<uint8_t>(PCI_HEADER_TYPE, PCI_HEADER_TYPE_BRIDGE).with<uint16_t>(PCI_MEMORY_BASE, 0xc010).with<uint16_t>(PCI_MEMORY_LIMIT, 0xc010);
+    drivers::pci::AddressWindow window{{{0xc0000000}, {0xc0200000}}};
+    EXPECT_TRUE(lacks_addresses(function));
+    exclude_assigned(machine, window);
+    ASSERT_TRUE(assign_addresses(function, window).ok());
+    EXPECT_EQ(function.bar(0)->address, 0xc0004000U);
+    EXPECT_FALSE(lacks_addresses(function));
+    EXPECT_EQ(window.take(0x100000).code(), ENOSPC);
+}
+
+TEST(PciAddressWindow, Exclusion) {
+    drivers::pci::AddressWindow window{{{0x10000}, {0x20000}}};
+    window.exclude({{0x30000}, {0x40000}});
+    window.exclude({{0x1c000}, {0x30000}});
+    EXPECT_EQ(window.take(0x1000).value().value, 0x10000U);
+    window.exclude({{0}, {0x12000}});
+    EXPECT_EQ(window.take(0x1000).value().value, 0x12000U);
+    window.exclude({{0}, {~uint64_t{0}}});
+    EXPECT_EQ(window.take(1).code(), ENOSPC);
+}
+
 TEST(PciAddressWindow, Bounds) {
     drivers::pci::AddressWindow window{{{0x1000}, {0x10000}}};
     EXPECT_EQ(window.take(16).value().value, 0x1000U);

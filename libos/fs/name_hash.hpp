@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace eremite::fs::ramfs {
+namespace eremite::fs {
 
 template <typename Word>
 [[nodiscard]] inline Word load_word(const char* at) {
@@ -83,4 +83,4 @@ struct Component {
     return load_word<uint64_t>(a + length - 8) == load_word<uint64_t>(b + length - 8);
 }
 
-}  // namespace eremite::fs::ramfs
+}  // namespace eremite::fs
