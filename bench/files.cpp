@@ -33,7 +33,7 @@ struct Plan {
 Plan plan_for(const Options& options) {
     if (options.count) return {1000, size_t{4} << 20, 512, 1};
     if (options.quick) return {1000, size_t{4} << 20, 512, 2};
-    return {10'000, size_t{32} << 20, 4096, 5};
+    return {10'000, size_t{32} << 20, 4096, options.rounds != 0 ? options.rounds : 5};
 }
 
 void expect(bool holds, const char* what) {

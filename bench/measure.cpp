@@ -31,7 +31,7 @@ Options parse_options(int argc, char** argv) {
     Options options;
     for (int i = 1; i < argc; ++i) {
         std::string_view argument = argv[i];
-        constexpr std::string_view tsc = "--tsc-mhz=", only = "--only=", directory = "--directory=", mount = "--mount=";
+        constexpr std::string_view tsc = "--tsc-mhz=", only = "--only=", directory = "--directory=", mount = "--mount=", rounds = "--rounds=";
         if (argument == "--count") {
             options.count = true;
         } else if (argument == "--init") {
@@ -42,6 +42,8 @@ Options parse_options(int argc, char** argv) {
             options.calibrate = true;
         } else if (argument.starts_with(tsc)) {
             options.tsc_mhz = std::atof(argv[i] + tsc.size());
+        } else if (argument.starts_with(rounds)) {
+            options.rounds = static_cast<unsigned>(std::atoi(argv[i] + rounds.size()));
         } else if (argument.starts_with(only)) {
             options.only = argument.substr(only.size());
         } else if (argument.starts_with(directory)) {

@@ -14,6 +14,7 @@ struct Options {
     bool count = false;          // the ticks are guest instructions (QEMU's `-icount shift=0`), not time
     bool first_process = false;  // this is a Linux guest's first process, so it ends by restarting the machine
     bool quick = false;          // fewer repetitions
+    unsigned rounds = 0;         // of programs that do all their work several times; 0: their own number
     bool calibrate = false;      // print the frequency of the time stamp counter and do nothing else
     double tsc_mhz = 0;          // ticks per microsecond; 0: measure
     std::string only;            // when not empty, run just the measurement of this name
@@ -21,8 +22,9 @@ struct Options {
     std::string mount = "tmpfs:bench";  // what a Linux guest's first process mounts there, TYPE:SOURCE
 };
 
-/// Reads `--count`, `--init`, `--quick`, `--calibrate`, `--tsc-mhz=N`, `--only=NAME`,
-/// `--directory=PATH` and `--mount=TYPE:SOURCE`; anything else ends the program with status 2. Without `--tsc-mhz` the counter is calibrated against the clock, which takes 100 ms.
+/// Reads `--count`, `--init`, `--quick`, `--rounds=N`, `--calibrate`, `--tsc-mhz=N`, `--only=NAME`, `--directory=PATH` and
+/// `--mount=TYPE:SOURCE`; anything else ends the program with status 2. Without `--tsc-mhz` the counter is calibrated against the clock,
+/// which takes 100 ms.
 Options parse_options(int argc, char** argv);
 
 /// Ends the program's work: `status` for main to return. As a Linux guest's first process it does not come back.

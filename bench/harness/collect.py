@@ -48,7 +48,7 @@ def run(setup: Setup, results: Results, world: World, program: str, arguments: l
     if (world.name, program, mode) in setup.failed:
         return None
     with machine.storage or nullcontext():
-        output = world.run(program, arguments, machine, timeout=30 if setup.quick else 60)
+        output = world.run(program, arguments, machine, timeout=30 if setup.quick else 120)
     last_line = "hello, world" if program == "hello" else "end"
     if output.arrival(last_line) is not None or "time" in output.figures():
         return output
@@ -64,9 +64,11 @@ def collect_program(
 ) -> None:
     """Runs a program that prints `name unit value` lines once in each world; as a process with more arguments."""
     arguments = ["--count", f"--tsc-mhz={ICOUNT_TSC_MHZ}"] if machine.icount else [f"--tsc-mhz={setup.tsc_mhz:.3f}"]
-    if setup.quick or machine.icount or machine.storage:
+    if setup.quick or machine.icount:
         arguments.append("--quick")
     if machine.storage:
+        # Where a device is asked for everything, once is enough.
+        arguments.append("--rounds=1")
         arguments.append(f"--directory={machine.storage.directory}")
     for world in setup.guests if machine.icount or machine.storage else setup.worlds:
         more = for_process if isinstance(world, Process) else ()

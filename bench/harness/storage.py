@@ -9,6 +9,8 @@ from pathlib import Path
 from .machine import Machine, RunError, Storage
 
 VIRTIO = ("virtio_ring", "virtio", "virtio_mmio")
+# In memory, so that the host's disk is not what is measured.
+MEMORY = "/dev/shm"
 
 
 def find_daemon() -> Path | None:
@@ -25,8 +27,7 @@ class SharedFolder(Storage):
     argument = f"share:{Storage.directory}"
 
     def __enter__(self) -> "SharedFolder":
-        # In memory, so that the host's disk is not what is measured.
-        self._folder = tempfile.TemporaryDirectory(prefix="eremite-bench-", dir="/dev/shm")
+        self._folder = tempfile.TemporaryDirectory(prefix="eremite-bench-", dir=MEMORY)
         shared = Path(self._folder.name) / "shared"
         shared.mkdir()
         self._socket = Path(self._folder.name) / "socket"
@@ -52,3 +53,28 @@ class SharedFolder(Storage):
         memory = f"memory-backend-memfd,id=memory,size={machine.memory_kib}K,share=on"
         device = "vhost-user-fs-device,chardev=share,tag=share"
         return ["-object", memory, "-machine", "memory-backend=memory", "-chardev", f"socket,id=share,path={self._socket}", "-device", device]
+
+
+class Volume(Storage):
+    """A file in memory that is a disk with an ext4 file system."""
+
+    name = "virtio-blk"
+    modules = (*VIRTIO, "virtio_blk")
+    mount = "ext4:/dev/vda"
+    argument = f"volume:{Storage.directory}"
+
+    def __enter__(self) -> "Volume":
+        self._file = tempfile.NamedTemporaryFile(prefix="eremite-bench-", dir=MEMORY)
+        self._file.truncate(1 << 30)
+        made = subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", self._file.name], capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            self._file.close()
+            raise RunError(f"mke2fs: {made.stderr.strip()}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def options(self, machine: Machine) -> list[str]:
+        drive = f"file={self._file.name},format=raw,if=none,id=volume,cache=writeback,discard=unmap"
+        return ["-drive", drive, "-device", "virtio-blk-device,drive=volume,serial=volume"]
