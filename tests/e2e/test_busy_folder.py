@@ -9,7 +9,7 @@ import struct
 import subprocess
 import time
 
-from support import COMMAND, LIMIT, clean_environment, program, unittest
+from support import COMMAND, LIMIT, clean_environment, need_tool, program, unittest
 from test_mount import MountTest, descendants_of, need_daemon
 
 BUSY = program("busy_folder")
@@ -184,14 +184,13 @@ class FailingServer(BusyFolderTest):
     def test_disk_that_takes_its_time(self):
         """One request lasts longer than it takes to find out that a server is dead."""
         self.need_root("a disk that can be stopped")
+        for tool in ("mkfs.ext4", "fsfreeze"):
+            need_tool(tool)
         volume = self.folder / "volume"
         with open(volume, "wb") as file:
             file.truncate(16 << 20)
         for command in (["mkfs.ext4", "-q", volume], ["mount", "-o", "loop", volume, self.shared]):
-            try:
-                done = self.execute(*command)
-            except FileNotFoundError as missing:
-                raise unittest.SkipTest(f"{missing.filename} is not installed") from missing
+            done = self.execute(*command)
             if done.status != 0:
                 raise unittest.SkipTest(f"{command[0]} does not work here: {done.error_text}")
         self.addCleanup(self.execute, "umount", self.shared)
