@@ -114,7 +114,8 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     const size_t equals = word.find('=');
     const std::string_view key = word.substr(0, equals);
     if (equals == std::string_view::npos) {
-        constexpr std::string_view with_value[] = {"log", "tsc_mhz", "arg0", "init", "tty", "stdin", "stats", "cpus", "trace", "mount"};
+        constexpr std::string_view with_value[] = {"log",   "tsc_mhz", "arg0", "init",  "tty",  "stdin",
+                                                   "stats", "disks",   "cpus", "trace", "mount"};
         const bool incomplete = key.starts_with("env.") || std::find(std::begin(with_value), std::end(with_value), key) != std::end(with_value);
         return incomplete ? Result<void>{Error{EINVAL}} : out.unknown.push_back(word);
     }
@@ -128,6 +129,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     if (key == "trace") return set(out.trace, value.empty() ? std::nullopt : std::optional{value});
     if (key == "tty") return set(out.terminal, parse_switch(value));
     if (key == "cpus") return set(out.cpus, parse_count(value));
+    if (key == "disks") return set(out.disks, parse_switch(value));
     if (key == "stats") return set(out.statistics, parse_switch(value));
     if (key == "stdin") return set(out.framed_input, value == "framed" ? std::optional{true} : value == "raw" ? std::optional{false} : std::nullopt);
     if (key == "mount") {

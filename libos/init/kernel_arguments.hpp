@@ -34,6 +34,7 @@ struct KernelArguments {
     uint32_t cpus = ~0u;                         // cpus=: use so many at most
     bool terminal = true;                        // tty=0|1
     bool framed_input = false;                   // stdin=framed|raw
+    bool disks = false;                          // disks=0|1: /dev/vda and so on
     bool statistics = false;                     // stats=0|1
 
     // argv[0] and the program's arguments. Requires: parsed.

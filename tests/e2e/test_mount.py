@@ -146,9 +146,9 @@ class MappedFiles(MountTest):
         (self.shared / "f").write_bytes(self.before)
 
     @contextlib.contextmanager
-    def started(self, *arguments):
+    def started(self, *arguments, suffix=""):
         """The program at work, whose output comes line by line."""
-        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), "--share", self.share, "--mount", f"{self.shared}:/data", MAPS, "--"]
+        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), "--share", self.share, "--mount", f"{self.shared}:/data{suffix}", MAPS, "--"]
         process = subprocess.Popen([*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
         try:
             yield process
@@ -206,7 +206,7 @@ class MappedFilesByVirtioFs(MappedFiles):
         super().setUp()
 
     def test_server_that_died(self):
-        with self.started("orphan", "/data/f") as process:
+        with self.started("orphan", "/data/f", suffix=":patience=5") as process:
             self.assertEqual(process.stdout.readline(), b"mapped\n")
             daemons = [pid for pid in descendants_of(process.pid) if "virtiofsd" in pathlib.Path(f"/proc/{pid}/cmdline").read_text()]
             self.assertTrue(daemons, "virtiofsd is a child of the command")

@@ -153,7 +153,7 @@ Result<PhysicalAddress> FileCache::page(uint64_t index, bool for_write) {
     uint64_t* const page = dropping_ ? nullptr : pages_.slot(index);
     if (!page || (*page & slot::reading) != 0) return Error{EAGAIN};
     if (for_write && (*page & slot::dirty) == 0) {
-        if (page_cache::too_dirty()) return Error{EAGAIN};
+        if (page_cache::too_dirty() || !store_.has_room()) return Error{EAGAIN};
         mark_dirty(index, *page);
     }
     *page = (*page | slot::referenced) & ~slot::evicting;
@@ -161,18 +161,37 @@ Result<PhysicalAddress> FileCache::page(uint64_t index, bool for_write) {
 }
 
 Result<void> FileCache::fetch(uint64_t index, bool for_write) {
-    if (for_write) throttle();
-    {
-        const sync::Guard guard{lock_};
-        for (;;) {
-            if (index >= pages_for(size())) return Error{ENXIO};
-            const PageTree::Frame page = pages_.find(index);
-            if (!dropping_ && !page) break;
-            if (!dropping_ && (page.tagged & slot::reading) == 0) return {};
-            wait_for_change();
-        }
+    if (for_write) {
+        throttle();
+        TRY(store_.prepare_write(index * page_size, page_size));
     }
-    return fill(index, pages_around_fault);
+    for (;;) {
+        {
+            const sync::Guard guard{lock_};
+            for (;;) {
+                if (index >= pages_for(size())) return Error{ENXIO};
+                uint64_t* const page = pages_.slot(index);
+                if (!dropping_ && !page) break;
+                if (!dropping_ && (*page & slot::reading) == 0) {
+                    // The room that was made is this page's.
+                    if (for_write) mark_dirty(index, *page);
+                    return {};
+                }
+                wait_for_change();
+            }
+        }
+        TRY(fill(index, pages_around_fault));
+    }
+}
+
+bool FileCache::mapped_anywhere() {
+    const sync::Guard guard{lock_};
+    return mappings_ != 0;
+}
+
+uint64_t FileCache::dirty_pages() {
+    const sync::Guard guard{lock_};
+    return dirty_;
 }
 
 void FileCache::mapped() {

@@ -58,6 +58,29 @@ public:
     [[nodiscard]] Result<void> write_back(uint64_t first_byte = 0, uint64_t last_byte = UINT64_MAX);
     // Writes back, then forgets every page: for I/O past the cache, and for a file that others changed.
     [[nodiscard]] Result<void> invalidate();
+    // Makes the file so long, unless it is longer.
+    [[nodiscard]] Result<void> extend(uint64_t size);
+    // Forgets what pages with these bytes are clean, and neither in use nor mapped.
+    void drop_clean(uint64_t first_byte = 0, uint64_t last_byte = UINT64_MAX);
+    [[nodiscard]] bool mapped_anywhere();
+    [[nodiscard]] uint64_t dirty_pages();
+
+    // As long as it lives the file is written back and has no pages, and nobody takes one up: for changes of what the store has.
+    class [[nodiscard]] Emptied {
+    public:
+        explicit Emptied(FileCache& cache);
+        Emptied(const Emptied&) = delete;
+        Emptied& operator=(const Emptied&) = delete;
+        ~Emptied();
+        // Of the write-back.
+        [[nodiscard]] const Result<void>& result() const { return result_; }
+
+    private:
+        FileCache& cache_;
+        Ref<mm::MemoryObject> not_needed_;
+        sched::MutexGuard writers_, transfers_;
+        Result<void> result_;
+    };
 
     // Each open file learns once of each error of a write-back (fsync(2)): it keeps a cursor, which is read when it is opened.
     [[nodiscard]] uint64_t error_cursor();
@@ -104,6 +127,8 @@ private:
     void wait_until_idle(uint64_t first);
     void take_out_from(uint64_t first);
     [[nodiscard]] Result<void> drop_all();
+    void allow_pages();
+    [[nodiscard]] Result<void> truncate_locked(uint64_t size);
     [[nodiscard]] bool has_pages();
     // write_back.cpp
     [[nodiscard]] Window take_dirty(uint64_t first, uint64_t last, std::span<PhysicalAddress> frames);
