@@ -61,12 +61,6 @@ class Volume(MountedVolumeTest):
         self.assertTrue(text.endswith("fixed\n"), text)
         self.assertEqual(self.volume.read_bytes(), before)
 
-    def test_full(self):
-        small = self.create("small", "8M")
-        result = self.run_program(IMAGE, "large", "/data/f", 16, options=["--volume", f"{small}:/data"])
-        self.check(result, 1, output="No space left on device|write")
-        self.check_sound(small)
-
     def test_program_that_dies(self):
         result = self.mounted("write_null", image=program("faults"))
         self.assertEqual(result.status, 128 + 11, str(result))

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "libos/fs/attribute_name.hpp"
 #include "libos/fs/ext4/errors.hpp"
 #include "libos/fs/ext4/node.hpp"
 
@@ -57,6 +58,7 @@ private:
 }  // namespace
 
 Result<size_t> Node::extended_attribute(std::string_view name, std::span<uint8_t> value) {
+    TRY(check_attribute_name(name));
     const sched::MutexGuard guard{volume().mutex()};
     Attributes all;
     TRY(all.read(*this));
@@ -69,6 +71,7 @@ Result<size_t> Node::extended_attribute(std::string_view name, std::span<uint8_t
 }
 
 Result<void> Node::set_extended_attribute(std::string_view name, std::span<const uint8_t> value, uint32_t flags) {
+    TRY(check_attribute_name(name));
     Operation operation{volume()};
     TRY(operation.begin());
     change();
@@ -90,6 +93,7 @@ Result<void> Node::set_extended_attribute(std::string_view name, std::span<const
 }
 
 Result<void> Node::remove_extended_attribute(std::string_view name) {
+    TRY(check_attribute_name(name));
     Operation operation{volume()};
     TRY(operation.begin());
     change();

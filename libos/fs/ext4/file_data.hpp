@@ -27,6 +27,8 @@ public:
     [[nodiscard]] Result<void> allocate(AllocateMode mode, uint64_t offset, uint64_t length);
     // As Inode::seek_data.
     [[nodiscard]] Result<uint64_t> seek(uint64_t offset, bool hole);
+    // Else its blocks are in lists, as those of ext2 and ext3. It stays like that.
+    [[nodiscard]] bool has_extents() const { return (node_.inode().i_flags & EXT4_EXTENTS_FL) != 0; }
     // The longest that the file can become.
     [[nodiscard]] uint64_t longest() const;
 
@@ -65,6 +67,7 @@ private:
     [[nodiscard]] Result<void> punch(uint64_t begin, uint64_t end);
     [[nodiscard]] Result<uint64_t> next_hole(uint64_t block, uint64_t end, uint64_t& count);
     [[nodiscard]] Result<uint64_t> reserve(uint64_t begin, uint64_t end);
+    [[nodiscard]] Result<uint64_t> find_room(uint64_t begin, uint64_t end);
     // Frees what can be had by waiting, where there is no room.
     [[nodiscard]] Result<void> make_room();
 

@@ -16,7 +16,7 @@ constexpr uint64_t most_blocks_at_once = 1 << 15;
 
 // Block numbers of a file have 32 bits; of one without extents, three levels of lists lead to its blocks, and i_blocks counts sectors in 32.
 uint64_t FileData::longest() const {
-    if ((node_.inode().i_flags & EXT4_EXTENTS_FL) != 0) return (uint64_t{UINT32_MAX} - 1) * block_size();
+    if (has_extents()) return (uint64_t{UINT32_MAX} - 1) * block_size();
     const uint64_t entries = block_size() / sizeof(uint32_t);
     const uint64_t blocks = EXT2_NDIR_BLOCKS + entries + entries * entries + entries * entries * entries;
     constexpr uint64_t most_sectors = UINT32_MAX;
@@ -117,20 +117,39 @@ Result<uint64_t> FileData::reserve(uint64_t begin, uint64_t end) {
 }
 
 Result<size_t> FileData::prepare(uint64_t offset, size_t length) {
-    // Lists cannot tell what was never written. The flag does not change.
-    if ((node_.inode().i_flags & EXT4_EXTENTS_FL) == 0) return length;
     const uint64_t begin = offset / block_size(), end = blocks_of(offset + length);
     const auto bytes_before = [&](uint64_t block) -> size_t { return std::min<uint64_t>(length, block * block_size() - offset); };
-    const auto reserved = reserve(begin, end);
-    if (reserved.ok()) return bytes_before(reserved.value());
-    if (reserved.code() != ENOSPC) return reserved.error();
+    const auto find = [&] { return has_extents() ? reserve(begin, end) : find_room(begin, end); };
+    const auto found = find();
+    if (found.ok()) return bytes_before(found.value());
+    if (found.code() != ENOSPC) return found.error();
     TRY(make_room());
-    return bytes_before(TRY(reserve(begin, end)));
+    return bytes_before(TRY(find()));
+}
+
+// For files whose lists cannot tell what was never written: only looks whether there are blocks for [begin, end). Results as of reserve().
+Result<uint64_t> FileData::find_room(uint64_t begin, uint64_t end) {
+    uint64_t room;
+    {
+        const sched::MutexGuard guard{node_.volume().mutex()};
+        room = node_.volume().ordinary_blocks();
+    }
+    for (uint64_t block = begin;;) {
+        uint64_t count = 0;
+        block = TRY(next_hole(block, end, count));
+        if (block == end) return end;
+        const uint64_t taken = std::min(room, count);
+        room -= taken;
+        block += taken;
+        if (taken == count) continue;
+        if (block == begin) return Error{ENOSPC};
+        return block;
+    }
 }
 
 Result<void> FileData::allocate(AllocateMode mode, uint64_t offset, uint64_t length) {
     if (length > longest() || offset > longest() - length) return Error{EFBIG};
-    if (mode != AllocateMode::PunchHole && (node_.inode().i_flags & EXT4_EXTENTS_FL) == 0) return Error{EOPNOTSUPP};
+    if (mode != AllocateMode::PunchHole && !has_extents()) return Error{EOPNOTSUPP};
     if (mode != AllocateMode::Allocate) TRY(punch(offset, offset + length));
     if (mode != AllocateMode::PunchHole && TRY(prepare(offset, length)) < length) return Error{ENOSPC};
     return change([&]() -> Result<void> {

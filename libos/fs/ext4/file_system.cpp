@@ -55,7 +55,7 @@ Result<Ref<Inode>> FileSystem::start(bool read_only) {
 
 bool FileSystem::expect_room(uint64_t bytes) {
     if (volume_.has_room(bytes)) [[likely]] {
-        unplaced_.store(true, std::memory_order_relaxed);
+        expect_unplaced();
         return true;
     }
     // Errors are kept for those who ask for them (fsync(2)).

@@ -31,9 +31,11 @@ public:
     // Before so many bytes become dirty. False: they have to get their places at once, since the volume is nearly full; what is dirty already
     // has its places. May wait.
     [[nodiscard]] bool expect_room(uint64_t bytes);
-    // The same for one page, where nothing may wait: false means nothing but that.
+    // Something becomes dirty without having its place.
+    void expect_unplaced() { unplaced_.store(true, std::memory_order_relaxed); }
+    // As expect_room() for one page, where nothing may wait: false means nothing but that.
     [[nodiscard]] bool has_room_for_page() {
-        unplaced_.store(true, std::memory_order_relaxed);
+        expect_unplaced();
         return volume_.has_room(page_size);
     }
     // What is changed is committed after some time, from now on. ENOMEM.

@@ -206,7 +206,9 @@ Result<void> Node::synchronize(bool data_only) {
     return data_only && data_transaction_ != volume().transaction() ? volume().flush() : volume().commit();
 }
 
-Result<Ref<File>> SpecialFile::open(uint32_t flags) { return dev::open_device(Ref<Inode>::share(this), flags); }
+Result<Ref<File>> SpecialFile::open(uint32_t flags) {
+    return type() == FileType::Fifo ? Inode::open(flags) : dev::open_device(Ref<Inode>::share(this), flags);
+}
 
 Result<std::string_view> SymbolicLink::link_target() {
     const sched::MutexGuard guard{volume().mutex()};

@@ -121,6 +121,7 @@ Result<void> RegularFile::write_pages(uint64_t offset, std::span<const PhysicalA
 
 Result<size_t> RegularFile::prepare_write(uint64_t offset, size_t length) {
     if (owner_.expect_room(length)) return length;
+    if (!data_.has_extents()) owner_.expect_unplaced();
     const sched::MutexGuard guard{map_};
     return data_.prepare(offset, length);
 }

@@ -69,8 +69,8 @@ bool Volume::has_room(uint64_t bytes) const {
 
 Result<BlockRange> Volume::find_free(uint64_t goal, uint64_t wanted, Use use) {
     if (use == Use::Ordinary) {
-        if (free_blocks() <= promised_) return Error{ENOSPC};
-        wanted = std::min(wanted, free_blocks() - promised_);
+        wanted = std::min(wanted, ordinary_blocks());
+        if (wanted == 0) return Error{ENOSPC};
     }
     const uint64_t first = super().s_first_data_block, end = ext2fs_blocks_count(&super());
     if (goal < first || goal >= end) goal = first;

@@ -128,6 +128,8 @@ public:
     enum class Use : uint8_t { Ordinary, Promised };
     // Finds up to `wanted` free blocks in a row, the nearest to `goal`. ENOSPC.
     [[nodiscard]] Result<BlockRange> find_free(uint64_t goal, uint64_t wanted, Use use);
+    // Free ones that Use::Ordinary may have.
+    [[nodiscard]] uint64_t ordinary_blocks() const { return free_blocks() > promised_ ? free_blocks() - promised_ : 0; }
     // Keeps free blocks from being found, and lets them be found again.
     void withhold(BlockRange range);
     void release(BlockRange range);

@@ -48,7 +48,9 @@ Result<void> Volume::read_super(ext2_super_block& super) {
 Result<void> Volume::check_super(const ext2_super_block& super, bool& only_readable) const {
     if (super.s_magic != EXT2_SUPER_MAGIC || super.s_log_block_size > 2) return Error{EUCLEAN};
     if ((super.s_feature_incompat & ~known_incompatible) != 0 || super.s_rev_level != EXT2_DYNAMIC_REV) return Error{ENOTSUP};
-    const uint64_t size = uint64_t{EXT2_BLOCK_SIZE(&super)};
+    // Where clusters are allocated rather than blocks, much is counted otherwise.
+    if ((super.s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_BIGALLOC) != 0) return Error{ENOTSUP};
+    const auto size = static_cast<uint64_t>(EXT2_BLOCK_SIZE(&super));
     if (size < device_.limits().block_size) return Error{ENOTSUP};
     if (super.s_inode_size < smallest_inode || super.s_blocks_per_group % 8 != 0 || super.s_inodes_per_group % 8 != 0 ||
         super.s_blocks_per_group > size * 8 || super.s_inodes_per_group > size * 8)
@@ -65,8 +67,7 @@ Result<void> Volume::open_journal() {
     const ext2_ino_t number = super().s_journal_inum;
     TRY(checked(ext2fs_read_inode(library_, number, &inode)));
     const uint64_t blocks = EXT2_I_SIZE(&inode) / block_size_;
-    constexpr uint64_t most_blocks = 1 << 22;
-    if (blocks == 0 || blocks > most_blocks || !LINUX_S_ISREG(inode.i_mode)) return Error{EUCLEAN};
+    if (blocks == 0 || blocks > ext2fs_blocks_count(&super()) || !LINUX_S_ISREG(inode.i_mode)) return Error{EUCLEAN};
     for (uint64_t i = 0; i < blocks; ++i) {
         blk64_t place = 0;
         TRY(checked(ext2fs_bmap2(library_, number, &inode, nullptr, 0, i, nullptr, &place)));

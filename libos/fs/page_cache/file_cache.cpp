@@ -160,7 +160,14 @@ Result<PhysicalAddress> FileCache::page(uint64_t index, bool for_write) {
     return slot::frame(*page);
 }
 
+// Whatever is wrong with the store or its medium, the access fails (SIGBUS).
 Result<void> FileCache::fetch(uint64_t index, bool for_write) {
+    const auto fetched = bring(index, for_write);
+    if (fetched.ok() || fetched.code() == ENXIO || fetched.code() == ENOMEM) return fetched;
+    return Error{EIO};
+}
+
+Result<void> FileCache::bring(uint64_t index, bool for_write) {
     if (for_write) {
         throttle();
         TRY(store_.prepare_write(index * page_size, page_size));

@@ -108,10 +108,11 @@ private:
         size_t count;
     };
 
-    // file_cache.cpp. These require the lock, but for fill(), which waits.
+    // file_cache.cpp. These require the lock, but for fill() and bring(), which wait.
     [[nodiscard]] Window window_at(uint64_t index, size_t wanted);
     [[nodiscard]] Result<void> fill(uint64_t index, size_t wanted);
     void count_new_pages(size_t count);
+    [[nodiscard]] Result<void> bring(uint64_t index, bool for_write);
     void finish_reading(uint64_t first, size_t count, const Result<size_t>& result);
     [[nodiscard]] size_t pin(uint64_t index, std::span<PhysicalAddress> frames);
     void unpin(uint64_t index, size_t count);
