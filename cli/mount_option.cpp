@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <filesystem>
 #include <system_error>
 
@@ -20,6 +21,20 @@ bool take_off(std::string_view& text, std::string_view suffix) {
     const bool there = text.ends_with(suffix);
     if (there) text.remove_suffix(suffix.size());
     return there;
+}
+
+std::optional<uint32_t> take_off_patience(std::string_view& rest, std::string_view text) {
+    constexpr std::string_view name = ":patience=";
+    const size_t at = rest.rfind(name);
+    if (at == std::string_view::npos) return std::nullopt;
+    const std::string_view digits = rest.substr(at + name.size());
+    constexpr uint32_t longest = 1'000'000;
+    uint32_t seconds = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+    if (error != std::errc{} || end != digits.data() + digits.size() || seconds == 0 || seconds > longest)
+        refuse("--mount", text, fmt::format("write :patience= with whole seconds from 1 to {}", longest));
+    rest = rest.substr(0, at);
+    return seconds;
 }
 
 // What stands before the suffixes, which are taken off already. `form`: how the user writes it.
@@ -41,8 +56,10 @@ std::filesystem::file_status status_of(const std::string& path) {
 
 MountOption parse_mount_option(std::string_view text) {
     std::string_view rest = text;
+    const auto patience = take_off_patience(rest, text);
     const bool uncached = take_off(rest, ":uncached"), read_only = take_off(rest, ":ro");
-    MountOption option = split("--mount", text, rest, "HOSTDIR:/path or HOSTDIR:/path:ro, and :uncached behind it if wanted");
+    MountOption option = split("--mount", text, rest, "HOSTDIR:/path or HOSTDIR:/path:ro, and :uncached or :patience=SECONDS behind it if wanted");
+    option.patience = patience;
     option.uncached = uncached;
     option.read_only = read_only;
     const auto status = status_of(option.source);

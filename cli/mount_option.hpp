@@ -1,6 +1,8 @@
 #pragma once
-// `--mount HOSTDIR:/path[:ro][:uncached]`, a folder of the host that the program sees, and `--volume FILE:/path[:ro]`, a file that
-// holds a file system.
+// `--mount HOSTDIR:/path[:ro][:uncached][:patience=SECONDS]`, a folder of the host that the program sees, and `--volume
+// FILE:/path[:ro]`, a file that holds a file system.
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,6 +13,7 @@ struct MountOption {
     std::string path;    // in the machine, absolute
     bool read_only = false;
     bool uncached = false;
+    std::optional<uint32_t> patience;  // seconds after which a server that takes nothing more is dead
 };
 
 // The last ":/" separates the two, so that a folder's name may hold colons. Throws Failure: not of that form, or no such folder.

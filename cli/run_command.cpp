@@ -131,7 +131,8 @@ std::vector<std::string> mount_arguments(const RunOptions& options) {
     std::ranges::stable_sort(all, {}, [](const Tagged& tagged) { return tagged.mount->path.size(); });
     std::vector<std::string> words;
     for (const auto& [tag, mount] : all)
-        words.push_back(fmt::format("mount={}:{}{}{}", tag, mount->path, mount->read_only ? ":ro" : "", mount->uncached ? ":uncached" : ""));
+        words.push_back(fmt::format("mount={}:{}{}{}{}", tag, mount->path, mount->read_only ? ":ro" : "", mount->uncached ? ":uncached" : "",
+                                    mount->patience ? fmt::format(":patience={}", *mount->patience) : ""));
     return words;
 }
 

@@ -11,12 +11,13 @@
 
 namespace eremite::init {
 
-// mount=TAG:/path[:ro][:uncached]: a folder that the host shares under this tag.
+// mount=TAG:/path[:ro][:uncached][:patience=SECONDS]: a folder that the host shares under this tag.
 struct MountArgument {
     std::string_view tag;
     std::string_view path;
     bool read_only = false;
     bool uncached = false;
+    uint32_t patience = 60;  // seconds after which a server that takes nothing more is dead
 };
 
 struct KernelArguments {

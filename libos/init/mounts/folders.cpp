@@ -22,7 +22,7 @@ Result<Ref<fs::Inode>> start(fs::remote::Transport& transport, bool cached) {
 }  // namespace
 
 Result<MountSource> open_folder(const MountArgument& argument) {
-    const drivers::Share share = TRY(drivers::claim_virtio_share(argument.tag));
+    const drivers::Share share = TRY(drivers::claim_virtio_share(argument.tag, argument.patience));
     const bool fuse = share.protocol == drivers::ShareProtocol::Fuse;
     Ref<fs::Inode> root = TRY(fuse ? start<fs::fuse::FileSystem>(*share.transport, !argument.uncached)
                                    : start<fs::ninep::FileSystem>(*share.transport, !argument.uncached));

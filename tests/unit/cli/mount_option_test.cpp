@@ -57,9 +57,20 @@ TEST_F(MountOptionTest, Volumes) {
     EXPECT_THROW(parse_volume_option(file), Failure);
 }
 
+TEST_F(MountOptionTest, Patience) {
+    const auto option = parse_mount_option("/tmp:/data:ro:uncached:patience=7");
+    EXPECT_EQ(option.path, "/data");
+    EXPECT_TRUE(option.read_only);
+    EXPECT_TRUE(option.uncached);
+    EXPECT_EQ(option.patience, 7U);
+    EXPECT_FALSE(parse_mount_option("/tmp:/data").patience);
+    for (const char* number : {"", "0", "-1", "1000001", "5s", "99999999999"})
+        EXPECT_NE(refusal(std::string{"/tmp:/data:patience="} + number).find("whole seconds"), std::string::npos) << number;
+}
+
 TEST_F(MountOptionTest, Refusals) {
     for (const char* text : {"", "/tmp", ":/data", "/tmp:data", "/tmp:", "/tmp:ro", ":/:ro"})
-        EXPECT_EQ(refusal(text), std::string{"run: --mount "} + text + ": write HOSTDIR:/path or HOSTDIR:/path:ro, and :uncached behind it if wanted");
+        EXPECT_EQ(refusal(text), std::string{"run: --mount "} + text + ": write HOSTDIR:/path or HOSTDIR:/path:ro, and :uncached or :patience=SECONDS behind it if wanted");
     EXPECT_EQ(refusal("/does/not/exist:/data:ro"), "run: --mount /does/not/exist:/data:ro: there is no folder /does/not/exist");
     const std::string file = (folder_ / "file").string();
     std::ofstream{file} << "x";
