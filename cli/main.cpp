@@ -14,6 +14,7 @@
 #include "cli/info_command.hpp"
 #include "cli/run_command.hpp"
 #include "cli/size.hpp"
+#include "cli/volume_command.hpp"
 
 namespace eremite::cli {
 
@@ -43,6 +44,7 @@ struct RunWords {
     std::string machine = "microvm";
     std::string accelerator = "auto";
     std::vector<std::string> mounts;
+    std::vector<std::string> volumes;
     std::string share = "auto";
     int gdb_port = 0;
 };
@@ -62,6 +64,8 @@ void define_run(CLI::App& app, RunWords& words) {
         ->allow_extra_args(false);
     app.add_option("--files", words.options.files, "A folder that becomes the program's /")->type_name("FOLDER");
     app.add_option("--mount", words.mounts, "HOSTDIR:/path[:ro], a folder that the program sees there; repeatable")->allow_extra_args(false);
+    app.add_option("--volume", words.volumes, "FILE:/path[:ro], a volume (`eremite volume create`) that the program sees there; repeatable")
+        ->allow_extra_args(false);
     app.add_option("--share", words.share, "How folders are mounted: auto is virtio-fs where virtiofsd runs (as root, not for :ro), else 9p")
         ->check(CLI::IsMember({"auto", "virtio-fs", "9p"}))
         ->capture_default_str();
@@ -112,6 +116,7 @@ RunOptions finish_run(const CLI::App& app, RunWords& words) {
     }
     if (words.share != "auto") options.share = words.share == "9p" ? ShareMethod::Ninep : ShareMethod::VirtioFs;
     for (const std::string& mount : words.mounts) options.mounts.push_back(parse_mount_option(mount));
+    for (const std::string& volume : words.volumes) options.volumes.push_back(parse_volume_option(volume));
     if (words.gdb_port < 0 || words.gdb_port > UINT16_MAX)
         throw Failure{exit_status::usage, fmt::format("run: --gdb {}: not a port", words.gdb_port)};
     if (words.gdb_port != 0) options.gdb_port = static_cast<uint16_t>(words.gdb_port);
@@ -138,6 +143,15 @@ int run(int argc, char** argv) {
     info_app.add_option("IMAGE", info_options.image, "The executable")->required();
     info_app.add_flag("--json", info_options.json, "For programs to read");
 
+    CLI::App& volume_app = *app.add_subcommand("volume", "Make volumes: files with an ext4 file system, for `eremite run --volume`");
+    volume_app.require_subcommand(1);
+    CLI::App& create_volume_app = *volume_app.add_subcommand("create", "Make a volume");
+    VolumeOptions volume_options;
+    create_volume_app.add_option("FILE", volume_options.file, "The volume's file, which must not exist")->required();
+    create_volume_app.add_option("--size", volume_options.size, "What fits into it, about; the file grows as it fills: 64M, 1G")->required();
+    create_volume_app.add_option("--label", volume_options.label, "The volume's name");
+    create_volume_app.footer("Linux mounts such a file too: mount -o loop FILE FOLDER.");
+
     CLI::App& doctor_app = *app.add_subcommand("doctor", "Tell what this host can do, and what is missing");
 
     std::vector<std::string> words = join_gdb_port(argc, argv);
@@ -163,6 +177,7 @@ int run(int argc, char** argv) {
     if (run_app.parsed()) return run_command(finish_run(run_app, run_words));
     if (build_app.parsed()) return build_command(build_options);
     if (info_app.parsed()) return info_command(info_options);
+    if (create_volume_app.parsed()) return create_volume_command(volume_options);
     if (doctor_app.parsed()) return doctor_command();
     return exit_status::usage;
 }

@@ -80,6 +80,12 @@ std::vector<std::string> qemu_command(const VirtualMachine& machine) {
                                    "-device",
                                    fmt::format("{0},fsdev={1},mount_tag={1}", microvm ? "virtio-9p-device" : "virtio-9p-pci", folder.tag)});
     }
+    // A flush of the machine's is an fdatasync() here; until then the host's cache may hold what was written.
+    for (const VolumeFile& volume : machine.volumes) {
+        words.insert(words.end(), {"-drive", fmt::format("file={},if=none,id={},format=raw,cache=writeback,discard=unmap{}", escape_commas(volume.path),
+                                                         volume.tag, volume.read_only ? ",readonly=on" : ""),
+                                   "-device", fmt::format("{0},drive={1},serial={1}", microvm ? "virtio-blk-device" : "virtio-blk-pci", volume.tag)});
+    }
     if (machine.gdb_port) words.insert(words.end(), {"-gdb", fmt::format("tcp:127.0.0.1:{}", *machine.gdb_port), "-S"});
     words.insert(words.end(), {"-kernel", machine.kernel});
     if (machine.initrd) words.insert(words.end(), {"-initrd", *machine.initrd});

@@ -17,6 +17,13 @@ struct SharedFolder {
     int daemon = -1;  // descriptor of the connection to it
 };
 
+// A file that the machine finds as a virtio disk with this serial number.
+struct VolumeFile {
+    std::string tag;
+    std::string path;
+    bool read_only = false;
+};
+
 struct VirtualMachine {
     std::string qemu = "qemu-system-x86_64";
     Machine machine = Machine::Microvm;
@@ -29,6 +36,7 @@ struct VirtualMachine {
     std::optional<std::string> initrd;
     std::string kernel_command_line;
     std::vector<SharedFolder> folders;
+    std::vector<VolumeFile> volumes;
     std::optional<uint16_t> gdb_port;  // wait there for a debugger before the first instruction
     // Files that QEMU opens for the image's log and report.
     std::string log_path = "/dev/stderr";

@@ -4,8 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <iterator>
 #include <list>
 #include <memory>
 #include <system_error>
@@ -113,8 +115,26 @@ Boot plan_boot(const RunOptions& options) {
     return boot;
 }
 
-// By what name the machine knows a mounted folder.
+// By what name the machine knows a mounted folder, and a volume.
 std::string mount_tag(size_t index) { return fmt::format("mount{}", index); }
+std::string volume_tag(size_t index) { return fmt::format("volume{}", index); }
+
+// What is mounted below another comes after it.
+std::vector<std::string> mount_arguments(const RunOptions& options) {
+    struct Tagged {
+        std::string tag;
+        const MountOption* mount;
+    };
+    std::vector<Tagged> all;
+    for (size_t i = 0; i < options.volumes.size(); ++i) all.push_back({volume_tag(i), &options.volumes[i]});
+    for (size_t i = 0; i < options.mounts.size(); ++i) all.push_back({mount_tag(i), &options.mounts[i]});
+    std::ranges::stable_sort(all, {}, [](const Tagged& tagged) { return tagged.mount->path.size(); });
+    std::vector<std::string> words;
+    for (const auto& [tag, mount] : all)
+        words.push_back(fmt::format("mount={}:{}{}{}{}", tag, mount->path, mount->read_only ? ":ro" : "", mount->uncached ? ":uncached" : "",
+                                    mount->patience ? fmt::format(":patience={}", *mount->patience) : ""));
+    return words;
+}
 
 std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot& boot, uint64_t tsc_khz, bool terminal) {
     std::vector<std::string> words{"arg0=" + boot.argument0};
@@ -126,9 +146,7 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
     if (options.stats) words.emplace_back("stats=1");
     if (!options.trace.empty()) words.push_back(options.trace == "*" ? "trace=syscalls" : "trace=syscalls:" + options.trace);
     if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);
-    for (size_t i = 0; i < options.mounts.size(); ++i)
-        words.push_back(fmt::format("mount={}:{}{}{}", mount_tag(i), options.mounts[i].path, options.mounts[i].read_only ? ":ro" : "",
-                                    options.mounts[i].uncached ? ":uncached" : ""));
+    std::ranges::copy(mount_arguments(options), std::back_inserter(words));
     for (const std::string& variable : options.environment) words.push_back("env." + variable);
     return words;
 }
@@ -159,6 +177,8 @@ std::string hint_for(std::string_view messages) {
     if (says("Could not access KVM") || says("failed to initialize kvm"))
         return "KVM is not usable here; run with --accel tcg, or see `eremite doctor`";
     if (says("Address already in use")) return "another program listens on the debugger's port; choose one with --gdb PORT";
+    if (says("Failed to get \"write\" lock") || says("Failed to get shared \"write\" lock"))
+        return "another machine has this volume: only one at a time can, unless all mount it with :ro";
     if (says("cannot set up guest memory") || says("Cannot allocate memory"))
         return "this host has not that much memory; use a smaller --memory";
     if (says("Invalid SMP CPUs") || says("maxcpus")) return "this machine cannot have so many CPUs; use a smaller --cpus";
@@ -225,9 +245,11 @@ int run_command(const RunOptions& options) {
     machine.initrd = boot.initrd;
     machine.kernel_command_line = kernel_command_line(
         kernel_arguments(options, boot, options.count_instructions ? counted_tsc_khz : facts.tsc_khz, terminal), options.arguments);
+    for (const MountOption& volume : options.volumes)
+        machine.volumes.push_back({volume_tag(machine.volumes.size()), fs::absolute(volume.source).string(), volume.read_only});
     std::list<ShareDaemon> daemons;
     for (const MountOption& mount : options.mounts) {
-        machine.folders.push_back({mount_tag(machine.folders.size()), fs::absolute(mount.folder).string(), mount.read_only});
+        machine.folders.push_back({mount_tag(machine.folders.size()), fs::absolute(mount.source).string(), mount.read_only});
         start_daemon(options, machine.folders.back(), daemons);
     }
     machine.gdb_port = options.gdb_port;

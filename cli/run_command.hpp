@@ -23,6 +23,7 @@ struct RunOptions {
     std::vector<std::string> environment;    // NAME=VALUE
     std::optional<std::string> files;        // a folder that becomes the program's /
     std::vector<MountOption> mounts;
+    std::vector<MountOption> volumes;
     ShareMethod share = ShareMethod::Auto;  // how these are
     std::optional<uint16_t> gdb_port;
     std::optional<double> timeout;  // seconds

@@ -19,10 +19,10 @@ if(NOT EREMITE_MAX_CPUS MATCHES "^([1-9]|[1-5][0-9]|6[0-4])$")
 endif()
 
 # The components, in the order of their names, and all sets of them that can be, as names; the last has all:
-# "none;trace;virtio;share-virtio;trace-virtio;share-trace-virtio".
+# "none;trace;virtio;share-virtio;...;share-trace-virtio-volume".
 set(EREMITE_ALL_COMPONENTS)
 set(EREMITE_COMPONENT_SETS none)
-foreach(component IN ITEMS share trace virtio)
+foreach(component IN ITEMS share trace virtio volume)
   string(TOUPPER EREMITE_${component} switch)
   if(NOT ${switch})
     continue()
@@ -33,8 +33,8 @@ foreach(component IN ITEMS share trace virtio)
     list(APPEND EREMITE_COMPONENT_SETS ${set})
   endforeach()
 endforeach()
-# The devices that share drives are virtio's: cmake/Eremite.cmake and cmake/wrappers/eremite-cc add that to it.
-list(FILTER EREMITE_COMPONENT_SETS EXCLUDE REGEX "^share(-trace)?$")
+# The devices that share and volume drive are virtio's: cmake/Eremite.cmake and cmake/wrappers/eremite-cc add that to them.
+list(FILTER EREMITE_COMPONENT_SETS EXCLUDE REGEX "^(share-)?(trace-)?volume$|^share(-trace)?$")
 set(EREMITE_LIBRARY_FOLDER ${PROJECT_BINARY_DIR}/lib)
 
 set_property(GLOBAL PROPERTY EREMITE_LIBOS_LIBRARIES "")

@@ -86,10 +86,10 @@ SMALLEST_MEMORY = Figure(
     "memory", "smallest memory that runs hello world", BYTES, "Memory and size", at_most(8 * MIB, "≤ 8 MiB")
 )
 ADDED_SIZE = Figure("size", "added to the stripped ELF file", BYTES, "Memory and size", at_most(400 * KIB, "≤ 400 KiB"))
-ADDED_BY_ALL = Figure("size_all", "the same with all components", BYTES, "Memory and size", at_most(640 * KIB, "≤ 640 KiB"))
+ADDED_BY_ALL = Figure("size_all", "the same with all components", BYTES, "Memory and size", at_most(720 * KIB, "≤ 720 KiB"))
 # What an image can have beside the core, each with what it adds to that; what it needs is counted with it.
 ADDED_BY_COMPONENT = {
-    name: Figure(f"size_{name}", f"of these, the component {name}", BYTES, "Memory and size") for name in ("share", "trace", "virtio")
+    name: Figure(f"size_{name}", f"of these, the component {name}", BYTES, "Memory and size") for name in ("share", "trace", "virtio", "volume")
 }
 
 # Keys of bench/syscalls.cpp: titles, then the promises for instructions and for time.

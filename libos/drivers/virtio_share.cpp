@@ -95,8 +95,10 @@ private:
     std::atomic<uint32_t> finished_{0};
 };
 
-// A FUSE server is a process of the host that may die, of which the device says nothing. It takes messages without a reply at once,
-// however long requests last: so one that does not even take these is dead. The message forgets no look-up of the root.
+// A FUSE server is a process of the host that may die, of which the device says nothing (QEMU's keeps silent when the socket closes).
+// Most servers take messages without a reply at once, however long requests last, and those with a single thread after the request
+// that they work at: so one that for a long time finishes nothing and does not even take these is dead. The message forgets no
+// look-up of the root.
 class Heartbeat final : public Message {
 public:
     Heartbeat() {
@@ -152,7 +154,11 @@ public:
     }
     [[nodiscard]] std::string_view tag() const { return {tag_.data(), tag_length_}; }
     [[nodiscard]] ShareProtocol protocol() const { return protocol_; }
-    [[nodiscard]] bool claim() { return !std::exchange(claimed_, true); }
+    [[nodiscard]] bool claim(uint32_t patience) {
+        if (std::exchange(claimed_, true)) return false;
+        patience_ = patience;
+        return true;
+    }
 
     // Each message takes one descriptor if the device knows indirect ones, else one for each segment.
     [[nodiscard]] Limits limits() const override {
@@ -175,7 +181,6 @@ public:
 
 private:
     static constexpr Duration watch_interval = Duration::seconds(1);
-    static constexpr int patience = 10;  // intervals
     struct WatchTimer : sched::Timer {
         explicit WatchTimer(ShareDevice& owner) : Timer{[](Timer& timer) { static_cast<WatchTimer&>(timer).device.watch(); }}, device{owner} {}
         ShareDevice& device;
@@ -192,7 +197,7 @@ private:
             if (requests_.idle() || watched_.exchange(true)) return;
         }
         if (quiet_ > 0) heartbeat_.send(unanswered_);
-        if (quiet_ == patience) device_.fail("its server is dead");
+        if (quiet_ >= patience_) device_.fail("its server is dead");
         else watch_.start(platform::monotonic_now() + watch_interval);
     }
     void read_tag(size_t offset, size_t length) {
@@ -209,7 +214,8 @@ private:
     Heartbeat heartbeat_;
     std::atomic<bool> watched_{false};
     uint32_t finished_before_ = 0;
-    int quiet_ = 0;  // intervals in which nothing was finished
+    uint32_t patience_ = 0;  // intervals
+    uint32_t quiet_ = 0;     // intervals in which nothing was finished
     std::array<char, longest_tag> tag_;
     size_t tag_length_ = 0;
     bool claimed_ = false;
@@ -238,13 +244,13 @@ Result<void> start_next() {
 
 }  // namespace
 
-Result<Share> claim_virtio_share(std::string_view tag) {
+Result<Share> claim_virtio_share(std::string_view tag, uint32_t patience) {
     const sync::Guard guard{devices_lock};
     for (size_t i = 0;; ++i) {
         // A device that cannot be started might have been the one that is wanted: that is what the caller is told.
         if (i == device_count) TRY(start_next());
         if (devices[i]->tag() != tag) continue;
-        if (!devices[i]->claim()) return Error{EBUSY};
+        if (!devices[i]->claim(patience)) return Error{EBUSY};
         return Share{devices[i], devices[i]->protocol()};
     }
 }

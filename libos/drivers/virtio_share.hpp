@@ -15,7 +15,8 @@ struct Share {
 };
 
 // The device with this tag, started when it is first asked for. Lives as long as the kernel. ENODEV: there is none; EBUSY:
-// it was given out before; EIO, ENOTSUP, ENOMEM: it cannot be started.
-[[nodiscard]] Result<Share> claim_virtio_share(std::string_view tag);
+// it was given out before; EIO, ENOTSUP, ENOMEM: it cannot be started. `patience`: seconds after which a server that takes nothing
+// more is dead; at least 1.
+[[nodiscard]] Result<Share> claim_virtio_share(std::string_view tag, uint32_t patience);
 
 }  // namespace eremite::drivers

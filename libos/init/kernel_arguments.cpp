@@ -78,9 +78,9 @@ std::optional<uint32_t> parse_count(std::string_view text) {
     return count == 0 ? std::nullopt : std::optional{count};
 }
 
-// TAG:/path[:ro][:uncached]. A path that ends in ":ro" can be given as "/path:ro/".
+// TAG:/path[:ro][:uncached][:patience=SECONDS]. A path that ends in ":ro" can be given as "/path:ro/".
 std::optional<MountArgument> parse_mount(std::string_view text) {
-    constexpr std::string_view read_only = ":ro", uncached = ":uncached";
+    constexpr std::string_view read_only = ":ro", uncached = ":uncached", patience = ":patience=";
     const size_t colon = text.find(':');
     if (colon == 0 || colon == text.npos) return std::nullopt;
     const auto take_off = [&](std::string_view suffix) {
@@ -88,8 +88,17 @@ std::optional<MountArgument> parse_mount(std::string_view text) {
         if (there) text.remove_suffix(suffix.size());
         return there;
     };
-    const bool is_uncached = take_off(uncached), is_read_only = take_off(read_only);
-    const MountArgument mount{text.substr(0, colon), text.substr(colon + 1), is_read_only, is_uncached};
+    MountArgument mount;
+    if (const size_t at = text.rfind(patience); at != text.npos && at > colon) {
+        const auto seconds = parse_count(text.substr(at + patience.size()));
+        if (!seconds) return std::nullopt;
+        mount.patience = *seconds;
+        text = text.substr(0, at);
+    }
+    mount.uncached = take_off(uncached);
+    mount.read_only = take_off(read_only);
+    mount.tag = text.substr(0, colon);
+    mount.path = text.substr(colon + 1);
     return mount.path.starts_with('/') ? std::optional{mount} : std::nullopt;
 }
 
@@ -105,7 +114,8 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     const size_t equals = word.find('=');
     const std::string_view key = word.substr(0, equals);
     if (equals == std::string_view::npos) {
-        constexpr std::string_view with_value[] = {"log", "tsc_mhz", "arg0", "init", "tty", "stdin", "stats", "cpus", "trace", "mount"};
+        constexpr std::string_view with_value[] = {"log",   "tsc_mhz", "arg0", "init",  "tty",  "stdin",
+                                                   "stats", "disks",   "cpus", "trace", "mount"};
         const bool incomplete = key.starts_with("env.") || std::find(std::begin(with_value), std::end(with_value), key) != std::end(with_value);
         return incomplete ? Result<void>{Error{EINVAL}} : out.unknown.push_back(word);
     }
@@ -119,6 +129,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     if (key == "trace") return set(out.trace, value.empty() ? std::nullopt : std::optional{value});
     if (key == "tty") return set(out.terminal, parse_switch(value));
     if (key == "cpus") return set(out.cpus, parse_count(value));
+    if (key == "disks") return set(out.disks, parse_switch(value));
     if (key == "stats") return set(out.statistics, parse_switch(value));
     if (key == "stdin") return set(out.framed_input, value == "framed" ? std::optional{true} : value == "raw" ? std::optional{false} : std::nullopt);
     if (key == "mount") {

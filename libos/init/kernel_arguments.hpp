@@ -11,12 +11,13 @@
 
 namespace eremite::init {
 
-// mount=TAG:/path[:ro][:uncached]: a folder that the host shares under this tag.
+// mount=TAG:/path[:ro][:uncached][:patience=SECONDS]: a folder that the host shares under this tag.
 struct MountArgument {
     std::string_view tag;
     std::string_view path;
     bool read_only = false;
     bool uncached = false;
+    uint32_t patience = 60;  // seconds after which a server that takes nothing more is dead
 };
 
 struct KernelArguments {
@@ -33,6 +34,7 @@ struct KernelArguments {
     uint32_t cpus = ~0u;                         // cpus=: use so many at most
     bool terminal = true;                        // tty=0|1
     bool framed_input = false;                   // stdin=framed|raw
+    bool disks = false;                          // disks=0|1: /dev/vda and so on
     bool statistics = false;                     // stats=0|1
 
     // argv[0] and the program's arguments. Requires: parsed.

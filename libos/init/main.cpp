@@ -11,6 +11,8 @@
 #include "libos/drivers/device_memory.hpp"
 #include "libos/drivers/virtio/bus.hpp"
 #include "libos/fs/dev/console_terminal.hpp"
+#include "libos/fs/dev/disk_file.hpp"
+#include "libos/fs/path.hpp"
 #include "libos/init/boot_memory.hpp"
 #include "libos/init/cpus.hpp"
 #include "libos/init/files.hpp"
@@ -18,6 +20,7 @@
 #include "libos/init/kernel_arguments.hpp"
 #include "libos/init/layout.hpp"
 #include "libos/init/mounts/mounts.hpp"
+#include "libos/init/mounts/sources.hpp"
 #include "libos/init/power.hpp"
 #include "libos/init/power_off.hpp"
 #include "libos/init/store_files.hpp"
@@ -137,7 +140,12 @@ Result<void> mount_files(Boot& boot) {
     return start_files(*process, {machine.modules, machine.module_count}, boot.arguments);
 }
 
-Result<void> mount_folders_step(Boot& boot) { return mount_folders(process->fs(), boot.arguments.mounts.span()); }
+Result<void> start_disks(Boot& boot) {
+    if (!boot.arguments.disks) return {};
+    return fs::dev::add_disks(*TRY(fs::find(process->fs(), process->fs().root(), "/dev")));
+}
+
+Result<void> mount_step(Boot& boot) { return mount_arguments(process->fs(), boot.arguments.mounts.span()); }
 
 Result<void> load_program_step(Boot& boot) {
     boot.program = has_linked_program() ? linked_program() : TRY(load_program(*process, {machine.modules, machine.module_count}, boot.arguments));
@@ -178,8 +186,9 @@ constexpr Step steps[] = {
     {"random numbers", seed_from_devices, {"devices", "threads", "clocks"}},
     {"other CPUs", start_cpus, {"threads", "clocks"}},
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
-    {"shared folders", mount_folders_step, {"devices", "threads", "files"}},
-    {"program", load_program_step, {"memory", "shared folders"}},
+    {"disks", start_disks, {"devices", "threads", "files"}},
+    {"mounts", mount_step, {"devices", "threads", "files"}},
+    {"program", load_program_step, {"memory", "disks", "mounts"}},
     {"initial stack", make_stack, {"program", "random numbers", "kernel arguments"}},
 };
 
@@ -240,6 +249,7 @@ extern "C" [[noreturn]] void libos_main(const eremite::abi::BootInfo* info) {
         const Result<void> done = step.run(boot);
         if (!done.ok()) {
             explain_failure(step, done.error());
+            close_volumes();
             end(could_not_start);
         }
         log::debug("started: {}", step.name);

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "libos/fs/mount.hpp"
+#include "libos/init/mounts/sources.hpp"
 #include "libos/init/power.hpp"
 #include "libos/log/log.hpp"
 #include "libos/platform/clock.hpp"
@@ -34,6 +35,7 @@ void store_files(int status) {
     }
     watch.start(platform::monotonic_now() + patience);
     const auto stored = fs::synchronize_all();
+    close_volumes();
     watch.stop();
     if (!stored.ok()) log::error("what was written last could not be stored (error {})", stored.code());
 }

@@ -213,6 +213,12 @@ void heap_free(void* pointer) {
     page_allocator().free(physical_of_direct_map(VirtualAddress{slab}), 0);
 }
 
+size_t heap_size(const void* pointer) {
+    const VirtualAddress address{pointer};
+    if (address.is_aligned(page_size)) return page_size << page_allocator().order_of(physical_of_direct_map(address));
+    return VirtualAddress{address.down_to(page_size)}.as<Slab>()->size;
+}
+
 Result<void> heap_add_cpu(unsigned index) {
     if (arenas[index]) return {};
     void* const memory = heap_allocate(sizeof(Arena), alignof(Arena));

@@ -18,6 +18,8 @@ struct HeapStatistics {
 [[nodiscard]] void* heap_allocate(size_t size, size_t align = 16);
 // Null is allowed. Panics on a pointer that is not an allocated object.
 void heap_free(void* pointer);
+// Bytes that an allocated object has, at least as many as were asked for.
+[[nodiscard]] size_t heap_size(const void* pointer);
 // Slabs for one more CPU than the first. Requires: no other CPU allocates yet. ENOMEM.
 [[nodiscard]] Result<void> heap_add_cpu(unsigned index);
 // The same, and a cache of the page allocator. ENOMEM.

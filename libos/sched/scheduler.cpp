@@ -198,7 +198,7 @@ void yield() {
 
 Wakeup block(sync::Spinlock& lock, Instant deadline) { return block(&lock, deadline); }
 Wakeup block(Instant deadline) { return block(nullptr, deadline); }
-void block_uninterruptibly(sync::Spinlock& lock) { block(&lock, Instant::never(), false); }
+Wakeup block_uninterruptibly(sync::Spinlock& lock, Instant deadline) { return block(&lock, deadline, false); }
 
 void wake(Thread& thread, Wakeup why) {
     Cpu& home = lock_home(thread);

@@ -23,7 +23,7 @@ Wakeup block(sync::Spinlock& lock, Instant deadline);
 // The same where only time or a signal ends the wait.
 Wakeup block(Instant deadline);
 // The same where signals wait until it is over: for what ends by itself before long, such as the answer of a device.
-void block_uninterruptibly(sync::Spinlock& lock);
+Wakeup block_uninterruptibly(sync::Spinlock& lock, Instant deadline = Instant::never());
 // Makes a blocked thread ready. Does nothing to any other.
 void wake(Thread& thread, Wakeup why = Wakeup::Woken);
 // The thread's `signal_due` was set: ends its wait, or makes it look before it goes on in the program. Requires: something

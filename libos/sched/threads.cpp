@@ -81,16 +81,30 @@ Result<Thread*> create_kernel_thread() {
     return thread;
 }
 
-Result<void> start_kernel_thread(void (*function)()) {
-    Thread* const thread = TRY(create_kernel_thread());
-    const auto begin = [](void* function) {
-        finish_switch();
-        reinterpret_cast<void (*)()>(function)();
-        panic("a thread of the kernel has ended");
+Result<void> start_kernel_thread(void (*function)(void*), void* argument) {
+    struct Start {
+        void (*function)(void*);
+        void* argument;
     };
-    weigh(*thread);
-    arch::prepare_kernel_thread(thread->context, thread->stack, begin, reinterpret_cast<void*>(function));
-    start_thread(*thread);
+    auto* const start = new (std::nothrow) Start{function, argument};
+    if (!start) return Error{ENOMEM};
+    const auto thread = create_kernel_thread();
+    if (!thread.ok()) {
+        delete start;
+        return thread.error();
+    }
+    Thread& made = *thread.value();
+    made.cpu.store(this_cpu().index, std::memory_order_relaxed);
+    const auto begin = [](void* memory) {
+        finish_switch();
+        const Start what = *static_cast<const Start*>(memory);
+        delete static_cast<const Start*>(memory);
+        what.function(what.argument);
+        panic("a thread of the kernel ended");
+    };
+    weigh(made);
+    arch::prepare_kernel_thread(made.context, made.stack, begin, start);
+    start_thread(made);
     return {};
 }
 

@@ -36,10 +36,10 @@ void visit_threads(Visit&& visit) {
 // A thread that begins as `registers` say, see arch::prepare_program_thread. It does not run before start_thread.
 // EAGAIN: there are too many; ENOMEM.
 [[nodiscard]] Result<Thread*> create_thread(const arch::TrapFrame& registers, uint64_t stack_pointer);
-// A thread of the kernel, which has yet to be told where to begin; for a CPU's idle thread. ENOMEM.
+// A thread of the kernel, which is not among the program's: it waits or runs until it waits, and its function does not return. ENOMEM.
+[[nodiscard]] Result<void> start_kernel_thread(void (*function)(void*), void* argument);
+// One that has yet to be told where to begin: a CPU's idle thread. ENOMEM.
 [[nodiscard]] Result<Thread*> create_kernel_thread();
-// One that runs this function, which does not return. It is no thread of the program: no signals come to it. ENOMEM.
-[[nodiscard]] Result<void> start_kernel_thread(void (*function)());
 // Ends the running thread. False instead: it is the last one, with which the machine ends.
 bool exit_thread();
 // Frees what an ended thread had. Requires: its stack is not in use any more.

@@ -16,12 +16,14 @@ public:
         waiting_.remove(thread);
         return why;
     }
-    // The same for an event that is sure to come: signals are delivered behind it.
-    void wait_uninterruptibly(sync::Spinlock& lock) {
+    // The same for an event that is sure to come, or is given up at `deadline`: signals are delivered behind it.
+    Wakeup wait_uninterruptibly(sync::Spinlock& lock, Instant deadline = Instant::never()) {
         Thread& thread = current_thread();
         waiting_.push_back(thread);
-        block_uninterruptibly(lock);
-        if (static_cast<ListNode<ByWait>&>(thread).linked()) waiting_.remove(thread);
+        const Wakeup why = block_uninterruptibly(lock, deadline);
+        if (!static_cast<ListNode<ByWait>&>(thread).linked()) return Wakeup::Woken;
+        waiting_.remove(thread);
+        return why;
     }
     // These require the same lock.
     bool wake_one() {

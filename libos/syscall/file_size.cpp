@@ -13,7 +13,7 @@ namespace {
 Result<long> synchronize(int descriptor, bool data_only) {
     const Ref<fs::File> file = TRY(get_file(descriptor));
     const Ref<fs::Inode> inode = TRY(inode_of(*file, Error{EINVAL}));
-    if (inode->type() != fs::FileType::Regular && !inode->is_directory()) return Error{EINVAL};
+    if (inode->type() != fs::FileType::Regular && inode->type() != fs::FileType::BlockDevice && !inode->is_directory()) return Error{EINVAL};
     TRY(file->synchronize(data_only));
     return 0L;
 }

@@ -41,6 +41,14 @@ def need_tool(name):
     return path
 
 
+def volume_tool(name):
+    """A tool of e2fsprogs, whose folder many users' PATH lacks."""
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    if path is None:
+        raise unittest.SkipTest(f"{name} is not installed")
+    return path
+
+
 def clean_environment(**changes):
     """The environment of a command: nothing of the user's that would choose compilers or flags."""
     chosen = ("CC", "CXX", "FC", "CFLAGS", "CXXFLAGS", "FFLAGS", "LDFLAGS", "MAKEFLAGS", "DESTDIR")
@@ -127,6 +135,38 @@ class CommandTest(unittest.TestCase):
                     text = found.decode("utf-8", "backslashreplace")
                     self.assertRegex(text, re.compile(pattern, re.MULTILINE), f"wrong standard {name}{result}")
         return result
+
+
+class VolumeTest(CommandTest):
+    """A test with volumes."""
+
+    def setUp(self):
+        if from_environment("EREMITE_VOLUME") == "0":
+            raise unittest.SkipTest("the component volume was not built")
+        for tool in ("mke2fs", "e2fsck", "debugfs"):
+            volume_tool(tool)
+        super().setUp()
+
+    def create(self, name="volume", size="64M"):
+        path = self.folder / name
+        self.check(self.eremite("volume", "create", path, "--size", size), output=b"", errors=b"")
+        return path
+
+    def check_sound(self, volume):
+        """What e2fsck says of a volume that nobody uses: nothing, not even that its journal is to be replayed."""
+        result = self.check(self.execute(volume_tool("e2fsck"), "-f", "-n", volume))
+        self.assertNotIn("journal", result.text + result.error_text, f"not unmounted{result}")
+
+    def recover(self, volume):
+        """Replays the journal and frees files without names, as Linux does when it mounts a volume; nothing else may be wrong."""
+        result = self.execute(volume_tool("e2fsck"), "-f", "-y", volume)
+        self.assertLessEqual(result.status, 1, f"damaged{result}")
+        self.assertNotRegex(result.text, r"\? yes", f"damaged{result}")
+        self.check_sound(volume)
+
+    def dump(self, volume, path, target):
+        """Takes a file out of a volume, if it is there."""
+        self.check(self.execute(volume_tool("debugfs"), "-R", f"dump {path} {target}", volume))
 
 
 def children_of(pid):

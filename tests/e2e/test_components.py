@@ -3,7 +3,7 @@
 from support import BUILD, HELLO_SOURCE, CommandTest, clean_environment, from_environment
 
 SAID = b"hello world\n"
-SWITCHES = {"share": "EREMITE_SHARE", "trace": "EREMITE_TRACE", "virtio": "EREMITE_VIRTIO"}
+SWITCHES = {"share": "EREMITE_SHARE", "trace": "EREMITE_TRACE", "virtio": "EREMITE_VIRTIO", "volume": "EREMITE_VOLUME"}
 TRACED = r"\] .* write\(1, "
 
 
@@ -33,7 +33,7 @@ class Core(ComponentTest):
 
     def test_tells_that_it_cannot_mount(self):
         result = self.run_program(self.image("none"), options=["--share", "9p", "--mount", f"{self.folder}:/data"])
-        self.check(result, 125, output=b"", errors="mount=mount0:/data: .* without the component share")
+        self.check(result, 125, output=b"", errors="mount0 cannot be mounted at /data: .* without the component share")
 
     def test_tells_of_devices_that_it_does_not_drive(self):
         def announce(words):
@@ -50,8 +50,8 @@ class Chosen(ComponentTest):
 
     def test_all_by_name(self):
         """In any order."""
-        self.need("share", "trace", "virtio")
-        self.check(self.run_program(self.image("virtio, trace virtio-share"), options=["--trace"]), output=SAID, errors=TRACED)
+        self.need("share", "trace", "virtio", "volume")
+        self.check(self.run_program(self.image("virtio, trace volume virtio-share"), options=["--trace"]), output=SAID, errors=TRACED)
 
     def test_share_brings_virtio_along(self):
         self.need("share")

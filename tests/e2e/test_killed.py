@@ -2,11 +2,12 @@
 
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 
-from support import COMMAND, LIMIT, CommandTest, clean_environment, program, unittest
+from support import COMMAND, LIMIT, CommandTest, VolumeTest, clean_environment, program, unittest
 
 PROGRAM = program("commits")
 KILLS = 25  # for each journal mode
@@ -94,6 +95,32 @@ class VirtioFsKilled(SharedFolderTest):
 
     def test_commits_are_there(self):
         self.kill_in_every_mode()
+
+
+class VolumeKilled(KilledTest, VolumeTest):
+    def setUp(self):
+        super().setUp()
+        self.volume = self.create(size="128M")
+
+    def options_for(self):
+        return ["--volume", f"{self.volume}:/data"]
+
+    def database(self, mode):
+        """From a copy, which e2fsck recovers; the next machine recovers the volume itself."""
+        copy = self.folder / "copy"
+        shutil.copyfile(self.volume, copy)
+        self.recover(copy)
+        out = self.folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        for suffix in ("", "-journal", "-wal"):
+            self.dump(copy, f"/{mode}.db{suffix}", out / f"{mode}.db{suffix}")
+        return out / f"{mode}.db"
+
+    def test_commits_are_there(self):
+        self.kill_in_every_mode()
+        self.check(self.run_program(program("shared_folder"), "write", "/data/last", "done", options=self.options_for()))
+        self.check_sound(self.volume)
 
 
 if __name__ == "__main__":

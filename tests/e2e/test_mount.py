@@ -146,9 +146,9 @@ class MappedFiles(MountTest):
         (self.shared / "f").write_bytes(self.before)
 
     @contextlib.contextmanager
-    def started(self, *arguments):
+    def started(self, *arguments, suffix=""):
         """The program at work, whose output comes line by line."""
-        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), "--share", self.share, "--mount", f"{self.shared}:/data", MAPS, "--"]
+        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), "--share", self.share, "--mount", f"{self.shared}:/data{suffix}", MAPS, "--"]
         process = subprocess.Popen([*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
         try:
             yield process
@@ -206,7 +206,7 @@ class MappedFilesByVirtioFs(MappedFiles):
         super().setUp()
 
     def test_server_that_died(self):
-        with self.started("orphan", "/data/f") as process:
+        with self.started("orphan", "/data/f", suffix=":patience=5") as process:
             self.assertEqual(process.stdout.readline(), b"mapped\n")
             daemons = [pid for pid in descendants_of(process.pid) if "virtiofsd" in pathlib.Path(f"/proc/{pid}/cmdline").read_text()]
             self.assertTrue(daemons, "virtiofsd is a child of the command")
@@ -235,6 +235,50 @@ class MountGuestTests(MountTest):
             result = self.mounted("/data", "limited", image=image, limit=120)
             self.check(result, output=expected.output, errors=b"")
             self.assertEqual(os.listdir(folder), [])
+
+
+class MountOperations(MountTest):
+    """The one program of file operations. What a server lacks of Linux's file systems is named here, with the reason."""
+
+    lacking = {
+        "allocation": "9P2000.L has no fallocate()",
+        "emptyxattr": "an empty value is how 9P2000.L removes an extended attribute",
+        "exchange": "Trenameat has no flags",
+        "holes": "9P2000.L cannot ask for data and holes",
+        "special": "from the repair of CVE-2023-2861 up to 9.2, QEMU opens no special files, not even to finish making them",
+        "tmpfile": "9P2000.L has no files without a name",
+        "trusted": "QEMU passes on no trusted attributes",
+    }
+
+    def test_file_operations(self):
+        image = BUILD / "guest/guest_file_operations"
+        if not image.exists():
+            raise unittest.SkipTest(f"{image} was not built")
+        lacking = list(self.lacking)
+        try:
+            os.setxattr(self.shared, "user.probe", b"x")
+        except OSError:
+            lacking.append("xattr")
+        # Without cached pages there is nothing that could be mapped.
+        for mode, further in (("", []), (":uncached", ["mmap"])):
+            with self.subTest(mode=mode or "cached"):
+                result = self.mounted(f"--without={','.join(lacking + further)}", "/data", image=image, suffix=mode, options=["--cpus", "2"], limit=120)
+                failed = [line for line in result.text.splitlines() if not line.startswith(("ok ", "skipped "))]
+                self.assertRegex(failed[-1] if failed else "", "^[0-9]+ checks, 0 failed, ", "\n".join(failed) + result.error_text)
+                self.check(result, errors=b"")
+                self.assertEqual(os.listdir(self.shared), [])
+
+
+class MountOperationsByVirtioFs(MountOperations):
+    share = "virtio-fs"
+    lacking = {
+        "tmpfile": "FUSE_TMPFILE is newer than virtiofsd of QEMU 7.2",
+        "trusted": "virtiofsd gives up the right to trusted attributes (CAP_SYS_ADMIN)",
+    }
+
+    def setUp(self):
+        need_daemon()
+        super().setUp()
 
 
 class MountMistakes(MountTest):

@@ -15,7 +15,7 @@ endif()
 # eremite_fuzz_test(name SOURCES file... [INCLUDES folder...] [DEFINITIONS macro...] [CORPUS folder...] [LONGEST bytes])
 #
 # A program `name` with AddressSanitizer and UndefinedBehaviorSanitizer, and a test that runs it for some seconds. SOURCES are
-# relative to the caller's folder or absolute. The inputs in CORPUS seed it; what it finds goes to the build tree. Run it longer by
+# relative to the caller's folder or absolute; those in C are of others, and not looked at for undefined behaviour. The inputs in CORPUS seed it; what it finds goes to the build tree. Run it longer by
 # hand: name -max_total_time=600 FOUND CORPUS...
 function(eremite_fuzz_test name)
   cmake_parse_arguments(PARSE_ARGV 1 fuzz "" "LONGEST" "SOURCES;INCLUDES;DEFINITIONS;CORPUS")
@@ -25,7 +25,7 @@ function(eremite_fuzz_test name)
     return()
   endif()
   # Our containers name the size when they free; clang before 19 wants to be told that this exists.
-  set(flags -std=c++20 -fsized-deallocation -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all)
+  set(flags -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all)
   foreach(folder IN LISTS fuzz_INCLUDES)
     list(APPEND flags -I${folder})
   endforeach()
@@ -41,7 +41,11 @@ function(eremite_fuzz_test name)
     file(RELATIVE_PATH stem ${PROJECT_SOURCE_DIR} ${source})
     string(REPLACE "/" "." stem ${stem})
     set(object ${folder}/${stem}.o)
-    add_custom_command(OUTPUT ${object} COMMAND ${EREMITE_CLANGXX} ${flags} -MD -MF ${object}.d -c ${source} -o ${object}
+    set(language -std=c++20 -fsized-deallocation)
+    if(source MATCHES "\\.c$")
+      set(language -x c -std=gnu11 -w -fno-sanitize=undefined)
+    endif()
+    add_custom_command(OUTPUT ${object} COMMAND ${EREMITE_CLANGXX} ${flags} ${language} -MD -MF ${object}.d -c ${source} -o ${object}
                        DEPENDS ${source} DEPFILE ${object}.d VERBATIM)
     list(APPEND objects ${object})
   endforeach()

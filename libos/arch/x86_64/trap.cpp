@@ -128,7 +128,7 @@ Verdict verdict_of_page_fault(const TrapFrame& frame, Error error) {
     const bool fetch = frame.error & fault_fetch;
     const bool write = frame.error & fault_write;
     if (error == Error{ENOMEM}) return {SIGKILL, SI_KERNEL, "out of memory"};
-    if (error == Error{EIO}) return {SIGBUS, BUS_ADRERR, "a mapped file could not be read"};
+    if (error == Error{EIO}) return {SIGBUS, BUS_ADRERR, "a mapped file could not be read, or has no room"};
     if (error == Error{ENXIO}) return {SIGBUS, BUS_ADRERR, "access beyond the end of a mapped file"};
     if (error == Error{EACCES})
         return {SIGSEGV, SEGV_ACCERR, fetch ? "execution of memory that is not executable" : write ? "write to read-only memory" : "read of protected memory"};

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "libos/fs/dev/console_file.hpp"
+#include "libos/fs/dev/disk_file.hpp"
 #include "libos/fs/dev/memory_devices.hpp"
 
 namespace eremite::fs::dev {
@@ -53,6 +54,7 @@ constinit ramfs::FileSystem unnamed{device_number(0, 1), nullptr};
 
 Result<Ref<File>> open_device(Ref<Inode> node, uint32_t flags) {
     const Attributes attributes = TRY(node->attributes());
+    if ((attributes.mode & S_IFMT) == S_IFBLK) return open_disk(std::move(node), flags, attributes.device_number);
     if ((attributes.mode & S_IFMT) != S_IFCHR) return Error{ENXIO};
     switch (attributes.device_number) {
         case null_device: return make_file<NullFile>(std::move(node), flags);

@@ -101,4 +101,19 @@ size_t FileCache::evict(size_t most) {
     return freed;
 }
 
+void FileCache::drop_clean(uint64_t first_byte, uint64_t last_byte) {
+    const sync::Guard guard{lock_};
+    if (mappings_ != 0) return;
+    size_t gone = 0;
+    const uint64_t last = last_byte / page_size;
+    for (uint64_t i = pages_.next_present(first_byte / page_size); i != PageTree::none && i <= last; i = pages_.next_present(i + 1)) {
+        uint64_t& page = *pages_.slot(i);
+        if (!slot::evictable(page)) continue;
+        page_cache::free(slot::frame(page));
+        pages_.take_out(page);
+        ++gone;
+    }
+    page_cache::count_cached(-static_cast<int64_t>(gone));
+}
+
 }  // namespace eremite::fs

@@ -153,26 +153,52 @@ Result<PhysicalAddress> FileCache::page(uint64_t index, bool for_write) {
     uint64_t* const page = dropping_ ? nullptr : pages_.slot(index);
     if (!page || (*page & slot::reading) != 0) return Error{EAGAIN};
     if (for_write && (*page & slot::dirty) == 0) {
-        if (page_cache::too_dirty()) return Error{EAGAIN};
+        if (page_cache::too_dirty() || !store_.has_room()) return Error{EAGAIN};
         mark_dirty(index, *page);
     }
     *page = (*page | slot::referenced) & ~slot::evicting;
     return slot::frame(*page);
 }
 
+// Whatever is wrong with the store or its medium, the access fails (SIGBUS).
 Result<void> FileCache::fetch(uint64_t index, bool for_write) {
-    if (for_write) throttle();
-    {
-        const sync::Guard guard{lock_};
-        for (;;) {
-            if (index >= pages_for(size())) return Error{ENXIO};
-            const PageTree::Frame page = pages_.find(index);
-            if (!dropping_ && !page) break;
-            if (!dropping_ && (page.tagged & slot::reading) == 0) return {};
-            wait_for_change();
-        }
+    const auto fetched = bring(index, for_write);
+    if (fetched.ok() || fetched.code() == ENXIO || fetched.code() == ENOMEM) return fetched;
+    return Error{EIO};
+}
+
+Result<void> FileCache::bring(uint64_t index, bool for_write) {
+    if (for_write) {
+        throttle();
+        TRY(store_.prepare_write(index * page_size, page_size));
     }
-    return fill(index, pages_around_fault);
+    for (;;) {
+        {
+            const sync::Guard guard{lock_};
+            for (;;) {
+                if (index >= pages_for(size())) return Error{ENXIO};
+                uint64_t* const page = pages_.slot(index);
+                if (!dropping_ && !page) break;
+                if (!dropping_ && (*page & slot::reading) == 0) {
+                    // The room that was made is this page's.
+                    if (for_write) mark_dirty(index, *page);
+                    return {};
+                }
+                wait_for_change();
+            }
+        }
+        TRY(fill(index, pages_around_fault));
+    }
+}
+
+bool FileCache::mapped_anywhere() {
+    const sync::Guard guard{lock_};
+    return mappings_ != 0;
+}
+
+uint64_t FileCache::dirty_pages() {
+    const sync::Guard guard{lock_};
+    return dirty_;
 }
 
 void FileCache::mapped() {

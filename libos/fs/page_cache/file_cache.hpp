@@ -58,6 +58,29 @@ public:
     [[nodiscard]] Result<void> write_back(uint64_t first_byte = 0, uint64_t last_byte = UINT64_MAX);
     // Writes back, then forgets every page: for I/O past the cache, and for a file that others changed.
     [[nodiscard]] Result<void> invalidate();
+    // Makes the file so long, unless it is longer.
+    [[nodiscard]] Result<void> extend(uint64_t size);
+    // Forgets what pages with these bytes are clean, and neither in use nor mapped.
+    void drop_clean(uint64_t first_byte = 0, uint64_t last_byte = UINT64_MAX);
+    [[nodiscard]] bool mapped_anywhere();
+    [[nodiscard]] uint64_t dirty_pages();
+
+    // As long as it lives the file is written back and has no pages, and nobody takes one up: for changes of what the store has.
+    class [[nodiscard]] Emptied {
+    public:
+        explicit Emptied(FileCache& cache);
+        Emptied(const Emptied&) = delete;
+        Emptied& operator=(const Emptied&) = delete;
+        ~Emptied();
+        // Of the write-back.
+        [[nodiscard]] const Result<void>& result() const { return result_; }
+
+    private:
+        FileCache& cache_;
+        Ref<mm::MemoryObject> not_needed_;
+        sched::MutexGuard writers_, transfers_;
+        Result<void> result_;
+    };
 
     // Each open file learns once of each error of a write-back (fsync(2)): it keeps a cursor, which is read when it is opened.
     [[nodiscard]] uint64_t error_cursor();
@@ -85,10 +108,11 @@ private:
         size_t count;
     };
 
-    // file_cache.cpp. These require the lock, but for fill(), which waits.
+    // file_cache.cpp. These require the lock, but for fill() and bring(), which wait.
     [[nodiscard]] Window window_at(uint64_t index, size_t wanted);
     [[nodiscard]] Result<void> fill(uint64_t index, size_t wanted);
     void count_new_pages(size_t count);
+    [[nodiscard]] Result<void> bring(uint64_t index, bool for_write);
     void finish_reading(uint64_t first, size_t count, const Result<size_t>& result);
     [[nodiscard]] size_t pin(uint64_t index, std::span<PhysicalAddress> frames);
     void unpin(uint64_t index, size_t count);
@@ -104,6 +128,8 @@ private:
     void wait_until_idle(uint64_t first);
     void take_out_from(uint64_t first);
     [[nodiscard]] Result<void> drop_all();
+    void allow_pages();
+    [[nodiscard]] Result<void> truncate_locked(uint64_t size);
     [[nodiscard]] bool has_pages();
     // write_back.cpp
     [[nodiscard]] Window take_dirty(uint64_t first, uint64_t last, std::span<PhysicalAddress> frames);

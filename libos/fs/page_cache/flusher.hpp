@@ -1,11 +1,10 @@
 #pragma once
-// A thread of the kernel that writes back what was written some seconds ago, so that others see it although its file stays open. It sleeps
-// as long as nothing is dirty.
+// What was written is written back some seconds later, so that others see it although its file stays open.
 #include "base/result.hpp"
 
 namespace eremite::fs::page_cache {
 
-// Does nothing if it runs. ENOMEM.
+// Does nothing if that is so already. ENOMEM.
 [[nodiscard]] Result<void> start_flusher();
 
 }  // namespace eremite::fs::page_cache

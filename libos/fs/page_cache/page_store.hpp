@@ -18,6 +18,11 @@ public:
     // Writes `length` bytes, of which the last frame may hold only a part: all of them, or it fails. Runs also where memory is short:
     // what it needs has to be there before. EIO, ENOSPC.
     [[nodiscard]] virtual Result<void> write_pages(uint64_t offset, std::span<const PhysicalAddress> frames, size_t length) = 0;
+    // Before these bytes become dirty: makes sure that there is room for them, where that is scarce. Returns for how many there is, from
+    // `offset` on. ENOSPC: for none.
+    [[nodiscard]] virtual Result<size_t> prepare_write(uint64_t /*offset*/, size_t length) { return length; }
+    // Whether there is room for a page without looking. Does not wait, and is called under locks.
+    [[nodiscard]] virtual bool has_room() const { return true; }
     // Makes the file longer or shorter (ftruncate(2)). No write is under way beyond the new end.
     [[nodiscard]] virtual Result<void> store_size(uint64_t size) = 0;
 

@@ -50,6 +50,7 @@ Result<size_t> FileCache::write(uint64_t& offset, IoBuffer& buffer, bool append)
     if (buffer.remaining() == 0) return size_t{0};
     if (offset >= size_maximum) return Error{EFBIG};
     buffer.limit(size_maximum - offset);
+    buffer.limit(TRY(store_.prepare_write(offset, buffer.remaining())));
     if (offset > size()) {
         const sync::Guard guard{lock_};
         zero_tail(size());
@@ -187,6 +188,21 @@ Result<void> FileCache::truncate(uint64_t size) {
     Ref<mm::MemoryObject> not_needed;
     const sched::MutexGuard writers{writers_};
     const sched::MutexGuard transfers{transfers_};
+    TRY(truncate_locked(size));
+    const sync::Guard guard{lock_};
+    not_needed = settle();
+    return {};
+}
+
+Result<void> FileCache::extend(uint64_t size) {
+    if (size > size_maximum) return Error{EFBIG};
+    const sched::MutexGuard writers{writers_};
+    const sched::MutexGuard transfers{transfers_};
+    return size > this->size() ? truncate_locked(size) : Result<void>{};
+}
+
+// Requires: `writers_` and `transfers_`.
+Result<void> FileCache::truncate_locked(uint64_t size) {
     const uint64_t old = this->size();
     changes_.fetch_add(1, std::memory_order_relaxed);
     if (size < old) {
@@ -205,7 +221,6 @@ Result<void> FileCache::truncate(uint64_t size) {
     zero_tail(std::min(size, old));
     if (size < old) take_out_from(pages_for(size));
     size_.store(size, std::memory_order_relaxed);
-    not_needed = settle();
     return {};
 }
 
@@ -214,7 +229,7 @@ bool FileCache::has_pages() {
     return pages_.count() != 0;
 }
 
-// Nothing takes a page up meanwhile. Requires: `writers_` and `transfers_`.
+// Nothing takes a page up from now on. Requires: `writers_` and `transfers_`.
 Result<void> FileCache::drop_all() {
     {
         const sync::Guard guard{lock_};
@@ -225,19 +240,27 @@ Result<void> FileCache::drop_all() {
     const sync::Guard guard{lock_};
     wait_until_idle(0);
     take_out_from(0);
-    dropping_ = false;
-    changed_.wake_all();
     return result;
 }
 
-Result<void> FileCache::invalidate() {
-    Ref<mm::MemoryObject> not_needed;
-    const sched::MutexGuard writers{writers_};
-    const sched::MutexGuard transfers{transfers_};
-    auto result = drop_all();
+void FileCache::allow_pages() {
     const sync::Guard guard{lock_};
-    not_needed = settle();
-    return result;
+    dropping_ = false;
+    changed_.wake_all();
+}
+
+FileCache::Emptied::Emptied(FileCache& cache)
+    : cache_{cache}, writers_{cache.writers_}, transfers_{cache.transfers_}, result_{cache.drop_all()} {}
+
+FileCache::Emptied::~Emptied() {
+    cache_.allow_pages();
+    const sync::Guard guard{cache_.lock_};
+    not_needed_ = cache_.settle();
+}
+
+Result<void> FileCache::invalidate() {
+    const Emptied emptied{*this};
+    return emptied.result();
 }
 
 bool FileCache::in_use() {
@@ -254,7 +277,10 @@ bool FileCache::revalidate(uint64_t size, uint64_t version, uint64_t seen) {
     version_ = version;
     if (!changed) return true;
     // What was written since then goes back first, which cannot fail here but for that: the error is kept for those who ask.
-    if (has_pages()) (void)drop_all();
+    if (has_pages()) {
+        (void)drop_all();
+        allow_pages();
+    }
     if (size < this->size()) mm::kernel_address_space().drop_object_pages(owner_, pages_for(size));
     const sync::Guard guard{lock_};
     size_.store(size, std::memory_order_relaxed);

@@ -1,30 +1,18 @@
 // Extended attributes of inodes of ramfs: most have none, so the list is made when it is needed.
+#include "libos/fs/attribute_name.hpp"
 #include "libos/fs/ramfs/node.hpp"
 
 namespace eremite::fs::ramfs {
 
-namespace {
-
-// EOPNOTSUPP: no name space of ours; EINVAL: nothing but the name space.
-Result<void> check(std::string_view name) {
-    for (const std::string_view space : {"user.", "trusted.", "security."}) {
-        if (!name.starts_with(space)) continue;
-        return name.size() > space.size() ? Result<void>{} : Error{EINVAL};
-    }
-    return Error{EOPNOTSUPP};
-}
-
-}  // namespace
-
 Result<size_t> Node::extended_attribute(std::string_view name, std::span<uint8_t> value) {
-    TRY(check(name));
+    TRY(check_attribute_name(name));
     ExtendedAttributes* const attributes = extended_.load(std::memory_order_acquire);
     if (!attributes) return Error{ENODATA};
     return attributes->get(name, value);
 }
 
 Result<void> Node::set_extended_attribute(std::string_view name, std::span<const uint8_t> value, uint32_t flags) {
-    TRY(check(name));
+    TRY(check_attribute_name(name));
     if (!FileSystem::has_room()) return Error{ENOSPC};
     ExtendedAttributes* attributes = extended_.load(std::memory_order_acquire);
     if (!attributes) {
@@ -40,7 +28,7 @@ Result<void> Node::set_extended_attribute(std::string_view name, std::span<const
 }
 
 Result<void> Node::remove_extended_attribute(std::string_view name) {
-    TRY(check(name));
+    TRY(check_attribute_name(name));
     ExtendedAttributes* const attributes = extended_.load(std::memory_order_acquire);
     if (!attributes) return Error{ENODATA};
     TRY(attributes->remove(name));

@@ -1,40 +1,39 @@
 #include "libos/init/mounts/mounts.hpp"
 
-#include "libos/drivers/virtio_share.hpp"
-#include "libos/fs/fuse/file_system.hpp"
 #include "libos/fs/mount.hpp"
-#include "libos/fs/ninep/file_system.hpp"
-#include "libos/fs/page_cache/flusher.hpp"
+#include "libos/init/mounts/sources.hpp"
 #include "libos/log/log.hpp"
 
 namespace eremite::init {
 
 namespace {
 
-// A file system for good, like its device.
-template <typename FileSystem>
-Result<Ref<fs::Inode>> start(fs::remote::Transport& transport, bool cached) {
-    auto* const file_system = new (std::nothrow) FileSystem{transport};
-    if (!file_system) return Error{ENOMEM};
-    file_system->set_cached(cached);
-    return file_system->start();
+bool is_elsewhere(int code) { return code == ENODEV || code == ENOSYS; }
+
+// EXDEV stands for a tag that nothing has, where a component is missing that might know it.
+Result<MountSource> open(const MountArgument& argument) {
+    auto volume = open_volume(argument);
+    if (!is_elsewhere(volume.code())) return volume;
+    auto folder = open_folder(argument);
+    if (!is_elsewhere(folder.code())) return folder;
+    return Error{volume.code() == folder.code() ? folder.code() : EXDEV};
 }
 
-Result<void> mount_folder(const fs::Context& context, const MountArgument& argument) {
-    const drivers::Share share = TRY(drivers::claim_virtio_share(argument.tag));
-    const bool fuse = share.protocol == drivers::ShareProtocol::Fuse;
-    Ref<fs::Inode> root = TRY(fuse ? start<fs::fuse::FileSystem>(*share.transport, !argument.uncached)
-                                   : start<fs::ninep::FileSystem>(*share.transport, !argument.uncached));
-    if (!argument.uncached) TRY(fs::page_cache::start_flusher());
-    return fs::mount(context, argument.path, std::move(root), {.read_only = argument.read_only, .create_point = true},
-                     fuse ? "virtiofs" : "9p", argument.tag);
+Result<void> mount(const fs::Context& context, const MountArgument& argument) {
+    MountSource source = TRY(open(argument));
+    return fs::mount(context, argument.path, std::move(source.root), {.read_only = argument.read_only, .create_point = true}, source.type,
+                     argument.tag);
 }
 
 std::string_view explain(int code) {
     switch (code) {
-        case ENODEV: return "the machine has no 9p or virtio-fs device with this tag";
+        case ENODEV: return "the machine has no 9p or virtio-fs device with this tag, nor a disk with this serial number";
+        case ENOSYS: return "this image was linked without the component share, and without volume";
+        case EXDEV: return "no device has this tag, and this image was linked without the component share, or without volume";
         case EBUSY: return "it is mounted already";
-        case ENOTSUP: return "the device speaks neither 9P2000.L nor FUSE 7.31";
+        case ENOTSUP: return "the device speaks neither 9P2000.L nor FUSE 7.31, or the volume has features that are not known";
+        case EUCLEAN: return "there is no ext4 volume, or it is damaged: see e2fsck(8)";
+        case EROFS: return "its journal has to be replayed, which writes: mount it once without :ro";
         case EIO: return "the device does not work";
         case ENOTDIR: return "a file is in the way";
         case ENOMEM:
@@ -45,9 +44,9 @@ std::string_view explain(int code) {
 
 }  // namespace
 
-Result<void> mount_folders(const fs::Context& context, std::span<const MountArgument> arguments) {
+Result<void> mount_arguments(const fs::Context& context, std::span<const MountArgument> arguments) {
     for (const MountArgument& argument : arguments) {
-        const auto mounted = mount_folder(context, argument);
+        const auto mounted = mount(context, argument);
         if (mounted.ok()) continue;
         log::error("{} cannot be mounted at {}: {} (error {})", argument.tag, argument.path, explain(mounted.code()), mounted.code());
         return mounted;

@@ -66,7 +66,7 @@ Thread& current_thread() {
 }
 // The server has answered before anybody waits.
 Wakeup block(sync::Spinlock&, Instant) { std::abort(); }
-void block_uninterruptibly(sync::Spinlock&) { std::abort(); }
+Wakeup block_uninterruptibly(sync::Spinlock&, Instant) { std::abort(); }
 void wake(Thread&, Wakeup) {}
 bool await_memory() { return false; }
 }  // namespace sched

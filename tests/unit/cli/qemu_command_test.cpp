@@ -53,6 +53,15 @@ TEST(QemuCommand, Options) {
     EXPECT_TRUE(has_pair(words, "-chardev", "file,id=log,path=/tmp/a,,b,append=on"));
 }
 
+TEST(QemuCommand, Volumes) {
+    VirtualMachine machine;
+    machine.volumes = {{"volume0", "/x/a,b", false}, {"volume1", "/x/c", true}};
+    const auto words = qemu_command(machine);
+    EXPECT_TRUE(has_pair(words, "-drive", "file=/x/a,,b,if=none,id=volume0,format=raw,cache=writeback,discard=unmap"));
+    EXPECT_TRUE(has_pair(words, "-drive", "file=/x/c,if=none,id=volume1,format=raw,cache=writeback,discard=unmap,readonly=on"));
+    EXPECT_TRUE(has_pair(words, "-device", "virtio-blk-device,drive=volume1,serial=volume1"));
+}
+
 TEST(QemuCommand, CountingInstructionsTakesTcg) {
     VirtualMachine machine;
     machine.accelerator = Accelerator::Kvm;

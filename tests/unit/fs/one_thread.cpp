@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "libos/sched/scheduler.hpp"
+#include "libos/sched/threads.hpp"
 #include "machine.hpp"
 
 namespace eremite::sched {
@@ -16,7 +17,8 @@ Wakeup block(sync::Spinlock&, Instant deadline) {
     test::now = std::max(test::now, deadline.ns);
     return Wakeup::TimedOut;
 }
-void block_uninterruptibly(sync::Spinlock&) { std::abort(); }
+Wakeup block_uninterruptibly(sync::Spinlock& lock, Instant deadline) { return block(lock, deadline); }
 void wake(Thread&, Wakeup) {}
+Result<void> start_kernel_thread(void (*)(void*), void*) { return Error{ENOSYS}; }
 
 }  // namespace eremite::sched

@@ -101,7 +101,7 @@ TEST_F(FuseClient, UnknownRequestsAreAskedForOnce) {
 
 // Numbers are given up in whatever exchange is idle, else as soon as one is.
 TEST_F(FuseClient, ManyThreadsHaveRequestsUnderWay) {
-    constexpr int thread_count = 12, rounds = 20;
+    constexpr int thread_count = 12, rounds = 8;
     for (int i = 0; i < thread_count; ++i) server.tree.write(*server.tree.create(server.tree.root(), std::to_string(i), S_IFREG | 0644), 0, "x");
     ThreadedTransport transport{to_server(), {5, 19}};
     Client client{transport};

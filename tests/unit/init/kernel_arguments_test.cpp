@@ -51,6 +51,29 @@ TEST(KernelArguments, Empty) {
     }
 }
 
+TEST(KernelArguments, Mounts) {
+    const Line line{"mount=a:/x mount=b:/y:ro mount=c:/z:uncached mount=d:/:ro:uncached:patience=7 mount=e:/p:patience=5 mount=f:/g:h"};
+    ASSERT_EQ(line.code, 0) << line.offender;
+    struct Wanted {
+        std::string_view tag, path;
+        bool read_only, uncached;
+        uint32_t patience;
+    };
+    constexpr Wanted wanted[] = {{"a", "/x", false, false, 60}, {"b", "/y", true, false, 60}, {"c", "/z", false, true, 60},
+                                 {"d", "/", true, true, 7},     {"e", "/p", false, false, 5}, {"f", "/g:h", false, false, 60}};
+    ASSERT_EQ(line.arguments.mounts.size(), std::size(wanted));
+    for (size_t i = 0; i < std::size(wanted); ++i) {
+        const init::MountArgument& mount = line.arguments.mounts[i];
+        EXPECT_EQ(mount.tag, wanted[i].tag);
+        EXPECT_EQ(mount.path, wanted[i].path);
+        EXPECT_EQ(mount.read_only, wanted[i].read_only);
+        EXPECT_EQ(mount.uncached, wanted[i].uncached);
+        EXPECT_EQ(mount.patience, wanted[i].patience);
+    }
+    for (const char* text : {"mount=", "mount=a", "mount=:/x", "mount=a:x", "mount=a:/x:patience=", "mount=a:/x:patience=0", "mount=a:/x:patience=5s"})
+        EXPECT_EQ(Line{text}.code, EINVAL) << text;
+}
+
 TEST(KernelArguments, AllOfThem) {
     const Line line{"log=debug env.HOME=/ env.EMPTY= tsc_mhz=2600.013 arg0=server init=/bin/server tty=0 stdin=framed stats=1 trace=syscalls:!futex -- -p 80"};
     ASSERT_EQ(line.code, 0) << line.offender;

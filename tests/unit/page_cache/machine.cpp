@@ -36,7 +36,7 @@ Thread& current_thread() {
     return thread;
 }
 
-void block_uninterruptibly(sync::Spinlock& lock) {
+Wakeup block_uninterruptibly(sync::Spinlock& lock, Instant) {
     auto& self = static_cast<HostThread&>(current_thread());
     {
         const std::lock_guard guard{self.mutex};
@@ -51,6 +51,7 @@ void block_uninterruptibly(sync::Spinlock& lock) {
         }
     }
     lock.lock();
+    return Wakeup::Woken;
 }
 
 Wakeup block(sync::Spinlock&, Instant) { std::abort(); }

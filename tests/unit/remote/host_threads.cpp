@@ -20,7 +20,12 @@ Thread& current_thread() {
     return thread;
 }
 
-void block_uninterruptibly(sync::Spinlock& lock) {
+// Time passes at once, when there is nothing else to wait for.
+Wakeup block(sync::Spinlock& lock, Instant deadline) {
+    if (deadline != Instant::never()) {
+        test::now = std::max(test::now, deadline.ns);
+        return Wakeup::TimedOut;
+    }
     Thread& thread = current_thread();
     {
         std::unique_lock guard{mutex};
@@ -29,16 +34,9 @@ void block_uninterruptibly(sync::Spinlock& lock) {
         woken.wait(guard, [&] { return thread.state != State::Blocked; });
     }
     lock.lock();
-}
-// Time passes at once, when there is nothing else to wait for.
-Wakeup block(sync::Spinlock& lock, Instant deadline) {
-    if (deadline != Instant::never()) {
-        test::now = std::max(test::now, deadline.ns);
-        return Wakeup::TimedOut;
-    }
-    block_uninterruptibly(lock);
     return Wakeup::Woken;
 }
+Wakeup block_uninterruptibly(sync::Spinlock& lock, Instant deadline) { return block(lock, deadline); }
 
 void wake(Thread& thread, Wakeup) {
     {

@@ -84,6 +84,11 @@ public:
         }
         for (Message* message : abandoned) message->done(*message, 0, EIO);
     }
+    // Waits until all that was submitted is done.
+    void drain() {
+        std::unique_lock guard{mutex_};
+        changed_.wait(guard, [&] { return queue_.empty() && serving_ == 0; });
+    }
     // Messages that waited at once, at most.
     size_t most_under_way() {
         const std::lock_guard guard{mutex_};
@@ -101,9 +106,11 @@ private:
             const auto chosen = queue_.begin() + static_cast<long>(random() % queue_.size());
             Message* const message = *chosen;
             queue_.erase(chosen);
+            ++serving_;
             guard.unlock();
             serve(*message);
             guard.lock();
+            if (--serving_ == 0) changed_.notify_all();
         }
     }
 
@@ -111,6 +118,7 @@ private:
     std::condition_variable changed_;
     std::deque<Message*> queue_;
     size_t under_way_ = 0;
+    int serving_ = 0;
     bool ended_ = false;
     std::vector<std::thread> workers_;
 };

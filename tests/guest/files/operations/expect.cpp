@@ -9,7 +9,8 @@ namespace file_ops {
 namespace {
 
 constexpr std::array<const char*, static_cast<size_t>(Feature::Count_)> names = {
-    "allocation", "exchange", "holes", "hardlinks", "inotify", "locks", "mmap", "owners", "special", "symlinks", "tmpfile", "xattr"};
+    "allocation", "exchange", "holes", "hardlinks", "inotify", "locks", "mmap", "owners", "special", "symlinks", "tmpfile", "xattr",
+    "emptyxattr", "trusted"};
 std::array<bool, names.size()> absent{};
 unsigned checks, failures, skips;
 

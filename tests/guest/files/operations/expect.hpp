@@ -21,6 +21,8 @@ enum class Feature : uint8_t {
     SymbolicLinks,
     Unnamed,  // O_TMPFILE
     ExtendedAttributes,
+    EmptyAttributes,    // extended attributes without a value
+    TrustedAttributes,  // those of xattr(7) that only administrators see
     Count_,
 };
 

@@ -1,0 +1,127 @@
+#include "libos/block/device.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace eremite::block {
+
+namespace {
+
+// Of one transfer, small enough for a kernel stack: requests under way, and pieces of memory in each.
+constexpr size_t most_requests = 4, most_segments = 32;
+
+// Cuts a list of segments into lists that a device takes.
+class Cutter {
+public:
+    Cutter(std::span<const Segment> memory, const Limits& limits) : rest_{memory}, limits_{limits} {}
+    [[nodiscard]] bool empty() const { return rest_.empty(); }
+    // Puts the next pieces into `out`, at least one; returns how many.
+    size_t next(std::span<Segment> out) {
+        size_t count = 0;
+        while (count < out.size() && !rest_.empty()) {
+            const Segment& first = rest_.front();
+            const uint32_t length = std::min(first.length - done_, limits_.segment_bytes);
+            out[count++] = {first.address + done_, length};
+            done_ += length;
+            if (done_ < first.length) continue;
+            rest_ = rest_.subspan(1);
+            done_ = 0;
+        }
+        return count;
+    }
+
+private:
+    std::span<const Segment> rest_;
+    uint32_t done_ = 0;  // bytes of the first one
+    const Limits& limits_;
+};
+
+uint64_t bytes_of(std::span<const Segment> memory) {
+    uint64_t bytes = 0;
+    for (const Segment& segment : memory) bytes += segment.length;
+    return bytes;
+}
+
+}  // namespace
+
+Result<void> Device::check(uint64_t sector, uint64_t count) const {
+    const uint64_t unit = limits_.block_size / sector_size;
+    if (sector > limits_.sectors || count > limits_.sectors - sector || sector % unit != 0 || count % unit != 0) return Error{EINVAL};
+    return {};
+}
+
+Result<void> Device::transfer(Operation operation, uint64_t sector, std::span<const Segment> memory) {
+    if (operation == Operation::Write && limits_.read_only) return Error{EROFS};
+    for (const Segment& segment : memory)
+        if (segment.length == 0 || segment.length % limits_.block_size != 0) return Error{EINVAL};
+    TRY(check(sector, bytes_of(memory) / sector_size));
+    // The pieces of each request, which is under way while the next are made.
+    struct Piece {
+        Request request;
+        std::array<Segment, most_segments> segments;
+    };
+    std::array<Piece, most_requests> pieces;
+    const size_t segments = std::min<size_t>(most_segments, limits_.segments);
+    Cutter cutter{memory, limits_};
+    size_t started = 0, finished = 0;
+    Result<void> result{};
+    while (finished < started || (!cutter.empty() && result.ok())) {
+        if (!cutter.empty() && result.ok() && started - finished < pieces.size()) {
+            Piece& piece = pieces[started++ % pieces.size()];
+            const size_t count = cutter.next(std::span{piece.segments}.first(segments));
+            piece.request.operation = operation;
+            piece.request.sector = sector;
+            piece.request.memory = std::span{piece.segments}.first(count);
+            sector += bytes_of(piece.request.memory) / sector_size;
+            submit(piece.request);
+            continue;
+        }
+        const auto done = wait(pieces[finished++ % pieces.size()].request);
+        if (result.ok()) result = done;
+    }
+    return result;
+}
+
+Result<void> Device::ask(Request& request) {
+    submit(request);
+    return wait(request);
+}
+
+Result<void> Device::flush() {
+    if (limits_.read_only) return {};
+    Request request;
+    request.operation = Operation::Flush;
+    return ask(request);
+}
+
+Result<void> Device::in_pieces(Operation operation, uint64_t sector, uint64_t count, uint32_t most) {
+    while (count > 0) {
+        Request request;
+        request.operation = operation;
+        request.sector = sector;
+        request.sectors = std::min<uint64_t>(count, most);
+        TRY(ask(request));
+        sector += request.sectors;
+        count -= request.sectors;
+    }
+    return {};
+}
+
+Result<void> Device::discard(uint64_t sector, uint64_t count) {
+    if (limits_.read_only) return Error{EROFS};
+    TRY(check(sector, count));
+    if (limits_.discard_sectors == 0) return {};
+    const uint64_t unit = limits_.discard_alignment;
+    const uint64_t first = (sector + unit - 1) / unit * unit, end = (sector + count) / unit * unit;
+    if (end <= first) return {};
+    return in_pieces(Operation::Discard, first, end - first, limits_.discard_sectors);
+}
+
+Result<void> Device::write_zeroes(uint64_t sector, uint64_t count) {
+    if (limits_.read_only) return Error{EROFS};
+    TRY(check(sector, count));
+    if (limits_.zeroes_sectors == 0) return Error{EOPNOTSUPP};
+    return in_pieces(Operation::WriteZeroes, sector, count, limits_.zeroes_sectors);
+}
+
+}  // namespace eremite::block

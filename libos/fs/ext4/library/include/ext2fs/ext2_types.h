@@ -1,0 +1,2 @@
+#pragma once
+#include "../ext2_types.h"
