@@ -115,7 +115,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     const std::string_view key = word.substr(0, equals);
     if (equals == std::string_view::npos) {
         constexpr std::string_view with_value[] = {"log",   "tsc_mhz", "arg0", "init",  "tty",  "stdin",
-                                                   "stats", "disks",   "cpus", "trace", "mount"};
+                                                   "stats", "disks",   "cpus", "trace", "mount",   "ip",   "gateway", "mtu"};
         const bool incomplete = key.starts_with("env.") || std::find(std::begin(with_value), std::end(with_value), key) != std::end(with_value);
         return incomplete ? Result<void>{Error{EINVAL}} : out.unknown.push_back(word);
     }
@@ -136,6 +136,9 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
         const auto mount = parse_mount(value);
         return mount ? out.mounts.push_back(*mount) : Result<void>{Error{EINVAL}};
     }
+    if (key == "ip") return set(out.network.address, value.empty() ? std::nullopt : std::optional{value});
+    if (key == "gateway") return set(out.network.gateway, value.empty() ? std::nullopt : std::optional{value});
+    if (key == "mtu") return set(out.network.mtu, value.empty() ? std::nullopt : std::optional{value});
     if (key == "arg0") out.program_name = value;
     else if (key == "init") out.init_path = value;
     else return out.unknown.push_back(word);

@@ -20,10 +20,18 @@ struct MountArgument {
     uint32_t patience = 60;  // seconds after which a server that takes nothing more is dead
 };
 
+// What network interfaces get; empty: what else there is.
+struct NetworkArguments {
+    std::string_view address;  // ip=ADDRESS/LENGTH
+    std::string_view gateway;  // gateway=ADDRESS
+    std::string_view mtu;      // mtu=BYTES
+};
+
 struct KernelArguments {
     Vector<std::string_view> program_arguments;  // with argv[0], see argv()
     Vector<std::string_view> environment;        // "NAME=VALUE"
     Vector<MountArgument> mounts;                // mount=
+    NetworkArguments network;
     Vector<std::string_view> devices;            // virtio_mmio.device=, wherever it stands
     Vector<std::string_view> unknown;            // kernel arguments that nobody knows
     std::string_view program_name = "program";   // arg0=

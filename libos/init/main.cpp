@@ -21,6 +21,7 @@
 #include "libos/init/layout.hpp"
 #include "libos/init/mounts/mounts.hpp"
 #include "libos/init/mounts/sources.hpp"
+#include "libos/init/network/network.hpp"
 #include "libos/init/power.hpp"
 #include "libos/init/power_off.hpp"
 #include "libos/init/store_files.hpp"
@@ -147,6 +148,8 @@ Result<void> start_disks(Boot& boot) {
 
 Result<void> mount_step(Boot& boot) { return mount_arguments(process->fs(), boot.arguments.mounts.span()); }
 
+Result<void> start_network_step(Boot& boot) { return start_network(boot.arguments.network); }
+
 Result<void> load_program_step(Boot& boot) {
     boot.program = has_linked_program() ? linked_program() : TRY(load_program(*process, {machine.modules, machine.module_count}, boot.arguments));
     boot_statistics().program_bias = boot.program.bias;
@@ -188,6 +191,7 @@ constexpr Step steps[] = {
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
     {"disks", start_disks, {"devices", "threads", "files"}},
     {"mounts", mount_step, {"devices", "threads", "files"}},
+    {"network", start_network_step, {"devices", "threads", "random numbers"}},
     {"program", load_program_step, {"memory", "disks", "mounts"}},
     {"initial stack", make_stack, {"program", "random numbers", "kernel arguments"}},
 };

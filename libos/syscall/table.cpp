@@ -107,6 +107,12 @@ constexpr Assignment assignments[] = {
     {__NR_time, adapt<sys_time>},
     {__NR_gettimeofday, adapt<sys_gettimeofday>},
 
+    {__NR_socket, adapt<sys_socket>},
+    {__NR_bind, adapt<sys_bind>},
+    {__NR_connect, adapt<sys_connect>},
+    {__NR_listen, adapt<sys_listen>},
+    {__NR_accept, adapt<sys_accept>},
+    {__NR_accept4, adapt<sys_accept4>},
     {__NR_socketpair, adapt<sys_socketpair>},
     {__NR_shutdown, adapt<sys_shutdown>},
     {__NR_getsockname, adapt<sys_getsockname>},

@@ -8,6 +8,7 @@
 
 #include "base/format.hpp"
 #include "base/restart.hpp"
+#include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 
 namespace eremite::socket {
@@ -21,8 +22,9 @@ uint16_t port_of(in_port_t port) { return __builtin_bswap16(port); }
 }  // namespace
 
 Result<Ref<Socket>> create_inet_socket(int domain, int type, int protocol, uint32_t flags) {
+    // Without an interface there is the loopback.
+    if (!network::Network::running()) TRY(network::Network::start(mm::page_allocator().available_pages() / 8));
     network::Network* const network = network::Network::running();
-    if (!network) return Error{EAFNOSUPPORT};
     switch (type) {
         case SOCK_STREAM:
             if (protocol != 0 && protocol != IPPROTO_TCP) return Error{EPROTONOSUPPORT};
