@@ -79,14 +79,17 @@ size_t InetSocket::write(const net::Endpoint& endpoint, std::span<uint8_t> buffe
 net::IpAddress InetSocket::any_address() const { return domain() == AF_INET ? net::IpAddress{net::Ipv4Address{}} : net::IpAddress{}; }
 
 void InetSocket::notify(uint32_t) {
+    ++notifications_;
     waiting_.wake_all();
     source_.notify(events());
 }
 
 Result<void> InetSocket::wait(network::NetworkGuard& guard, bool waits, Instant deadline) {
     if (!waits) return Error{EAGAIN};
+    const uint32_t seen = notifications_;
+    // What goes out may be answered at once, on the loopback.
     guard.pause();
-    const sched::Wakeup why = waiting_.wait(network_.lock(), deadline);
+    const sched::Wakeup why = notifications_ != seen ? sched::Wakeup::Woken : waiting_.wait(network_.lock(), deadline);
     guard.resume();
     switch (why) {
         // With a timeout, the call is not made again (signal(7)).

@@ -49,6 +49,7 @@ protected:
 private:
     const uint64_t number_;
     sched::WaitQueue waiting_;
+    uint32_t notifications_ = 0;
     fs::ReadinessSource source_;
 };
 
