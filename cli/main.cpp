@@ -45,6 +45,8 @@ struct RunWords {
     std::string accelerator = "auto";
     std::vector<std::string> mounts;
     std::vector<std::string> volumes;
+    std::string network;
+    std::vector<std::string> published;
     std::string share = "auto";
     int gdb_port = 0;
 };
@@ -65,6 +67,9 @@ void define_run(CLI::App& app, RunWords& words) {
     app.add_option("--files", words.options.files, "A folder that becomes the program's /")->type_name("FOLDER");
     app.add_option("--mount", words.mounts, "HOSTDIR:/path[:ro], a folder that the program sees there; repeatable")->allow_extra_args(false);
     app.add_option("--volume", words.volumes, "FILE:/path[:ro], a volume (`eremite volume create`) that the program sees there; repeatable")
+        ->allow_extra_args(false);
+    app.add_option("--net", words.network, "user: QEMU connects the machine with the host's network; tap:NAME,ip=ADDRESS/LENGTH[,gateway=ADDRESS]");
+    app.add_option("--publish", words.published, "[ADDRESS:]PORT:PORT[/udp], a port of the host that leads to one of the program; repeatable")
         ->allow_extra_args(false);
     app.add_option("--share", words.share, "How folders are mounted: auto is virtio-fs where virtiofsd runs (as root, not for :ro), else 9p")
         ->check(CLI::IsMember({"auto", "virtio-fs", "9p"}))
@@ -117,6 +122,11 @@ RunOptions finish_run(const CLI::App& app, RunWords& words) {
     if (words.share != "auto") options.share = words.share == "9p" ? ShareMethod::Ninep : ShareMethod::VirtioFs;
     for (const std::string& mount : words.mounts) options.mounts.push_back(parse_mount_option(mount));
     for (const std::string& volume : words.volumes) options.volumes.push_back(parse_volume_option(volume));
+    if (!words.network.empty() || !words.published.empty())
+        options.network = parse_network_option(words.network.empty() ? "user" : words.network);
+    for (const std::string& port : words.published) options.network->published.push_back(parse_publish_option(port));
+    if (options.network && !options.network->tap.empty() && !options.network->published.empty())
+        throw Failure{exit_status::usage, "run: --publish is for --net user; on a TAP device the program has an address of its own"};
     if (words.gdb_port < 0 || words.gdb_port > UINT16_MAX)
         throw Failure{exit_status::usage, fmt::format("run: --gdb {}: not a port", words.gdb_port)};
     if (words.gdb_port != 0) options.gdb_port = static_cast<uint16_t>(words.gdb_port);

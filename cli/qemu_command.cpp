@@ -81,6 +81,12 @@ std::vector<std::string> qemu_command(const VirtualMachine& machine) {
                                    fmt::format("{0},fsdev={1},mount_tag={1}", microvm ? "virtio-9p-device" : "virtio-9p-pci", folder.tag)});
     }
     // A flush of the machine's is an fdatasync() here; until then the host's cache may hold what was written.
+    if (machine.network) {
+        std::string backend = machine.network->tap.empty() ? "user,id=net" : fmt::format("tap,id=net,ifname={},script=no,downscript=no", escape_commas(machine.network->tap));
+        for (const ForwardedPort& port : machine.network->forwarded)
+            backend += fmt::format(",hostfwd={}:{}:{}-:{}", port.udp ? "udp" : "tcp", port.address, port.host_port, port.machine_port);
+        words.insert(words.end(), {"-netdev", backend, "-device", fmt::format("{},netdev=net", microvm ? "virtio-net-device" : "virtio-net-pci")});
+    }
     for (const VolumeFile& volume : machine.volumes) {
         words.insert(words.end(), {"-drive", fmt::format("file={},if=none,id={},format=raw,cache=writeback,discard=unmap{}", escape_commas(volume.path),
                                                          volume.tag, volume.read_only ? ",readonly=on" : ""),

@@ -24,6 +24,20 @@ struct VolumeFile {
     bool read_only = false;
 };
 
+// A port of the host that leads to one of the machine's.
+struct ForwardedPort {
+    std::string address;
+    uint16_t host_port = 0;
+    uint16_t machine_port = 0;
+    bool udp = false;
+};
+
+// A network interface: of a TAP device, or if that is empty of a network that QEMU makes.
+struct NetworkInterface {
+    std::string tap;
+    std::vector<ForwardedPort> forwarded;
+};
+
 struct VirtualMachine {
     std::string qemu = "qemu-system-x86_64";
     Machine machine = Machine::Microvm;
@@ -37,6 +51,7 @@ struct VirtualMachine {
     std::string kernel_command_line;
     std::vector<SharedFolder> folders;
     std::vector<VolumeFile> volumes;
+    std::optional<NetworkInterface> network;
     std::optional<uint16_t> gdb_port;  // wait there for a debugger before the first instruction
     // Files that QEMU opens for the image's log and report.
     std::string log_path = "/dev/stderr";

@@ -147,6 +147,10 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
     if (!options.trace.empty()) words.push_back(options.trace == "*" ? "trace=syscalls" : "trace=syscalls:" + options.trace);
     if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);
     std::ranges::copy(mount_arguments(options), std::back_inserter(words));
+    if (options.network) {
+        words.push_back("ip=" + options.network->address);
+        if (!options.network->gateway.empty()) words.push_back("gateway=" + options.network->gateway);
+    }
     for (const std::string& variable : options.environment) words.push_back("env." + variable);
     return words;
 }
@@ -247,6 +251,11 @@ int run_command(const RunOptions& options) {
         kernel_arguments(options, boot, options.count_instructions ? counted_tsc_khz : facts.tsc_khz, terminal), options.arguments);
     for (const MountOption& volume : options.volumes)
         machine.volumes.push_back({volume_tag(machine.volumes.size()), fs::absolute(volume.source).string(), volume.read_only});
+    if (options.network) {
+        machine.network.emplace(NetworkInterface{options.network->tap, {}});
+        for (const PublishedPort& port : options.network->published)
+            machine.network->forwarded.push_back({port.address, port.host_port, port.program_port, port.udp});
+    }
     std::list<ShareDaemon> daemons;
     for (const MountOption& mount : options.mounts) {
         machine.folders.push_back({mount_tag(machine.folders.size()), fs::absolute(mount.source).string(), mount.read_only});

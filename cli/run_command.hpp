@@ -7,6 +7,7 @@
 
 #include "cli/accelerator.hpp"
 #include "cli/mount_option.hpp"
+#include "cli/network_option.hpp"
 #include "cli/share_daemon.hpp"
 
 namespace eremite::cli {
@@ -24,6 +25,7 @@ struct RunOptions {
     std::optional<std::string> files;        // a folder that becomes the program's /
     std::vector<MountOption> mounts;
     std::vector<MountOption> volumes;
+    std::optional<NetworkOption> network;
     ShareMethod share = ShareMethod::Auto;  // how these are
     std::optional<uint16_t> gdb_port;
     std::optional<double> timeout;  // seconds
