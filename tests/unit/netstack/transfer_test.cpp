@@ -63,7 +63,7 @@ struct Trouble {
 class BadLink : public testing::TestWithParam<Trouble> {};
 
 TEST_P(BadLink, EveryByteArrives) {
-    for (uint64_t seed = 1; seed <= 3; ++seed) {
+    for (uint64_t seed = 1; seed <= 2; ++seed) {
         LinkOptions link = GetParam().link;
         link.seed = seed;
         for (const uint32_t most : {0U, 65000U}) {
