@@ -131,7 +131,8 @@ struct Pair {
 };
 
 void report(benchmark::State& state, const Pair& pair, uint64_t packets_before) {
-    state.counters["packets/s"] = benchmark::Counter(static_cast<double>(pair.a.device.packets + pair.b.device.packets - packets_before), benchmark::Counter::kIsRate);
+    state.counters["packets/s"] = benchmark::Counter(static_cast<double>(pair.a.device.packets + pair.b.device.packets - packets_before),
+                                                     benchmark::Counter::kIsRate);
 }
 
 // There and back: each side sends one packet and receives one, which carries the acknowledgement.

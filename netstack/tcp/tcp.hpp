@@ -15,7 +15,8 @@ public:
     [[nodiscard]] Result<void> start();
 
     // `local` may name an address, a port, both or neither. EADDRNOTAVAIL: no port is free; EADDRINUSE; ENETUNREACH; ENOBUFS.
-    [[nodiscard]] Result<tcp::Connection*> connect(const Endpoint& local, const Endpoint& remote, const tcp::Settings& settings, Observer* observer);
+    [[nodiscard]] Result<tcp::Connection*> connect(const Endpoint& local, const Endpoint& remote, const tcp::Settings& settings,
+                                                   Observer* observer);
     // EADDRINUSE, ENOBUFS. Port 0: any that is free.
     [[nodiscard]] Result<tcp::Listener*> listen(const Endpoint& local, uint32_t backlog, const tcp::Settings& settings, Observer* observer);
     // Connections that nobody accepted are reset.

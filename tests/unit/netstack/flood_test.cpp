@@ -29,7 +29,8 @@ TEST(Flood, SynsDoNotKeepOthersOut) {
     net::tcp::Listener* listener = network.b.stack.tcp().listen({net::any_v4(), 80}, 128, {}, &events).value();
     uint32_t source = net::Ipv4Address::of(10, 0, 0, 10).value;
     for (int round = 0; round < 20; ++round) {
-        for (int i = 0; i < 500; ++i) network.b.receive(syn_frame(network, source + static_cast<uint32_t>(i % 200), static_cast<uint16_t>(1000 + i + 500 * round)));
+        for (int i = 0; i < 500; ++i)
+            network.b.receive(syn_frame(network, source + static_cast<uint32_t>(i % 200), static_cast<uint16_t>(1000 + i + 500 * round)));
         network.run_for(Duration::milliseconds(20));
         EXPECT_LE(network.b.stack.tcp().requests(), 64U);
     }

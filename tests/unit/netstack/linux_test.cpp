@@ -173,8 +173,8 @@ TEST_P(AgainstLinux, StreamsBothWays) {
     ASSERT_NE(connection, nullptr);
     const auto info = connection->info();
     printf("%-24s %7.1f Mbit/s both ways, %u repeated, %u timeouts, %u recoveries, mss %u\n", c.name,
-           static_cast<double>(c.bytes) * 16000 / static_cast<double>((finished - start).ns), info.counters.retransmissions, info.counters.timeouts,
-           info.counters.recoveries, info.send_mss);
+           static_cast<double>(c.bytes) * 16000 / static_cast<double>((finished - start).ns), info.counters.retransmissions,
+           info.counters.timeouts, info.counters.recoveries, info.send_mss);
     connection->close();
     if (listener) stack.tcp().close(*listener);
     stack.flush();
@@ -182,15 +182,20 @@ TEST_P(AgainstLinux, StreamsBothWays) {
 }
 
 constexpr uint64_t mebibyte = 1 << 20;
-INSTANTIATE_TEST_SUITE_P(
-    Links, AgainstLinux,
-    testing::Values(Case{"plain", {}, false, true, 16 * mebibyte}, Case{"offloads", {.offloads = true}, false, true, 64 * mebibyte},
-                    Case{"we_connect", {}, false, false, 16 * mebibyte}, Case{"we_connect_offloads", {.offloads = true}, false, false, 64 * mebibyte},
-                    Case{"ipv6", {}, true, true, 16 * mebibyte}, Case{"ipv6_we_connect_offloads", {.offloads = true}, true, false, 32 * mebibyte},
-                    Case{"mtu576", {.mtu = 576}, false, true, 4 * mebibyte}, Case{"mtu9000", {.mtu = 9000}, false, false, 32 * mebibyte},
-                    Case{"loss1", {.loss = 10}, false, true, 8 * mebibyte}, Case{"loss1_we_connect", {.loss = 10}, false, false, 8 * mebibyte},
-                    Case{"loss1_offloads", {.offloads = true, .loss = 10}, false, true, 16 * mebibyte}, Case{"loss10", {.loss = 100}, false, true, mebibyte / 2}),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Links, AgainstLinux,
+                         testing::Values(Case{"plain", {}, false, true, 16 * mebibyte},
+                                         Case{"offloads", {.offloads = true}, false, true, 64 * mebibyte},
+                                         Case{"we_connect", {}, false, false, 16 * mebibyte},
+                                         Case{"we_connect_offloads", {.offloads = true}, false, false, 64 * mebibyte},
+                                         Case{"ipv6", {}, true, true, 16 * mebibyte},
+                                         Case{"ipv6_we_connect_offloads", {.offloads = true}, true, false, 32 * mebibyte},
+                                         Case{"mtu576", {.mtu = 576}, false, true, 4 * mebibyte},
+                                         Case{"mtu9000", {.mtu = 9000}, false, false, 32 * mebibyte},
+                                         Case{"loss1", {.loss = 10}, false, true, 8 * mebibyte},
+                                         Case{"loss1_we_connect", {.loss = 10}, false, false, 8 * mebibyte},
+                                         Case{"loss1_offloads", {.offloads = true, .loss = 10}, false, true, 16 * mebibyte},
+                                         Case{"loss10", {.loss = 100}, false, true, mebibyte / 2}),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace eremite::test
