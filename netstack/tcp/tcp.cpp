@@ -181,6 +181,8 @@ Result<uint16_t> TcpLayer::ephemeral_port(const FlowKey& key) {
     const uint32_t start = stack_.random().below(ports);
     for (uint32_t i = 0; i < ports; ++i) {
         candidate.local.port = static_cast<uint16_t>(Stack::first_ephemeral_port + (start + i) % ports);
+        const Steering& steering = configuration_.steering;
+        if (steering.comes_here && !steering.comes_here(steering.context, candidate)) continue;
         if (find_listener(candidate.local, candidate.remote)) continue;
         if (!table_.find(candidate) || reuse_time_wait(candidate)) return candidate.local.port;
     }
