@@ -56,7 +56,8 @@ public:
             host->stack.device_ready(*host->interface);
             host->device.sent = nullptr;
         }
-        for (int i = 0; i < 60; ++i) pass(Duration::seconds(60));
+        const auto left = [this] { return hosts_[0]->stack.tcp().connections() + hosts_[1]->stack.tcp().connections(); };
+        for (int i = 0; i < 60 && left() > 0; ++i) pass(Duration::seconds(60));
         for (auto& host : hosts_) {
             require(host->stack.tcp().connections() == 0);
             require(host->memory.pool.free_fragments() == 512 && host->memory.pool.free_small() == 64 && host->memory.pool.free_large() == 16);
