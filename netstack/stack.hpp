@@ -40,7 +40,9 @@ public:
     [[nodiscard]] Interface& loopback() const { return *interfaces_[0]; }
     // Where multicast and broadcast go without a route: the first beside the loopback; null when there is none.
     [[nodiscard]] Interface* default_interface() const { return interfaces_[1]; }
-    [[nodiscard]] Interface* interface(uint32_t index) const { return index >= 1 && index <= most_interfaces ? interfaces_[index - 1] : nullptr; }
+    [[nodiscard]] Interface* interface(uint32_t index) const {
+        return index >= 1 && index <= most_interfaces ? interfaces_[index - 1] : nullptr;
+    }
     // One of our addresses, on any interface.
     [[nodiscard]] bool is_local(const IpAddress& address) const;
 

@@ -102,8 +102,8 @@ void IpLayer::report_unreachable(Interface&, Packet&& packet) {
         Ipv6View view;
         if (!packet.pull_up(std::min(packet.length(), sizeof(Ipv6Header) + 8))) return;
         if (parse_ipv6(packet.front(), packet.length(), view) != Drop::None || packet.front().size() < view.payload_offset) return;
-        transport_error(IpAddress{view.header->source}, IpAddress{view.header->destination}, view.protocol, packet.front().subspan(view.payload_offset),
-                        EHOSTUNREACH, 0);
+        transport_error(IpAddress{view.header->source}, IpAddress{view.header->destination}, view.protocol,
+                        packet.front().subspan(view.payload_offset), EHOSTUNREACH, 0);
     }
 }
 

@@ -59,7 +59,8 @@ void IpLayer::reply_to_echo(const IpReceived& ip, Packet&& packet, uint8_t reply
 void IpLayer::receive_error_v4(const IpReceived& ip, Packet&& packet) {
     const IcmpHeader icmp = load_raw<IcmpHeader>(&packet.front()[ip.payload_offset]);
     packet.remove_front(ip.payload_offset + sizeof(IcmpHeader));
-    if (!packet.pull_up(std::min<size_t>(packet.length(), 68)) || packet.front().size() < sizeof(Ipv4Header)) return stack_.count(Drop::TooShort);
+    if (!packet.pull_up(std::min<size_t>(packet.length(), 68)) || packet.front().size() < sizeof(Ipv4Header))
+        return stack_.count(Drop::TooShort);
     // The quoted header: ours, so its lengths are of a packet that is not all here.
     const auto& quoted = *reinterpret_cast<const Ipv4Header*>(packet.front().data());
     const size_t header_length = quoted.header_length();
@@ -85,13 +86,15 @@ void IpLayer::receive_error_v4(const IpReceived& ip, Packet&& packet) {
     } else {
         error = icmp.type == icmp4::parameter_problem ? EPROTO : EHOSTUNREACH;
     }
-    transport_error(Ipv4Address{quoted.source}, Ipv4Address{quoted.destination}, quoted.protocol, packet.front().subspan(header_length), error, mtu);
+    transport_error(Ipv4Address{quoted.source}, Ipv4Address{quoted.destination}, quoted.protocol, packet.front().subspan(header_length),
+                    error, mtu);
 }
 
 void IpLayer::receive_error_v6(const IpReceived& ip, Packet&& packet) {
     const IcmpHeader icmp = load_raw<IcmpHeader>(&packet.front()[ip.payload_offset]);
     packet.remove_front(ip.payload_offset + sizeof(IcmpHeader));
-    if (!packet.pull_up(std::min<size_t>(packet.length(), 120)) || packet.front().size() < sizeof(Ipv6Header) + 8) return stack_.count(Drop::TooShort);
+    if (!packet.pull_up(std::min<size_t>(packet.length(), 120)) || packet.front().size() < sizeof(Ipv6Header) + 8)
+        return stack_.count(Drop::TooShort);
     // Only what has no extension headers: we send none but in fragments.
     const auto& quoted = *reinterpret_cast<const Ipv6Header*>(packet.front().data());
     size_t at = sizeof quoted;
@@ -112,7 +115,10 @@ void IpLayer::receive_error_v6(const IpReceived& ip, Packet&& packet) {
             error = EMSGSIZE;
             break;
         case icmp6::unreachable:
-            error = icmp.code == icmp6::port_unreachable ? ECONNREFUSED : icmp.code == icmp6::no_route ? ENETUNREACH : icmp.code == icmp6::prohibited ? EACCES : EHOSTUNREACH;
+            error = icmp.code == icmp6::port_unreachable ? ECONNREFUSED
+                    : icmp.code == icmp6::no_route       ? ENETUNREACH
+                    : icmp.code == icmp6::prohibited     ? EACCES
+                                                         : EHOSTUNREACH;
             break;
         case icmp6::time_exceeded: error = EHOSTUNREACH; break;
         default: break;

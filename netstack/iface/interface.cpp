@@ -68,12 +68,13 @@ Result<void> Interface::add_address(const IpAddress& address, uint8_t prefix_len
     free->in_use = true;
     free->from_router = false;
     free->preferred_until = free->valid_until = Instant::never();
-    const Result<void> routed = stack_.ip().routes().add({.prefix = address, .length = free->prefix_length, .source = address, .interface = this});
+    const Result<void> routed =
+        stack_.ip().routes().add({.prefix = address, .length = free->prefix_length, .source = address, .interface = this});
     if (!routed.ok() && routed.code() != EEXIST) {
         free->in_use = false;
         return routed.error();
     }
-    stack_.ip().changed();
+    addresses_changed();
     if (capabilities().link == LinkType::Ethernet) {
         if (v4) send_arp(ArpPacket::request, MacAddress::broadcast(), {}, address.v4(), address.v4());  // RFC 5227 section 2.3
         else stack_.ndp().start_detection(*free);
@@ -89,7 +90,7 @@ Result<void> Interface::remove_address(const IpAddress& address) {
     if (const auto removed = stack_.ip().routes().remove({.prefix = address, .length = a->prefix_length, .interface = this});
         !removed.ok() && removed.code() != ESRCH)
         return removed.error();
-    stack_.ip().changed();
+    addresses_changed();
     return {};
 }
 
@@ -99,16 +100,14 @@ InterfaceAddress* Interface::find_address(const IpAddress& address) {
     return nullptr;
 }
 
-bool Interface::is_broadcast(const IpAddress& address) const {
-    if (!address.is_v4()) return false;
-    const Ipv4Address v4 = address.v4();
-    if (v4.is_broadcast()) return true;
+void Interface::addresses_changed() {
+    broadcast_count_ = 0;
     for (const InterfaceAddress& a : addresses_) {
-        if (!a.in_use || a.prefix_length < v4_prefix_base || a.prefix_length >= 127 || !address.matches(a.address, a.prefix_length)) continue;
-        const uint32_t host_bits = 0xffff'ffff >> (a.prefix_length - v4_prefix_base);
-        if ((v4.value & host_bits) == host_bits) return true;
+        // Subnets of two hosts and of one have none (RFC 3021).
+        if (!a.in_use || !a.address.is_v4() || a.prefix_length >= 127) continue;
+        broadcasts_[broadcast_count_++] = {a.address.v4().value | 0xffff'ffff >> (a.prefix_length - v4_prefix_base)};
     }
-    return false;
+    stack_.ip().changed();
 }
 
 bool Interface::accepts(const IpAddress& destination) {

@@ -87,7 +87,14 @@ public:
     [[nodiscard]] InterfaceAddress* find_address(const IpAddress& address);
     // Whether packets to it are for this host: ours, a broadcast, or a group we are in. Tentative addresses do not count.
     [[nodiscard]] bool accepts(const IpAddress& destination);
-    [[nodiscard]] bool is_broadcast(const IpAddress& address) const;
+    [[nodiscard]] bool is_broadcast(const IpAddress& address) const {
+        if (!address.is_v4()) return false;
+        const Ipv4Address v4 = address.v4();
+        if (v4.is_broadcast()) return true;
+        for (size_t i = 0; i < broadcast_count_; ++i)
+            if (broadcasts_[i] == v4) return true;
+        return false;
+    }
     // The best source for a destination (RFC 6724 section 5); null when there is none of its family.
     [[nodiscard]] const InterfaceAddress* source_for(const IpAddress& destination) const;
 
@@ -123,6 +130,7 @@ private:
     void receive_arp(Packet&& packet);
     void send_arp(uint16_t operation, const MacAddress& to, const MacAddress& target_mac, Ipv4Address sender, Ipv4Address target);
     void report_group(const IpAddress& group, bool leaving);
+    void addresses_changed();
 
     Stack& stack_;
     Device& device_;
@@ -132,6 +140,8 @@ private:
     NeighbourTable neighbours_{*this};
     std::array<InterfaceAddress, most_addresses> addresses_;
     std::array<Group, most_groups> groups_{};
+    std::array<Ipv4Address, most_addresses> broadcasts_{};  // of the subnets
+    size_t broadcast_count_ = 0;
     RouterDiscovery router_discovery_{};
     PacketQueue queue_{};
     List<BlockedSender, BlockedSender> blocked_{};

@@ -92,7 +92,8 @@ private:
     void receive_igmp(const IpReceived& ip, Packet&& packet);
     void reply_to_echo(const IpReceived& ip, Packet&& packet, uint8_t reply_type);
     // An error that a router or host reports about a packet that we sent, of this transport header.
-    void transport_error(const IpAddress& local, const IpAddress& remote, uint8_t protocol, std::span<const uint8_t> transport, int error, uint16_t mtu);
+    void transport_error(const IpAddress& local, const IpAddress& remote, uint8_t protocol, std::span<const uint8_t> transport, int error,
+                         uint16_t mtu);
     Result<void> send_fragments(const Path& path, Packet&& payload, const IpSend& header);
     [[nodiscard]] bool may_send_error();
 

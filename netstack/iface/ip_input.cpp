@@ -24,8 +24,8 @@ void IpLayer::receive_v4(Interface& interface, Packet&& packet) {
     Ipv4View view;
     if (const Drop drop = parse_ipv4(packet.front(), packet.length(), view); drop != Drop::None) return stack_.count(drop);
     const IpAddress destination{Ipv4Address{view.header->destination}};
-    const bool group = destination.is_multicast() || interface.is_broadcast(destination);
     if (!interface.accepts(destination) && !stack_.is_local(destination)) return stack_.count(Drop::NotForUs);
+    const bool group = destination.is_multicast() || interface.is_broadcast(destination);
     // Addresses of the loopback never come from a wire (RFC 1122 section 3.2.1.3).
     if (!interface.capabilities().loopback && (destination.is_loopback() || Ipv4Address{view.header->source}.is_loopback()))
         return stack_.count(Drop::BadAddress);
@@ -38,7 +38,8 @@ void IpLayer::receive_v4(Interface& interface, Packet&& packet) {
 
 void IpLayer::receive_fragment_v4(Interface& interface, Packet&& packet, const Ipv4View& view) {
     const uint16_t fragment = view.header->fragment;
-    const FragmentKey key{Ipv4Address{view.header->source}, Ipv4Address{view.header->destination}, view.header->identification, view.header->protocol};
+    const FragmentKey key{Ipv4Address{view.header->source}, Ipv4Address{view.header->destination}, view.header->identification,
+                          view.header->protocol};
     packet.offload().checksum = ChecksumState::Unknown;
     Packet whole = reassembly_.add(interface, key, std::move(packet), view.header_length, size_t{8} * (fragment & Ipv4Header::offset_mask),
                                    (fragment & Ipv4Header::more_fragments) != 0);

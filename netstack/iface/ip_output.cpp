@@ -21,7 +21,8 @@ Result<Path> IpLayer::find_path(const IpAddress& destination, const IpAddress& s
         if (route) {
             path.interface = route->interface;
             if (!route->gateway.is_unspecified()) path.next_hop = route->gateway;
-        } else if (destination.is_multicast() || (destination.is_v4() && destination.v4().is_broadcast()) || (only && destination.is_link_local())) {
+        } else if (destination.is_multicast() || (destination.is_v4() && destination.v4().is_broadcast()) ||
+                   (only && destination.is_link_local())) {
             path.interface = only ? only : stack_.default_interface();
         }
         if (!path.interface) return Error{ENETUNREACH};
@@ -56,8 +57,8 @@ Result<void> IpLayer::send(const Path& path, Packet&& packet, const IpSend& head
     if (v4) {
         // What cannot be fragmented needs no identification (RFC 6864 section 4.1).
         const uint16_t identification = header.dont_fragment && !segmented ? 0 : static_cast<uint16_t>(++next_identification_);
-        write_ipv4(*reinterpret_cast<Ipv4Header*>(at), header.source, header.destination, header.protocol, total, header.ttl, header.traffic_class,
-                   identification, header.dont_fragment ? Ipv4Header::dont_fragment : 0);
+        write_ipv4(*reinterpret_cast<Ipv4Header*>(at), header.source, header.destination, header.protocol, total, header.ttl,
+                   header.traffic_class, identification, header.dont_fragment ? Ipv4Header::dont_fragment : 0);
     } else {
         write_ipv6(*reinterpret_cast<Ipv6Header*>(at), header.source, header.destination, header.protocol, total - size, header.ttl,
                    header.traffic_class, header.flow_label);
@@ -77,7 +78,8 @@ Result<void> IpLayer::send_fragments(const Path& path, Packet&& payload, const I
         ChecksumSum sum;
         payload.add_to(sum, payload.offload().checksum_start, payload.length() - payload.offload().checksum_start);
         const uint16_t checksum = sum.checksum();
-        store_raw(&payload.front()[payload.offload().checksum_start + payload.offload().checksum_offset], checksum ? checksum : uint16_t{0xffff});
+        store_raw(&payload.front()[payload.offload().checksum_start + payload.offload().checksum_offset],
+                  checksum ? checksum : uint16_t{0xffff});
     }
     const uint32_t identification = static_cast<uint32_t>(v4 ? ++next_identification_ : stack_.random().next());
     const size_t most = (path.mtu - size) & ~size_t{7};
@@ -95,8 +97,8 @@ Result<void> IpLayer::send_fragments(const Path& path, Packet&& payload, const I
                        header.traffic_class, static_cast<uint16_t>(identification),
                        static_cast<uint16_t>(offset / 8 | (more ? Ipv4Header::more_fragments : 0)));
         } else {
-            write_ipv6(*reinterpret_cast<Ipv6Header*>(at), header.source, header.destination, Protocol::Fragment, length + sizeof(Ipv6FragmentHeader),
-                       header.ttl, header.traffic_class, header.flow_label);
+            write_ipv6(*reinterpret_cast<Ipv6Header*>(at), header.source, header.destination, Protocol::Fragment,
+                       length + sizeof(Ipv6FragmentHeader), header.ttl, header.traffic_class, header.flow_label);
             auto& fragment = *reinterpret_cast<Ipv6FragmentHeader*>(at + sizeof(Ipv6Header));
             fragment = {static_cast<uint8_t>(header.protocol), 0, static_cast<uint16_t>(offset | (more ? 1 : 0)), identification};
         }

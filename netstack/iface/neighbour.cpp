@@ -76,9 +76,15 @@ const MacAddress* NeighbourTable::resolve(const IpAddress& address, Packet& pack
     if (n->pending.count() == most_pending) {
         // The newest stay (RFC 4861 section 7.2.2).
         n->pending.pop().reset();
+        --pending_;
         interface_.stack().count(Drop::QueueFull);
+    } else if (pending_ == most_pending_all) {
+        interface_.stack().count(Drop::QueueFull);
+        packet.reset();
+        return nullptr;
     }
     n->pending.push(std::move(packet));
+    ++pending_;
     return nullptr;
 }
 
@@ -139,10 +145,15 @@ Result<void> NeighbourTable::add_permanent(const IpAddress& address, const MacAd
     return {};
 }
 
+void NeighbourTable::take_pending(Neighbour& n, PacketQueue& to) {
+    pending_ -= n.pending.count();
+    while (Packet packet = n.pending.pop()) to.push(std::move(packet));
+}
+
 void NeighbourTable::send_pending(Neighbour& n) {
     const MacAddress mac = n.mac;
     PacketQueue packets;
-    while (Packet packet = n.pending.pop()) packets.push(std::move(packet));
+    take_pending(n, packets);
     while (Packet packet = packets.pop()) interface_.transmit_to(mac, std::move(packet));
 }
 
@@ -168,13 +179,14 @@ void NeighbourTable::timeout(Neighbour& n) {
 
 void NeighbourTable::unreachable(Neighbour& n) {
     PacketQueue packets;
-    while (Packet packet = n.pending.pop()) packets.push(std::move(packet));
+    take_pending(n, packets);
     destroy(n);
     while (Packet packet = packets.pop()) interface_.stack().ip().report_unreachable(interface_, std::move(packet));
 }
 
 void NeighbourTable::destroy(Neighbour& n) {
     interface_.stack().timers().cancel(n);
+    pending_ -= n.pending.count();
     Neighbour** link = &heads_[bucket(n.address)];
     while (*link != &n) link = &(*link)->next;
     *link = n.next;

@@ -34,7 +34,8 @@ struct Neighbour : Timer {
 class NeighbourTable {
 public:
     static constexpr size_t most_neighbours = 512;
-    static constexpr size_t most_pending = 16;  // packets, of one neighbour
+    static constexpr size_t most_pending = 16;       // packets, of one neighbour
+    static constexpr size_t most_pending_all = 256;  // of all, so that a scan or spoofed sources cannot take the pool
 
     explicit NeighbourTable(Interface& interface);
     ~NeighbourTable();
@@ -66,12 +67,14 @@ private:
     void timeout(Neighbour& neighbour);
     void become_reachable(Neighbour& neighbour);
     void send_pending(Neighbour& neighbour);
+    void take_pending(Neighbour& neighbour, PacketQueue& to);
     void unreachable(Neighbour& neighbour);
     void destroy(Neighbour& neighbour);
 
     Interface& interface_;
     std::array<Neighbour*, buckets> heads_{};
     ObjectPool<Neighbour> pool_{most_neighbours};
+    size_t pending_ = 0;  // packets that wait, of all neighbours
 };
 
 }  // namespace eremite::net

@@ -10,7 +10,8 @@ bool goes_before(const Route& a, const Route& b) { return a.length != b.length ?
 
 Result<void> RouteTable::add(const Route& route) {
     for (const Route& r : routes())
-        if (r.prefix == route.prefix && r.length == route.length && r.gateway == route.gateway && r.interface == route.interface) return Error{EEXIST};
+        if (r.prefix == route.prefix && r.length == route.length && r.gateway == route.gateway && r.interface == route.interface)
+            return Error{EEXIST};
     if (count_ == most_routes) return Error{ENOBUFS};
     size_t at = count_++;
     for (; at > 0 && goes_before(route, routes_[at - 1]); --at) routes_[at] = routes_[at - 1];

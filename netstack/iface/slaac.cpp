@@ -109,7 +109,8 @@ void NeighbourDiscovery::discovery_timeout(RouterDiscovery& discovery) {
         solicit_routers(*discovery.interface);
         return stack_.timers().set(discovery, stack_.now() + solicitation_interval);
     }
-    if (!discovery.router.is_unspecified() && discovery.router_until <= stack_.now()) set_default_router(*discovery.interface, discovery.router, 0);
+    if (!discovery.router.is_unspecified() && discovery.router_until <= stack_.now())
+        set_default_router(*discovery.interface, discovery.router, 0);
 }
 
 void NeighbourDiscovery::set_default_router(Interface& interface, const IpAddress& router, uint16_t seconds) {
@@ -136,12 +137,14 @@ void NeighbourDiscovery::receive_router_advertisement(const IpReceived& ip, Pack
     NdpOptions options;
     RouterDiscovery& discovery = ip.interface.router_discovery();
     if (!discovery.enabled || !ip.source.is_link_local() || !whole_message(ip, packet, sizeof(RouterAdvertisement), message)) return;
-    if (const Drop drop = parse_ndp_options(message.subspan(sizeof(RouterAdvertisement)), options); drop != Drop::None) return stack_.count(drop);
+    if (const Drop drop = parse_ndp_options(message.subspan(sizeof(RouterAdvertisement)), options); drop != Drop::None)
+        return stack_.count(drop);
     discovery.solicitations_left = 0;
     stack_.timers().cancel(discovery);
     if (options.source_link) ip.interface.neighbours().learn(ip.source, *options.source_link, true, false, true);
     set_default_router(ip.interface, ip.source, load_big<uint16_t>(&message[6]));
-    if (options.mtu >= ipv6_minimum_mtu && options.mtu <= ip.interface.capabilities().mtu) (void)ip.interface.set_mtu(static_cast<uint16_t>(options.mtu));
+    if (options.mtu >= ipv6_minimum_mtu && options.mtu <= ip.interface.capabilities().mtu)
+        (void)ip.interface.set_mtu(static_cast<uint16_t>(options.mtu));
     for (unsigned i = 0; i < options.prefix_count; ++i) configure_prefix(ip.interface, *options.prefixes[i]);
     if (!options.dns_servers.empty() && options.dns_lifetime > 0) {
         discovery.dns_count = 0;

@@ -13,7 +13,10 @@ using HashKey = std::array<uint64_t, 2>;
 class KeyedHash {
 public:
     explicit constexpr KeyedHash(const HashKey& key)
-        : v0_{key[0] ^ 0x736f6d6570736575}, v1_{key[1] ^ 0x646f72616e646f6d}, v2_{key[0] ^ 0x6c7967656e657261}, v3_{key[1] ^ 0x7465646279746573} {}
+        : v0_{key[0] ^ 0x736f6d6570736575},
+          v1_{key[1] ^ 0x646f72616e646f6d},
+          v2_{key[0] ^ 0x6c7967656e657261},
+          v3_{key[1] ^ 0x7465646279746573} {}
     constexpr KeyedHash& add(uint64_t word) {
         v3_ ^= word;
         round();

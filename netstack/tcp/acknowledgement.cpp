@@ -22,8 +22,9 @@ void Connection::receive_ack(const Segment& segment, const TcpOptions& options) 
     if (agreed_.sack && options.sack_count > 0) {
         const SackBlock& first = options.sacks[0];
         // RFC 2883 section 4: a first block below the acknowledgement, or within the second, tells of a duplicate.
-        duplicate_reported = seq_at_or_before(first.end, ack) ||
-                             (options.sack_count > 1 && seq_at_or_before(options.sacks[1].start, first.start) && seq_at_or_before(first.end, options.sacks[1].end));
+        duplicate_reported =
+            seq_at_or_before(first.end, ack) || (options.sack_count > 1 && seq_at_or_before(options.sacks[1].start, first.start) &&
+                                                 seq_at_or_before(first.end, options.sacks[1].end));
         if (duplicate_reported) note_duplicate_report(first);
         process_sacks(segment, options, result);
     }
@@ -87,7 +88,8 @@ void Connection::delivered(const SentSegment& s, AckResult& result) {
         rack_.forward = s.end;
     }
     // The answer is to the original, as the echo says or because it comes sooner than any round trip takes.
-    if (s.repeated && ((result.echo != 0 && seq_before(result.echo, timestamp_at(s.sent))) || (rtt_.measured() && rtt < rtt_.smallest()))) return;
+    if (s.repeated && ((result.echo != 0 && seq_before(result.echo, timestamp_at(s.sent))) || (rtt_.measured() && rtt < rtt_.smallest())))
+        return;
     rack_.rtt = rtt;
     if (s.sent > rack_.sent || (s.sent == rack_.sent && seq_before(rack_.end, s.end))) {
         rack_.sent = s.sent;
@@ -121,7 +123,8 @@ void Connection::sack_range(uint32_t start, uint32_t end, AckResult& result) {
 }
 
 void Connection::update_window(const Segment& segment) {
-    const bool newer = seq_before(snd_wl1_, segment.sequence) || (snd_wl1_ == segment.sequence && seq_at_or_before(snd_wl2_, segment.acknowledgement));
+    const bool newer =
+        seq_before(snd_wl1_, segment.sequence) || (snd_wl1_ == segment.sequence && seq_at_or_before(snd_wl2_, segment.acknowledgement));
     if (!newer) return;
     const uint32_t window = uint32_t{segment.window} << agreed_.remote_scale;
     if (window > snd_window_ && unsent_bytes() > 0) {

@@ -61,7 +61,6 @@ Result<size_t> Connection::receive(ByteSink& sink, size_t size, bool peek) {
     if (received_.bytes() == 0) {
         if (const int error = take_error()) return Error{error};
         if (peer_finished_ || read_shut_ || state_ == State::Closed) return size_t{0};
-        if (state_ == State::SynSent || state_ == State::SynReceived) return Error{EAGAIN};
         return Error{EAGAIN};
     }
     const size_t read = TRY(received_.read(sink, size, peek));

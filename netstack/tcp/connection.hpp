@@ -215,7 +215,7 @@ private:
     bool cut_short_ = false;       // the congestion window kept data back
     bool wanted_room_ = false;     // the user was told that there is no room
     bool more_coming_ = false;     // MSG_MORE
-    bool push_all_ = false;
+    bool push_all_ = false;        // nothing is held back to be sent with more
     uint8_t quick_acks_ = 16;
     uint8_t retries_ = 0;
     uint8_t probes_ = 0;

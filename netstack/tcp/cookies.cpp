@@ -24,8 +24,14 @@ uint32_t minute_of(Instant now) { return static_cast<uint32_t>(now.ns / 64'000'0
 uint32_t TcpLayer::cookie(const FlowKey& key, uint32_t remote_initial, uint32_t minute, uint32_t mss_index) const {
     const auto& remote = key.remote.address;
     const auto& local = key.local.address;
-    const uint64_t hash = KeyedHash{{stack_.secret()[1], stack_.secret()[0]}}.add(remote.high()).add(remote.low()).add(local.high()).add(local.low())
-                              .add(uint64_t{key.remote.port} << 16 | key.local.port).add(uint64_t{remote_initial} << 32 | minute << 8 | mss_index).finish();
+    const uint64_t hash = KeyedHash{{stack_.secret()[1], stack_.secret()[0]}}
+                              .add(remote.high())
+                              .add(remote.low())
+                              .add(local.high())
+                              .add(local.low())
+                              .add(uint64_t{key.remote.port} << 16 | key.local.port)
+                              .add(uint64_t{remote_initial} << 32 | minute << 8 | mss_index)
+                              .finish();
     return minute << (index_bits + hash_bits) | mss_index << hash_bits | static_cast<uint32_t>(hash & ((1U << hash_bits) - 1));
 }
 
@@ -47,7 +53,8 @@ void TcpLayer::send_cookie(Listener& listener, const FlowKey& key, const Segment
         agreed.scaling = agreed.sack = agreed.ecn = false;
     }
     const size_t window = listener.settings.receive_buffer ? listener.settings.receive_buffer : configuration_.initial_receive_buffer;
-    send_syn(key, path.value(), agreed, true, agreed.remote_initial + 1, listener.settings, static_cast<uint32_t>(std::min<size_t>(window, 65535)), timestamp);
+    send_syn(key, path.value(), agreed, true, agreed.remote_initial + 1, listener.settings,
+             static_cast<uint32_t>(std::min<size_t>(window, 65535)), timestamp);
 }
 
 bool TcpLayer::check_cookie(Listener& listener, const FlowKey& key, const Segment& segment, Negotiated& agreed) const {

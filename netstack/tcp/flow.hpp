@@ -13,7 +13,8 @@ struct FlowKey {
     Endpoint local{};
     Endpoint remote{};
     bool operator==(const FlowKey& o) const {
-        return local.port == o.local.port && remote.port == o.remote.port && remote.address == o.remote.address && local.address == o.local.address;
+        return local.port == o.local.port && remote.port == o.remote.port && remote.address == o.remote.address &&
+               local.address == o.local.address;
     }
 };
 

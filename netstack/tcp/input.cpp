@@ -91,7 +91,7 @@ void Connection::slow_path(const Segment& segment, Packet&& packet) {
             layer_.stack().count(Drop::BadSequence);
             if (segment.length > 0 && agreed_.sack && seq_before(segment.sequence, rcv_nxt_))
                 received_.note_duplicate(segment.sequence, seq_earlier(segment.sequence + segment.length, rcv_nxt_));
-            return send_ack();
+            return segment.span() > 0 ? send_ack() : challenge();
         }
     }
     if (!acceptable(segment)) {
@@ -99,12 +99,12 @@ void Connection::slow_path(const Segment& segment, Packet&& packet) {
         if (rst) return;
         if (segment.length > 0 && agreed_.sack && seq_before(segment.sequence, rcv_nxt_))
             received_.note_duplicate(segment.sequence, seq_earlier(segment.sequence + segment.length, rcv_nxt_));
-        // An answer to everything would let two hosts that disagree talk for ever; repeated data and probes are answered always.
-        const bool probe = segment.sequence == rcv_nxt_ - 1 || seq_before(segment.sequence, rcv_nxt_) || segment.sequence == rcv_nxt_;
-        if (segment.has(TcpHeader::syn) || !probe) return challenge();
-        send_ack();
+        // Repeated data and probes are always answered; the rest rarely, or two hosts that disagree would talk for ever.
+        const bool probe = segment.length > 0 || segment.has(TcpHeader::fin) || segment.sequence == rcv_nxt_ - 1;
+        if (segment.has(TcpHeader::syn) || !probe) challenge();
+        else send_ack();
         // The acknowledgement in it is good all the same when it is an old segment's repetition.
-        if (segment.length > 0 || !segment.has(TcpHeader::ack)) return;
+        if (segment.span() > 0 || !segment.has(TcpHeader::ack)) return;
         if (seq_at_or_before(snd_una_, segment.acknowledgement) && seq_at_or_before(segment.acknowledgement, snd_nxt_) && synchronized())
             receive_ack(segment, options);
         return;
@@ -161,11 +161,9 @@ void Connection::accept_data(const Segment& segment, Packet&& packet) {
     uint32_t start = segment.sequence, end = start + segment.length;
     bool fin = segment.has(TcpHeader::fin);
     // Data for a program that is gone: the peer shall know (RFC 1122 section 4.2.2.13).
-    if ((orphan_ || read_shut_) && segment.length > 0 && seq_before(rcv_nxt_, end)) {
-        if (orphan_) {
-            send_reset();
-            return finish();
-        }
+    if (orphan_ && segment.length > 0 && seq_before(rcv_nxt_, end)) {
+        send_reset();
+        return finish();
     }
     packet.remove_front(segment.headers);
     if (seq_before(start, rcv_nxt_)) {

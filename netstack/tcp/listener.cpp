@@ -54,7 +54,8 @@ Result<Listener*> TcpLayer::listen(const Endpoint& local, uint32_t backlog, cons
     Endpoint at = local;
     if (!at.address.is_unspecified() && !stack_.is_local(at.address) && !at.address.is_loopback()) return Error{EADDRNOTAVAIL};
     for (uint32_t tries = 0; local.port == 0 && tries < 1000; ++tries) {
-        at.port = static_cast<uint16_t>(Stack::first_ephemeral_port + stack_.random().below(Stack::last_ephemeral_port - Stack::first_ephemeral_port + 1));
+        at.port = static_cast<uint16_t>(Stack::first_ephemeral_port +
+                                        stack_.random().below(Stack::last_ephemeral_port - Stack::first_ephemeral_port + 1));
         if (can_listen(at, settings)) break;
     }
     if (!can_listen(at, settings)) return Error{EADDRINUSE};
@@ -121,7 +122,8 @@ void TcpLayer::answer(Request& request) {
     const uint32_t timestamp = static_cast<uint32_t>(stack_.now().ns / 1'000'000) + request.agreed.timestamp_offset;
     Negotiated agreed = request.agreed;
     if (request.retries > 1) agreed.ecn = false;
-    send_syn(request.key, path.value(), agreed, true, agreed.remote_initial + 1, settings, static_cast<uint32_t>(std::min<size_t>(window, 65535)), timestamp);
+    send_syn(request.key, path.value(), agreed, true, agreed.remote_initial + 1, settings,
+             static_cast<uint32_t>(std::min<size_t>(window, 65535)), timestamp);
 }
 
 void TcpLayer::request_timeout(Request& request) {
@@ -140,7 +142,8 @@ void TcpLayer::remove_request(Request& request) {
 void TcpLayer::receive_for_request(Request& request, const Segment& segment, Packet&& packet) {
     const Negotiated& agreed = request.agreed;
     const uint32_t next = agreed.remote_initial + 1;
-    const size_t window = request.listener.settings.receive_buffer ? request.listener.settings.receive_buffer : configuration_.initial_receive_buffer;
+    const size_t window =
+        request.listener.settings.receive_buffer ? request.listener.settings.receive_buffer : configuration_.initial_receive_buffer;
     const bool inside = segment.sequence - next < std::min<size_t>(window, 65535);
     if (segment.has(TcpHeader::rst)) {
         if (segment.sequence == next) remove_request(request);
@@ -159,7 +162,8 @@ void TcpLayer::receive_for_request(Request& request, const Segment& segment, Pac
     if (!inside) return stack_.count(Drop::BadSequence);
     TcpOptions options;
     parse_tcp_options(segment.options, options);
-    if (agreed.timestamps && (!options.has_timestamps || seq_before(options.timestamp, agreed.recent_timestamp))) return stack_.count(Drop::BadOption);
+    if (agreed.timestamps && (!options.has_timestamps || seq_before(options.timestamp, agreed.recent_timestamp)))
+        return stack_.count(Drop::BadOption);
     Listener& listener = request.listener;
     // Too many wait to be accepted: the peer will send again.
     if (listener.full()) return stack_.count(Drop::QueueFull);

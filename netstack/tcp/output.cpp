@@ -151,12 +151,13 @@ bool Connection::send_new(uint32_t limit) {
     }
     size = std::min({size, std::max(limit, mss_), most_payload()});
     bool last = size == available;
-    const uint32_t rest = size % mss_;
+    const uint32_t rest = size < mss_ ? size : size % mss_;  // divisions are dear
     if (rest != 0) {
         // A segment that is not full: the end of the data, or of the window.
         const bool held = (settings.cork || more_coming_) && !fin_pending() && !push_all_;
         const bool nagle = !settings.no_delay && !fin_pending() && !push_all_ && seq_before(snd_una_, last_small_);
-        const bool allowed = last ? !held && (!nagle || flight == 0) : size >= mss_ || (max_window_ > 0 && size >= max_window_ / 2 && flight == 0);
+        const bool worth = push_all_ || size >= mss_ || (size >= max_window_ / 2 && flight == 0);
+        const bool allowed = last ? !held && (!nagle || flight == 0) : worth;
         if (!allowed || (!last && size > mss_)) {
             if (size < mss_) return false;
             size -= rest;
@@ -177,7 +178,7 @@ bool Connection::send_new(uint32_t limit) {
         return false;
     }
     if (flight == 0) timeout_base_ = layer_.stack().now();
-    if (size % mss_ != 0) last_small_ = next + size;
+    if (size < mss_ || size % mss_ != 0) last_small_ = next + size;
     snd_nxt_ = end;
     fin_sent_ = fin;
     counters_.bytes_sent += size;
@@ -236,7 +237,8 @@ void Connection::output() {
         }
         sent = true;
     }
-    if (sent ? retransmit_kind_ != RetransmitKind::Reordering && retransmit_kind_ != RetransmitKind::Timeout : retransmit_kind_ == RetransmitKind::None)
+    if (sent ? retransmit_kind_ != RetransmitKind::Reordering && retransmit_kind_ != RetransmitKind::Timeout
+             : retransmit_kind_ == RetransmitKind::None)
         arm_retransmission();
 }
 

@@ -24,7 +24,9 @@ Result<size_t> SendBuffer::write(PacketPool& pool, ByteSource& source, size_t si
         // The last of the memory is for what arrives: without acknowledgements none would ever come back.
         Packet more;
         if (!first_ && left <= Fragment::inline_size) more = Packet::allocate(pool, 0);
-        else if (!pool.under_pressure()) more = pool.allocate_data(first_ && end_ - first_->sequence > many ? UINT32_MAX : static_cast<uint32_t>(std::min<size_t>(left, UINT32_MAX)));
+        else if (!pool.under_pressure())
+            more = pool.allocate_data(first_ && end_ - first_->sequence > many ? UINT32_MAX
+                                                                               : static_cast<uint32_t>(std::min<size_t>(left, UINT32_MAX)));
         if (!more) return written > 0 ? Result<size_t>{written} : Error{ENOBUFS};
         append(std::move(more));
     }

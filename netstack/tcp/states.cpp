@@ -42,7 +42,7 @@ void Connection::apply(const Negotiated& agreed) {
     rcv_edge_ = rcv_nxt_ + std::min<uint32_t>(static_cast<uint32_t>(receive_limit_), 65535);
     space_sequence_ = rcv_nxt_;
     space_since_ = layer_.stack().now();
-    last_small_ = rack_.forward = agreed_.local_initial;
+    last_small_ = rack_.forward = recovery_point_ = ecn_point_ = agreed_.local_initial;
     (void)update_path();
     update_mss();
     received_mss_ = std::min<uint32_t>(mss_, 536);
@@ -141,8 +141,12 @@ void Connection::enter_time_wait() {
     // The last acknowledgement, which its successor repeats if it must.
     send_ack();
     layer_.stack().timers().cancel(*this);
-    const TimeWaitState left{.rcv_nxt = rcv_nxt_, .snd_nxt = snd_nxt_, .window = static_cast<uint16_t>(std::min<uint32_t>(rcv_edge_ - rcv_nxt_, 65535)),
-                             .timestamps = agreed_.timestamps, .recent_timestamp = agreed_.recent_timestamp, .timestamp_offset = agreed_.timestamp_offset};
+    const TimeWaitState left{.rcv_nxt = rcv_nxt_,
+                             .snd_nxt = snd_nxt_,
+                             .window = static_cast<uint16_t>(std::min<uint32_t>(rcv_edge_ - rcv_nxt_, 65535)),
+                             .timestamps = agreed_.timestamps,
+                             .recent_timestamp = agreed_.recent_timestamp,
+                             .timestamp_offset = agreed_.timestamp_offset};
     finish();
     layer_.add_time_wait(key, left);
 }

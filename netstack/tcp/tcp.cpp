@@ -50,7 +50,11 @@ uint32_t TcpLayer::initial_sequence(const FlowKey& key) {
 
 uint32_t TcpLayer::timestamp_offset(const FlowKey& key) const {
     // By addresses alone, so that a later connection's timestamps are later (RFC 7323 section 5.4, RFC 6191).
-    return static_cast<uint32_t>(KeyedHash{stack_.secret()}.add(key.remote.address.high()).add(key.remote.address.low()).add(key.local.address.low() ^ 0x7473).finish());
+    return static_cast<uint32_t>(KeyedHash{stack_.secret()}
+                                     .add(key.remote.address.high())
+                                     .add(key.remote.address.low())
+                                     .add(key.local.address.low() ^ 0x7473)
+                                     .finish());
 }
 
 uint8_t TcpLayer::receive_scale(const Settings& settings) const {
@@ -73,8 +77,8 @@ void TcpLayer::negotiate(Negotiated& agreed, const Segment& segment, const TcpOp
     agreed.ecn = is_answer ? agreed.ecn && ece && !cwr : ece && cwr;
 }
 
-void TcpLayer::send_bare(const FlowKey& key, uint8_t flags, uint32_t sequence, uint32_t acknowledgement, uint16_t window, const TcpOptions& options,
-                         const Path* path, const Settings& settings) {
+void TcpLayer::send_bare(const FlowKey& key, uint8_t flags, uint32_t sequence, uint32_t acknowledgement, uint16_t window,
+                         const TcpOptions& options, const Path* path, const Settings& settings) {
     Path found;
     if (!path) {
         const Result<Path> result = stack_.ip().find_path(key.remote.address, key.local.address, settings.interface);
@@ -117,7 +121,8 @@ void TcpLayer::send_syn(const FlowKey& key, const Path& path, const Negotiated& 
     uint8_t flags = TcpHeader::syn;
     if (is_answer) flags |= static_cast<uint8_t>(TcpHeader::ack | (agreed.ecn ? TcpHeader::ece : 0));
     else if (agreed.ecn) flags |= TcpHeader::ece | TcpHeader::cwr;
-    send_bare(key, flags, agreed.local_initial, acknowledgement, static_cast<uint16_t>(std::min<uint32_t>(window, 65535)), options, &path, settings);
+    send_bare(key, flags, agreed.local_initial, acknowledgement, static_cast<uint16_t>(std::min<uint32_t>(window, 65535)), options, &path,
+              settings);
 }
 
 void TcpLayer::send_reset(const FlowKey& key, const Segment& segment) {
@@ -176,6 +181,8 @@ Result<uint16_t> TcpLayer::ephemeral_port(const FlowKey& key) {
     const uint32_t start = stack_.random().below(ports);
     for (uint32_t i = 0; i < ports; ++i) {
         candidate.local.port = static_cast<uint16_t>(Stack::first_ephemeral_port + (start + i) % ports);
+        const Steering& steering = configuration_.steering;
+        if (steering.comes_here && !steering.comes_here(steering.context, candidate)) continue;
         if (find_listener(candidate.local, candidate.remote)) continue;
         if (!table_.find(candidate) || reuse_time_wait(candidate)) return candidate.local.port;
     }

@@ -15,7 +15,8 @@ public:
     [[nodiscard]] Result<void> start();
 
     // `local` may name an address, a port, both or neither. EADDRNOTAVAIL: no port is free; EADDRINUSE; ENETUNREACH; ENOBUFS.
-    [[nodiscard]] Result<tcp::Connection*> connect(const Endpoint& local, const Endpoint& remote, const tcp::Settings& settings, Observer* observer);
+    [[nodiscard]] Result<tcp::Connection*> connect(const Endpoint& local, const Endpoint& remote, const tcp::Settings& settings,
+                                                   Observer* observer);
     // EADDRINUSE, ENOBUFS. Port 0: any that is free.
     [[nodiscard]] Result<tcp::Listener*> listen(const Endpoint& local, uint32_t backlog, const tcp::Settings& settings, Observer* observer);
     // Connections that nobody accepted are reset.
@@ -33,12 +34,21 @@ public:
     [[nodiscard]] size_t requests() const { return requests_.used(); }
     [[nodiscard]] size_t time_waits() const { return time_waits_.used(); }
     [[nodiscard]] uint64_t cookies_sent() const { return cookies_sent_; }
-    // Each connection that is not closed, in no order.
+    // What there is, in no order, for those who list it. Functions must not change anything.
     template <typename Function>
-    void for_each_connection(Function function) {
+    void for_each_connection(Function function) const {
         table_.for_each([&](tcp::FlowEntry& entry) {
-            if (entry.kind == tcp::FlowKind::Connection) function(static_cast<tcp::Connection&>(entry));
+            if (entry.kind == tcp::FlowKind::Connection) function(static_cast<const tcp::Connection&>(entry));
         });
+    }
+    template <typename Function>
+    void for_each_time_wait(Function function) const {
+        for (const tcp::TimeWait& entry : waiting_) function(entry);
+    }
+    template <typename Function>
+    void for_each_listener(Function function) const {
+        for (const auto& bucket : listening_)
+            for (const tcp::Listener& listener : bucket) function(listener);
     }
 
 private:

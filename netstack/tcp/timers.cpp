@@ -35,7 +35,8 @@ void Connection::arm_retransmission() {
         // The window is closed: somebody has to ask when it opens (RFC 9293 section 3.8.6.1).
         if (unsent_bytes() > 0 || fin_pending()) {
             if (retransmit_kind_ != RetransmitKind::WindowProbe)
-                set_retransmission(RetransmitKind::WindowProbe, now + Duration{std::min(rtt_.timeout().ns << std::min<uint8_t>(probes_, 12), RttEstimator::most.ns)});
+                set_retransmission(RetransmitKind::WindowProbe,
+                                   now + Duration{std::min(rtt_.timeout().ns << std::min<uint8_t>(probes_, 12), RttEstimator::most.ns)});
             return;
         }
         return set_retransmission(RetransmitKind::None, Instant::never());
@@ -89,7 +90,8 @@ void Connection::timeout() {
 bool Connection::gave_up() {
     const TcpConfiguration& c = layer_.configuration();
     const Instant now = layer_.stack().now();
-    const bool too_long = settings.user_timeout.ns > 0 ? now - progress_ >= settings.user_timeout : retries_ >= (orphan_ ? c.orphan_retries : c.data_retries);
+    const bool too_long =
+        settings.user_timeout.ns > 0 ? now - progress_ >= settings.user_timeout : retries_ >= (orphan_ ? c.orphan_retries : c.data_retries);
     if (too_long) fail(soft_error_ ? soft_error_ : ETIMEDOUT);
     return too_long;
 }
@@ -143,10 +145,12 @@ void Connection::tail_probe() {
 
 void Connection::window_probe() {
     const Instant now = layer_.stack().now();
-    output();
+    // What was held back for a larger window or for more data has waited long enough (RFC 9293 section 3.8.6.2.1, tcp(7)).
+    push();
     if (!sent_.empty() || (unsent_bytes() == 0 && !fin_pending())) return arm_retransmission();
     const TcpConfiguration& c = layer_.configuration();
-    if (probes_ >= (orphan_ ? c.orphan_retries : c.data_retries) || (settings.user_timeout.ns > 0 && probes_ > 0 && now - last_received_ >= settings.user_timeout))
+    if (probes_ >= (orphan_ ? c.orphan_retries : c.data_retries) ||
+        (settings.user_timeout.ns > 0 && probes_ > 0 && now - last_received_ >= settings.user_timeout))
         return fail(soft_error_ ? soft_error_ : ETIMEDOUT);
     ++probes_;
     // An old sequence number makes the peer answer with its window.

@@ -151,7 +151,10 @@ Result<void> UdpSocket::send(Packet&& data, const Endpoint* to) {
     sum.add_pseudo_header(path.source, destination.address, static_cast<uint8_t>(Protocol::Udp), static_cast<uint32_t>(length));
     *header = {local_.port, destination.port, static_cast<uint16_t>(length), 0};
     header->checksum.set_raw(sum.folded());
-    data.offload() = {.checksum_start = 0, .checksum_offset = offsetof(UdpHeader, checksum), .header_length = sizeof(UdpHeader), .checksum = ChecksumState::Partial};
+    data.offload() = {.checksum_start = 0,
+                      .checksum_offset = offsetof(UdpHeader, checksum),
+                      .header_length = sizeof(UdpHeader),
+                      .checksum = ChecksumState::Partial};
     if (multicast && options.multicast_loop && path.interface->in_group(destination.address)) {
         // Members on this host hear it too.
         if (Packet copy = data.share(0, data.length())) {
@@ -161,8 +164,12 @@ Result<void> UdpSocket::send(Packet&& data, const Endpoint* to) {
         }
     }
     return stack.ip().send(path, std::move(data),
-                           {.source = path.source, .destination = destination.address, .protocol = Protocol::Udp,
-                            .ttl = multicast ? options.multicast_ttl : options.ttl, .traffic_class = options.traffic_class, .dont_fragment = options.dont_fragment});
+                           {.source = path.source,
+                            .destination = destination.address,
+                            .protocol = Protocol::Udp,
+                            .ttl = multicast ? options.multicast_ttl : options.ttl,
+                            .traffic_class = options.traffic_class,
+                            .dont_fragment = options.dont_fragment});
 }
 
 Result<void> UdpSocket::join(const IpAddress& group, Interface& interface) {

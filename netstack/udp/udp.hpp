@@ -29,6 +29,8 @@ public:
     [[nodiscard]] bool knows(const Endpoint& local, const Endpoint& remote) { return find(local, remote) != nullptr; }
     void receive_error(const Endpoint& local, const Endpoint& remote, int error);
     [[nodiscard]] Stack& stack() const { return stack_; }
+    template <typename Function>
+    void for_each(Function function) const;
 
 private:
     friend class UdpSocket;
@@ -112,5 +114,11 @@ private:
     std::array<Membership, most_memberships> memberships_{};
     int error_ = 0;
 };
+
+template <typename Function>
+void UdpLayer::for_each(Function function) const {
+    for (const Bucket& bucket : sockets_)
+        for (const UdpSocket& socket : bucket) function(socket);
+}
 
 }  // namespace eremite::net

@@ -33,6 +33,17 @@ private:
     return sum.checksum();
 }
 
+// Of an IPv4 header without options, as it stands in memory.
+[[nodiscard]] inline uint16_t checksum_of_20(const uint8_t* header) {
+    // Sums of 32-bit halves, which cannot overflow.
+    const auto a = load_raw<uint64_t>(header), b = load_raw<uint64_t>(header + 8);
+    uint64_t sum = (a & 0xffff'ffff) + (a >> 32) + (b & 0xffff'ffff) + (b >> 32) + load_raw<uint32_t>(header + 16);
+    sum = (sum & 0xffff'ffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return static_cast<uint16_t>(~((sum & 0xffff) + (sum >> 16)));
+}
+
 // The checksum after one word changed from `before` to `after`; all in memory order (RFC 1624, equation 3).
 [[nodiscard]] inline uint16_t updated_checksum(uint16_t checksum, uint16_t before, uint16_t after) {
     uint32_t sum = static_cast<uint16_t>(~checksum) + uint32_t{static_cast<uint16_t>(~before)} + after;

@@ -7,8 +7,8 @@ namespace eremite::net {
 
 namespace {
 namespace option {
-constexpr uint8_t pad = 0, mask = 1, router = 3, dns = 6, host_name = 12, domain = 15, mtu = 26, requested = 50, lease = 51, type = 53, server = 54,
-                  parameters = 55, size = 57, renewal = 58, rebinding = 59, client = 61, end = 255;
+constexpr uint8_t pad = 0, mask = 1, router = 3, dns = 6, host_name = 12, domain = 15, mtu = 26, requested = 50, lease = 51, type = 53,
+                  server = 54, parameters = 55, size = 57, renewal = 58, rebinding = 59, client = 61, end = 255;
 }
 }  // namespace
 
@@ -16,7 +16,8 @@ Drop parse_dhcp(std::span<const uint8_t> message, DhcpAnswer& answer) {
     if (message.size() < sizeof(DhcpHeader)) return Drop::TooShort;
     // SAFETY: it is made of bytes, and all of them are there.
     const auto& header = *reinterpret_cast<const DhcpHeader*>(message.data());
-    if (header.operation != 2 || header.hardware_type != 1 || header.hardware_length != 6 || header.magic != DhcpHeader::magic_value) return Drop::BadOption;
+    if (header.operation != 2 || header.hardware_type != 1 || header.hardware_length != 6 || header.magic != DhcpHeader::magic_value)
+        return Drop::BadOption;
     answer = {};
     answer.transaction = header.transaction;
     answer.mac = header.mac;

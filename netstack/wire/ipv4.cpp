@@ -12,7 +12,8 @@ Drop parse_ipv4(std::span<const uint8_t> contiguous, size_t packet_length, Ipv4V
     const size_t header_length = header.header_length(), total = header.total_length;
     if (header_length < sizeof(Ipv4Header) || header_length > contiguous.size()) return Drop::TooShort;
     if (total < header_length || total > packet_length) return Drop::BadLength;
-    if (checksum_of(contiguous.first(header_length)) != 0) return Drop::BadChecksum;
+    const uint16_t sum = header_length == sizeof(Ipv4Header) ? checksum_of_20(contiguous.data()) : checksum_of(contiguous.first(header_length));
+    if (sum != 0) return Drop::BadChecksum;
     const Ipv4Address source{header.source};
     // RFC 1122 section 3.2.1.3: never a source.
     if (source.is_multicast() || source.is_broadcast()) return Drop::BadAddress;
@@ -32,7 +33,7 @@ void write_ipv4(Ipv4Header& header, const IpAddress& source, const IpAddress& de
     header.checksum = 0;
     header.source = source.v4().value;
     header.destination = destination.v4().value;
-    header.checksum.set_raw(checksum_of({&header.version_and_length, sizeof header}));
+    header.checksum.set_raw(checksum_of_20(&header.version_and_length));
 }
 
 }  // namespace eremite::net

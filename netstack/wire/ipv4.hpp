@@ -7,7 +7,18 @@
 
 namespace eremite::net {
 
-enum class Protocol : uint8_t { HopByHop = 0, Icmp = 1, Igmp = 2, Tcp = 6, Udp = 17, Routing = 43, Fragment = 44, Icmpv6 = 58, NoNext = 59, Destination = 60 };
+enum class Protocol : uint8_t {
+    HopByHop = 0,
+    Icmp = 1,
+    Igmp = 2,
+    Tcp = 6,
+    Udp = 17,
+    Routing = 43,
+    Fragment = 44,
+    Icmpv6 = 58,
+    NoNext = 59,
+    Destination = 60
+};
 
 // The codepoints of the ECN field (RFC 3168 section 5).
 inline constexpr uint8_t ecn_mask = 3, ecn_ect0 = 2, ecn_ect1 = 1, ecn_ce = 3;

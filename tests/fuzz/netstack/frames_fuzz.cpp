@@ -40,17 +40,19 @@ Bytes frame_of(Input& input) {
             ethernet.type = 0x0800;
             frame.resize(34);
             frame.insert(frame.end(), body.begin(), body.end());
-            net::write_ipv4(*reinterpret_cast<net::Ipv4Header*>(&frame[14]), peer4, own4, static_cast<net::Protocol>(protocol), frame.size() - 14, 64,
-                            kind >> 6, kind, kind & 0x20 ? input.half() : 0);
+            net::write_ipv4(*reinterpret_cast<net::Ipv4Header*>(&frame[14]), peer4, own4, static_cast<net::Protocol>(protocol),
+                            frame.size() - 14, 64, kind >> 6, kind, kind & 0x20 ? input.half() : 0);
             repair_transport(std::span{frame}.subspan(34), protocol, peer4, own4);
             break;
         case 1:
             ethernet.type = 0x86dd;
             frame.resize(54);
             frame.insert(frame.end(), body.begin(), body.end());
-            net::write_ipv6(*reinterpret_cast<net::Ipv6Header*>(&frame[14]), kind & 0x20 ? net::IpAddress::v6({0xfe80, 0, 0, 0, 0, 0, 0, 2}) : peer6, own6,
+            net::write_ipv6(*reinterpret_cast<net::Ipv6Header*>(&frame[14]),
+                            kind & 0x20 ? net::IpAddress::v6({0xfe80, 0, 0, 0, 0, 0, 0, 2}) : peer6, own6,
                             static_cast<net::Protocol>(protocol), body.size(), 255, 0, 0);
-            repair_transport(std::span{frame}.subspan(54), protocol, kind & 0x20 ? net::IpAddress::v6({0xfe80, 0, 0, 0, 0, 0, 0, 2}) : peer6, own6);
+            repair_transport(std::span{frame}.subspan(54), protocol,
+                             kind & 0x20 ? net::IpAddress::v6({0xfe80, 0, 0, 0, 0, 0, 0, 2}) : peer6, own6);
             break;
         case 2:
             ethernet.type = 0x0806;

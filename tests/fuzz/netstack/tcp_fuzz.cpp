@@ -32,7 +32,8 @@ public:
             hosts_[i] = std::make_unique<Host>(static_cast<uint8_t>(i + 1), options(choice));
             Host& h = *hosts_[i];
             h.stack.advance(now_);
-            require(h.interface->add_address(address(i), 24).ok() && h.interface->neighbours().add_permanent(address(1 - i), Host::mac(static_cast<uint8_t>(2 - i))).ok());
+            require(h.interface->add_address(address(i), 24).ok() &&
+                    h.interface->neighbours().add_permanent(address(1 - i), Host::mac(static_cast<uint8_t>(2 - i))).ok());
             h.device.sent = [this, i](Bytes bytes, const net::Offload& offload) {
                 if (wire_[1 - i].size() < 100) wire_[1 - i].push_back({std::move(bytes), offload});
             };
@@ -55,7 +56,8 @@ public:
             host->stack.device_ready(*host->interface);
             host->device.sent = nullptr;
         }
-        for (int i = 0; i < 60; ++i) pass(Duration::seconds(60));
+        const auto left = [this] { return hosts_[0]->stack.tcp().connections() + hosts_[1]->stack.tcp().connections(); };
+        for (int i = 0; i < 60 && left() > 0; ++i) pass(Duration::seconds(60));
         for (auto& host : hosts_) {
             require(host->stack.tcp().connections() == 0);
             require(host->memory.pool.free_fragments() == 512 && host->memory.pool.free_small() == 64 && host->memory.pool.free_large() == 16);
@@ -76,7 +78,10 @@ public:
             case 10: pass(Duration::seconds(input_.byte())); break;
             case 11: if (ends_[side].connection && input_.byte() < 64) (void)ends_[side].connection->shutdown(false, true); break;
             case 12: accept(); break;
-            case 13: hosts_[side]->device.full = (what & 16) != 0; if (!hosts_[side]->device.full) hosts_[side]->stack.device_ready(*hosts_[side]->interface); break;
+            case 13:
+                hosts_[side]->device.full = (what & 16) != 0;
+                if (!hosts_[side]->device.full) hosts_[side]->stack.device_ready(*hosts_[side]->interface);
+                break;
             case 14: close(side, input_.byte()); break;
             case 15: for (int i = 0; i < 8; ++i) deliver(0, 0), deliver(1, 0), flush(); break;
         }

@@ -32,8 +32,8 @@ public:
             header.yours = Ipv4Address::of(10, 0, 0, 50).value;
             message.resize(240);
             const uint8_t answer = type == 1 ? 2 : refuse ? 6 : 5;
-            const Bytes options{53, 1, answer, 54, 4, 10, 0, 0, 2, 51, 4, 0, 0, 0x0e, 0x10, 1, 4, 255, 255, 255, 0, 3, 4, 10, 0, 0, 2, 6, 8, 1, 1, 1, 1, 8, 8, 8, 8,
-                                12, 3, 'b', 'o', 'x', 26, 2, 5, 0xaa, 255};
+            const Bytes options{53, 1, answer, 54, 4, 10, 0, 0, 2, 51, 4, 0, 0, 0x0e, 0x10, 1,   4,   255, 255, 255, 0, 3,    4,  10,
+                                0,  0, 2,      6,  8, 1,  1, 1, 1, 8,  8, 8, 8, 12,   3,    'b', 'o', 'x', 26,  2,   5, 0xaa, 255};
             message.insert(message.end(), options.begin(), options.end());
             Source source{message};
             const bool broadcast = (header.flags & DhcpHeader::broadcast_flag) != 0;
@@ -44,7 +44,9 @@ public:
     }
     static Bytes option(const Bytes& message, uint8_t kind) {
         for (size_t at = 240; at + 1 < message.size() && message[at] != 255; at += 2U + message[at + 1])
-            if (message[at] == kind) return Bytes(message.begin() + static_cast<ptrdiff_t>(at) + 2, message.begin() + static_cast<ptrdiff_t>(at) + 2 + message[at + 1]);
+            if (message[at] == kind)
+                return Bytes(message.begin() + static_cast<ptrdiff_t>(at) + 2,
+                             message.begin() + static_cast<ptrdiff_t>(at) + 2 + message[at + 1]);
         return {};
     }
     bool silent = false;

@@ -29,11 +29,14 @@ TEST(Flood, SynsDoNotKeepOthersOut) {
     net::tcp::Listener* listener = network.b.stack.tcp().listen({net::any_v4(), 80}, 128, {}, &events).value();
     uint32_t source = net::Ipv4Address::of(10, 0, 0, 10).value;
     for (int round = 0; round < 20; ++round) {
-        for (int i = 0; i < 500; ++i) network.b.receive(syn_frame(network, source + static_cast<uint32_t>(i % 200), static_cast<uint16_t>(1000 + i + 500 * round)));
+        for (int i = 0; i < 500; ++i)
+            network.b.receive(syn_frame(network, source + static_cast<uint32_t>(i % 200), static_cast<uint16_t>(1000 + i + 500 * round)));
         network.run_for(Duration::milliseconds(20));
         EXPECT_LE(network.b.stack.tcp().requests(), 64U);
     }
     EXPECT_GT(network.b.stack.tcp().cookies_sent(), 9000U);
+    // Answers to peers that are not there wait for their link addresses, but not many.
+    EXPECT_GE(network.b.memory.pool.free_fragments(), 8192U - 400);
     Events client_events;
     net::tcp::Connection* client = network.a.stack.tcp().connect({}, {network.b4, 80}, {}, &client_events).value();
     EXPECT_TRUE(network.run([&] { return listener->readable(); }, Duration::seconds(5)));
@@ -108,6 +111,29 @@ TEST(Flood, PortsRunOutAndComeBack) {
     for (auto* c : all) c->abort();
     network.run_for(Duration::milliseconds(1));
     EXPECT_EQ(network.a.stack.tcp().connections(), 0U);
+}
+
+TEST(Steering, PortsAreOfFlowsThatComeHere) {
+    HostOptions options;
+    options.tcp.steering = {[](void*, const net::tcp::FlowKey& flow) { return flow.local.port % 4 == 3; }, nullptr};
+    Network network{{}, options, {}};
+    Events events;
+    net::TcpLayer& tcp = network.a.stack.tcp();
+    for (int i = 0; i < 50; ++i) {
+        net::tcp::Connection* c = tcp.connect({}, {network.b4, 80}, {}, &events).value();
+        EXPECT_EQ(c->key.local.port % 4, 3);
+    }
+    std::vector<uint16_t> ports;
+    tcp.for_each_connection([&](const net::tcp::Connection& c) { ports.push_back(c.key.local.port); });
+    EXPECT_EQ(ports.size(), 50U);
+    net::tcp::Listener* listener = tcp.listen({network.a4, 8000}, 1, {}, &events).value();
+    net::UdpSocket socket{network.a.stack.udp(), events};
+    ASSERT_TRUE(socket.bind({net::any_v4(), 9}).ok());
+    int others = 0;
+    tcp.for_each_listener([&](const net::tcp::Listener& l) { others += l.local().port == 8000; });
+    network.a.stack.udp().for_each([&](const net::UdpSocket& s) { others += s.local().port == 9; });
+    EXPECT_EQ(others, 2);
+    tcp.close(*listener);
 }
 
 TEST(Flood, PeerVanishes) {

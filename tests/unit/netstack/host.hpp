@@ -28,7 +28,9 @@ private:
     struct Free {
         void operator()(std::byte* p) const { std::free(p); }
     };
-    static size_t bytes_of(size_t fragments, size_t small, size_t large) { return fragments * sizeof(net::Fragment) + small * 2048 + large * 16384; }
+    static size_t bytes_of(size_t fragments, size_t small, size_t large) {
+        return fragments * sizeof(net::Fragment) + small * 2048 + large * 16384;
+    }
     static std::byte* allocate(size_t size) { return static_cast<std::byte*>(std::aligned_alloc(64, size)); }
     std::unique_ptr<std::byte, Free> memory_;
 };

@@ -146,7 +146,8 @@ TEST(Udp, QueuesAreBounded) {
 Bytes echo_frame(const Network& n, size_t size, uint16_t fragment = 0, size_t cut = 0) {
     Bytes frame(14 + 20 + 8 + size, 'e');
     *reinterpret_cast<net::EthernetHeader*>(frame.data()) = {Host::mac(1), Host::mac(2), 0x0800};
-    net::write_ipv4(*reinterpret_cast<net::Ipv4Header*>(&frame[14]), n.b4, n.a4, net::Protocol::Icmp, frame.size() - 14 - cut, 64, 0, 99, fragment);
+    net::write_ipv4(*reinterpret_cast<net::Ipv4Header*>(&frame[14]), n.b4, n.a4, net::Protocol::Icmp, frame.size() - 14 - cut, 64, 0, 99,
+                    fragment);
     auto& icmp = *reinterpret_cast<net::IcmpHeader*>(&frame[34]);
     icmp = {8, 0, 0, 0x00010002};
     icmp.checksum.set_raw(net::checksum_of(std::span{frame}.subspan(34)));
@@ -166,7 +167,10 @@ TEST(Icmp, AnswersEchoes) {
         ASSERT_EQ(answer.size(), 42 + size);
         EXPECT_EQ(answer[34], 0);
         EXPECT_EQ(net::checksum_of(std::span{answer}.subspan(34)), 0);
-        EXPECT_EQ(Bytes(answer.begin() + 38, answer.end()), [&] { const Bytes f = echo_frame(network, size); return Bytes(f.begin() + 38, f.end()); }());
+        EXPECT_EQ(Bytes(answer.begin() + 38, answer.end()), [&] {
+            const Bytes f = echo_frame(network, size);
+            return Bytes(f.begin() + 38, f.end());
+        }());
     }
 }
 
@@ -209,7 +213,8 @@ TEST(Ip, BadPacketsAreDropped) {
         return network.a.stack.drops(why) - before;
     };
     Bytes frame = echo_frame(network, 20);
-    for (size_t length = 14; length < 34; ++length) EXPECT_EQ(drops(net::Drop::TooShort, Bytes(frame.begin(), frame.begin() + static_cast<ptrdiff_t>(length))), 1U) << length;
+    for (size_t length = 14; length < 34; ++length)
+        EXPECT_EQ(drops(net::Drop::TooShort, Bytes(frame.begin(), frame.begin() + static_cast<ptrdiff_t>(length))), 1U) << length;
     Bytes bad = frame;
     bad[14] = 0x65;
     EXPECT_EQ(drops(net::Drop::BadVersion, bad), 1U);
@@ -307,7 +312,12 @@ TEST(Routes, TheLongestPrefixWins) {
     net::RouteTable& routes = network.a.stack.ip().routes();
     const IpAddress gateway{network.b4};
     ASSERT_TRUE(routes.add({.prefix = net::any_v4(), .length = 96, .gateway = gateway, .interface = network.a.interface}).ok());
-    ASSERT_TRUE(routes.add({.prefix = Ipv4Address::of(192, 168, 0, 0), .length = 96 + 16, .gateway = Ipv4Address::of(10, 0, 0, 9), .interface = network.a.interface}).ok());
+    ASSERT_TRUE(routes
+                    .add({.prefix = Ipv4Address::of(192, 168, 0, 0),
+                          .length = 96 + 16,
+                          .gateway = Ipv4Address::of(10, 0, 0, 9),
+                          .interface = network.a.interface})
+                    .ok());
     EXPECT_EQ(routes.add({.prefix = net::any_v4(), .length = 96, .gateway = gateway, .interface = network.a.interface}).code(), EEXIST);
     EXPECT_EQ(network.a.stack.ip().find_path(Ipv4Address::of(8, 8, 8, 8)).value().next_hop, gateway);
     EXPECT_EQ(network.a.stack.ip().find_path(Ipv4Address::of(192, 168, 3, 3)).value().next_hop, IpAddress{Ipv4Address::of(10, 0, 0, 9)});
@@ -336,7 +346,8 @@ TEST(Ipv6, RoutersConfigureAddresses) {
     const IpAddress router = IpAddress::v6({0xfe80, 0, 0, 0, 0, 0, 0, 0x99});
     Bytes frame(14 + 40 + 16 + 8 + 8 + 32 + 24);
     *reinterpret_cast<net::EthernetHeader*>(frame.data()) = {{{0x33, 0x33, 0, 0, 0, 1}}, Host::mac(9), 0x86dd};
-    net::write_ipv6(*reinterpret_cast<net::Ipv6Header*>(&frame[14]), router, net::all_nodes, net::Protocol::Icmpv6, frame.size() - 54, 255, 0, 0);
+    net::write_ipv6(*reinterpret_cast<net::Ipv6Header*>(&frame[14]), router, net::all_nodes, net::Protocol::Icmpv6, frame.size() - 54, 255,
+                    0, 0);
     *reinterpret_cast<net::RouterAdvertisement*>(&frame[54]) = {{134, 0, 0, 64U << 24 | 1800}, 0, 0};
     frame[70] = 1, frame[71] = 1, frame[77] = 9, frame[72] = 2;
     frame[78] = 5, frame[79] = 1;

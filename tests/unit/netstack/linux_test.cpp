@@ -10,6 +10,7 @@
 #include <cstring>
 #include <thread>
 
+#include "netstack/wire/checksum.hpp"
 #include "tests/unit/netstack/tap.hpp"
 #include "tests/unit/netstack/tcp_pair.hpp"
 
@@ -173,24 +174,113 @@ TEST_P(AgainstLinux, StreamsBothWays) {
     ASSERT_NE(connection, nullptr);
     const auto info = connection->info();
     printf("%-24s %7.1f Mbit/s both ways, %u repeated, %u timeouts, %u recoveries, mss %u\n", c.name,
-           static_cast<double>(c.bytes) * 16000 / static_cast<double>((finished - start).ns), info.counters.retransmissions, info.counters.timeouts,
-           info.counters.recoveries, info.send_mss);
+           static_cast<double>(c.bytes) * 16000 / static_cast<double>((finished - start).ns), info.counters.retransmissions,
+           info.counters.timeouts, info.counters.recoveries, info.send_mss);
     connection->close();
     if (listener) stack.tcp().close(*listener);
     stack.flush();
     if (linux_listener >= 0) close(linux_listener);
 }
 
+// Datagrams of all sizes, in fragments too, and pings: Linux asks.
+std::string ask_datagrams(bool v6) {
+    const timeval limit{5, 0};
+    socklen_t size;
+    const auto to = address_of(v6, v6 ? "fd09::2" : "10.9.8.2", 7, size);
+    const int udp = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
+    setsockopt(udp, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (connect(udp, reinterpret_cast<const sockaddr*>(&to), size) != 0) return "connect";
+    std::string result;
+    for (const size_t length : {0UL, 1UL, 100UL, 1472UL, 1473UL, 5000UL, 30000UL}) {
+        Bytes data(length), answer(40'000);
+        for (size_t i = 0; i < length; ++i) data[i] = pattern(i);
+        if (send(udp, data.data(), length, 0) != static_cast<ssize_t>(length)) result += "send ";
+        const ssize_t got = recv(udp, answer.data(), answer.size(), 0);
+        answer.resize(got < 0 ? 0 : static_cast<size_t>(got));
+        if (got < 0 || answer != data) result += "datagram " + std::to_string(length) + " ";
+    }
+    close(udp);
+    // A port where nobody is: ICMP says so.
+    const auto nobody = address_of(v6, v6 ? "fd09::2" : "10.9.8.2", 9, size);
+    const int refused = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
+    setsockopt(refused, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    char byte = 0;
+    if (connect(refused, reinterpret_cast<const sockaddr*>(&nobody), size) != 0 || send(refused, &byte, 1, 0) != 1 || recv(refused, &byte, 1, 0) >= 0 ||
+        errno != ECONNREFUSED)
+        result += "refusal ";
+    close(refused);
+    if (v6) return result;
+    const int raw = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+    if (raw < 0) return result;
+    setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    Bytes echo(3008, 'p');
+    std::copy_n(Bytes{8, 0, 0, 0, 1, 2, 3, 4}.begin(), 8, echo.begin());
+    net::store_raw(&echo[2], net::checksum_of(echo));
+    auto any = to;
+    reinterpret_cast<sockaddr_in&>(any).sin_port = 0;
+    if (sendto(raw, echo.data(), echo.size(), 0, reinterpret_cast<const sockaddr*>(&any), size) < 0) result += "ping ";
+    for (;;) {
+        Bytes answer(5000);
+        const ssize_t got = recv(raw, answer.data(), answer.size(), 0);
+        if (got < 0) return result + "no pong";
+        if (answer[20] == 0 && got == static_cast<ssize_t>(echo.size()) + 20) break;
+    }
+    close(raw);
+    return result;
+}
+
+TEST(DatagramsAgainstLinux, AndPings) {
+    std::string why;
+    const auto device = TapDevice::open({}, why);
+    if (!device) GTEST_SKIP() << "skipped: " << why;
+    PoolMemory memory{8192, 2048, 256};
+    net::Stack stack{memory.pool, {{1, 2}, {}}};
+    stack.advance(host_now());
+    ASSERT_TRUE(stack.start().ok());
+    net::Interface* interface = stack.add_interface(*device).value();
+    ASSERT_TRUE(interface->add_address(TapDevice::own_v4(), 24).ok());
+    ASSERT_TRUE(interface->add_address(TapDevice::own_v6(), 64).ok());
+    Events events;
+    net::UdpSocket echo{stack.udp(), events};
+    ASSERT_TRUE(echo.bind({net::IpAddress{}, 7}).ok());
+    const auto turn = [&] {
+        stack.flush();
+        pollfd p{device->descriptor(), POLLIN, 0};
+        (void)poll(&p, 1, 5);
+        stack.advance(host_now());
+        device->receive(stack, *interface);
+        net::Datagram about;
+        while (net::Packet packet = echo.receive(about)) EXPECT_TRUE(echo.send(std::move(packet), &about.source).ok());
+    };
+    for (const Instant end = host_now() + Duration::milliseconds(2500); host_now() < end;) turn();
+    for (const bool v6 : {false, true}) {
+        std::atomic<bool> done = false;
+        std::string result;
+        std::thread other{[&] {
+            result = ask_datagrams(v6);
+            done = true;
+        }};
+        while (!done) turn();
+        other.join();
+        EXPECT_EQ(result, "") << (v6 ? "IPv6" : "IPv4");
+    }
+}
+
 constexpr uint64_t mebibyte = 1 << 20;
-INSTANTIATE_TEST_SUITE_P(
-    Links, AgainstLinux,
-    testing::Values(Case{"plain", {}, false, true, 16 * mebibyte}, Case{"offloads", {.offloads = true}, false, true, 64 * mebibyte},
-                    Case{"we_connect", {}, false, false, 16 * mebibyte}, Case{"we_connect_offloads", {.offloads = true}, false, false, 64 * mebibyte},
-                    Case{"ipv6", {}, true, true, 16 * mebibyte}, Case{"ipv6_we_connect_offloads", {.offloads = true}, true, false, 32 * mebibyte},
-                    Case{"mtu576", {.mtu = 576}, false, true, 4 * mebibyte}, Case{"mtu9000", {.mtu = 9000}, false, false, 32 * mebibyte},
-                    Case{"loss1", {.loss = 10}, false, true, 8 * mebibyte}, Case{"loss1_we_connect", {.loss = 10}, false, false, 8 * mebibyte},
-                    Case{"loss1_offloads", {.offloads = true, .loss = 10}, false, true, 16 * mebibyte}, Case{"loss10", {.loss = 100}, false, true, mebibyte / 2}),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Links, AgainstLinux,
+                         testing::Values(Case{"plain", {}, false, true, 16 * mebibyte},
+                                         Case{"offloads", {.offloads = true}, false, true, 16 * mebibyte},
+                                         Case{"we_connect", {}, false, false, 16 * mebibyte},
+                                         Case{"we_connect_offloads", {.offloads = true}, false, false, 16 * mebibyte},
+                                         Case{"ipv6", {}, true, true, 16 * mebibyte},
+                                         Case{"ipv6_we_connect_offloads", {.offloads = true}, true, false, 16 * mebibyte},
+                                         Case{"mtu576", {.mtu = 576}, false, true, 4 * mebibyte},
+                                         Case{"mtu9000", {.mtu = 9000}, false, false, 16 * mebibyte},
+                                         Case{"loss1", {.loss = 10}, false, true, 8 * mebibyte},
+                                         Case{"loss1_we_connect", {.loss = 10}, false, false, 8 * mebibyte},
+                                         Case{"loss1_offloads", {.offloads = true, .loss = 10}, false, true, 16 * mebibyte},
+                                         Case{"loss10", {.loss = 100}, false, true, mebibyte / 2}),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace eremite::test

@@ -37,14 +37,18 @@ void Network::transmit(bool from_a, Bytes bytes, const net::Offload& offload) {
             // CE, with the checksum of the IPv4 header.
             auto& header = *reinterpret_cast<net::Ipv4Header*>(&bytes[14]);
             header.traffic_class |= 3;
-            net::write_ipv4(header, net::Ipv4Address{header.source}, net::Ipv4Address{header.destination}, static_cast<net::Protocol>(header.protocol),
-                            header.total_length, header.ttl, header.traffic_class, header.identification, header.fragment);
+            net::write_ipv4(header, net::Ipv4Address{header.source}, net::Ipv4Address{header.destination},
+                            static_cast<net::Protocol>(header.protocol), header.total_length, header.ttl, header.traffic_class,
+                            header.identification, header.fragment);
             ++marked;
         }
         free_at = std::max(free_at, now_) + time;
         leaves = free_at;
     }
-    const auto arrival = [&] { return leaves + link.delay + Duration{link.jitter.ns ? static_cast<int64_t>(random_.below(static_cast<uint64_t>(link.jitter.ns))) : 0}; };
+    const auto arrival = [&] {
+        return leaves + link.delay +
+               Duration{link.jitter.ns ? static_cast<int64_t>(random_.below(static_cast<uint64_t>(link.jitter.ns))) : 0};
+    };
     const bool twice = random_.below(1000) < link.duplication;
     if (random_.below(1000) < link.corruption) bytes[random_.below(bytes.size())] ^= static_cast<uint8_t>(1U << random_.below(8));
     if (twice) frames_.emplace(arrival().ns, Frame{from_a, bytes, offload});

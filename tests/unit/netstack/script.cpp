@@ -85,7 +85,9 @@ void Script::start() {
     if (host_) return;
     host_ = std::make_unique<Host>(1, options_);
     host_->stack.advance(now_);
-    if (!host_->interface->add_address(ours_.address, 24).ok() || !host_->interface->neighbours().add_permanent(theirs_.address, Host::mac(2)).ok()) std::abort();
+    if (!host_->interface->add_address(ours_.address, 24).ok() ||
+        !host_->interface->neighbours().add_permanent(theirs_.address, Host::mac(2)).ok())
+        std::abort();
     flush();
     host_->device.sent = [this](const Bytes& frame, const net::Offload& offload) { capture(frame, offload); };
 }
@@ -228,13 +230,15 @@ std::string Script::expect(std::istream& words) {
     sent_.pop_front();
     reference_ = sent.at;
     const std::string was = "it is " + describe(sent, our_initial_, their_initial_);
-    constexpr uint8_t compared = TcpHeader::syn | TcpHeader::fin | TcpHeader::rst | TcpHeader::ack | TcpHeader::ece | TcpHeader::cwr | TcpHeader::psh;
+    constexpr uint8_t compared =
+        TcpHeader::syn | TcpHeader::fin | TcpHeader::rst | TcpHeader::ack | TcpHeader::ece | TcpHeader::cwr | TcpHeader::psh;
     if ((sent.header.flags & compared) != line.flags) return "flags: " + was;
     if (line.start && sent.header.sequence - our_initial_ != *line.start) return "sequence: " + was;
     if (line.length && sent.length != *line.length) return "length: " + was;
     if (line.ack && sent.header.acknowledgement - their_initial_ != *line.ack) return "acknowledgement: " + was;
     if (line.window && sent.header.window != *line.window) return "window: " + was;
-    if (line.traffic_class && (sent.traffic_class & 3) != line.traffic_class) return "ECN field " + std::to_string(sent.traffic_class & 3) + ": " + was;
+    if (line.traffic_class && (sent.traffic_class & 3) != line.traffic_class)
+        return "ECN field " + std::to_string(sent.traffic_class & 3) + ": " + was;
     if (line.segment_size && sent.segment_size != *line.segment_size) return "segment size: " + was;
     std::istringstream list{line.options};
     for (std::string option; std::getline(list, option, ',');) {
@@ -247,7 +251,9 @@ std::string Script::expect(std::istream& words) {
         if (name == "wscale" && (!sent.options.has_window_scale || (given && sent.options.window_scale != number))) return "wscale: " + was;
         if (name == "sackOK" && !sent.options.sack_permitted) return "sackOK: " + was;
         if (name == "TS" && (!sent.options.has_timestamps || (given && sent.options.timestamp_echo != number))) return "TS: " + was;
-        if (name == "none" && (sent.options.has_timestamps || sent.options.sack_count || sent.options.sack_permitted || sent.options.has_window_scale)) return "options: " + was;
+        if (name == "none" &&
+            (sent.options.has_timestamps || sent.options.sack_count || sent.options.sack_permitted || sent.options.has_window_scale))
+            return "options: " + was;
         if (name == "nosack" && sent.options.sack_count != 0) return "sack: " + was;
         if (name == "sack") {
             std::istringstream blocks{option};
@@ -256,7 +262,8 @@ std::string Script::expect(std::istream& words) {
             for (std::string block; blocks >> block; ++i) {
                 unsigned from, to;
                 if (std::sscanf(block.c_str(), "%u:%u", &from, &to) != 2) return "bad block " + block;
-                if (i >= sent.options.sack_count || sent.options.sacks[i].start - their_initial_ != from || sent.options.sacks[i].end - their_initial_ != to)
+                if (i >= sent.options.sack_count || sent.options.sacks[i].start - their_initial_ != from ||
+                    sent.options.sacks[i].end - their_initial_ != to)
                     return "sack: " + was;
             }
             if (i != sent.options.sack_count) return "number of blocks: " + was;
@@ -270,7 +277,8 @@ std::string Script::describe(const Sent& sent, uint32_t ours, uint32_t theirs) {
     for (const auto& [letter, flag] : flag_letters())
         if (sent.header.flags & flag) text << letter;
     const uint32_t start = sent.header.sequence - ours;
-    text << ' ' << start << ':' << start + sent.length << '(' << sent.length << ") ack " << sent.header.acknowledgement - theirs << " win " << sent.header.window;
+    text << ' ' << start << ':' << start + sent.length << '(' << sent.length << ") ack " << sent.header.acknowledgement - theirs << " win "
+         << sent.header.window;
     const auto& o = sent.options;
     if (o.mss) text << " mss " << o.mss;
     if (o.has_window_scale) text << " wscale " << int{o.window_scale};

@@ -12,12 +12,19 @@ namespace eremite::test {
 namespace {
 
 const std::map<std::string, int>& errors() {
-    static const std::map<std::string, int> names{{"0", 0}, {"EAGAIN", EAGAIN}, {"ECONNRESET", ECONNRESET}, {"ECONNREFUSED", ECONNREFUSED},
-                                                  {"ETIMEDOUT", ETIMEDOUT}, {"EPIPE", EPIPE}, {"EHOSTUNREACH", EHOSTUNREACH}, {"ENOTCONN", ENOTCONN}};
+    static const std::map<std::string, int> names{{"0", 0},
+                                                  {"EAGAIN", EAGAIN},
+                                                  {"ECONNRESET", ECONNRESET},
+                                                  {"ECONNREFUSED", ECONNREFUSED},
+                                                  {"ETIMEDOUT", ETIMEDOUT},
+                                                  {"EPIPE", EPIPE},
+                                                  {"EHOSTUNREACH", EHOSTUNREACH},
+                                                  {"ENOTCONN", ENOTCONN}};
     return names;
 }
 
-constexpr const char* states[] = {"CLOSED", "SYN_SENT", "SYN_RECEIVED", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING", "LAST_ACK"};
+constexpr const char* states[] = {"CLOSED",     "SYN_SENT",   "SYN_RECEIVED", "ESTABLISHED", "FIN_WAIT_1",
+                                  "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING",      "LAST_ACK"};
 
 std::string differs(const std::string& what, uint64_t is, uint64_t wanted) {
     return is == wanted ? std::string{} : what + " is " + std::to_string(is) + ", not " + std::to_string(wanted);
@@ -32,7 +39,8 @@ std::string Script::command(const std::string& kind, std::istream& words) {
     words >> name >> value;
     if (kind == "option") {
         if (name == "ecn") options_.tcp.ecn = value != 0;
-        else if (name == "tso") options_.capabilities.tcp4_segmentation = static_cast<uint32_t>(value), options_.capabilities.transmit_checksum = true;
+        else if (name == "tso")
+            options_.capabilities.tcp4_segmentation = static_cast<uint32_t>(value), options_.capabilities.transmit_checksum = true;
         else if (name == "mtu") options_.capabilities.mtu = static_cast<uint16_t>(value);
         else if (name == "requests") options_.tcp.most_requests = value;
         else if (name == "receive_buffer") options_.tcp.initial_receive_buffer = options_.tcp.most_receive_buffer = value;
@@ -43,7 +51,9 @@ std::string Script::command(const std::string& kind, std::istream& words) {
     net::tcp::Settings& s = settings_;
     if (name == "nodelay") s.no_delay = value != 0;
     else if (name == "cork") s.cork = value != 0;
-    else if (name == "keepalive") s.keep_alive = true, s.keep_alive_idle = Duration::seconds(static_cast<int64_t>(value)), s.keep_alive_interval = Duration::seconds(5), s.keep_alive_probes = 3;
+    else if (name == "keepalive")
+        s.keep_alive = true, s.keep_alive_idle = Duration::seconds(static_cast<int64_t>(value)),
+        s.keep_alive_interval = Duration::seconds(5), s.keep_alive_probes = 3;
     else if (name == "user_timeout") s.user_timeout = Duration::seconds(static_cast<int64_t>(value));
     else if (name == "linger") s.linger = true, s.linger_seconds = static_cast<uint16_t>(value);
     else if (name == "maxseg") s.most_segment = static_cast<uint16_t>(value);
@@ -135,7 +145,8 @@ std::string Script::call(const std::string& name, std::istream& words) {
         const auto read = connection_->receive(sink, SIZE_MAX);
         flush();
         if (const auto error = errors().find(wanted); error != errors().end() && error->second != 0)
-            return read.ok() ? "it received " + std::to_string(read.value()) : differs("the error", static_cast<uint64_t>(read.code()), static_cast<uint64_t>(error->second));
+            return read.ok() ? "it received " + std::to_string(read.value())
+                             : differs("the error", static_cast<uint64_t>(read.code()), static_cast<uint64_t>(error->second));
         if (!read.ok()) return std::string{"recv: "} + std::strerror(read.code());
         return differs("what was received", read.value(), std::stoull(wanted));
     }
@@ -187,10 +198,12 @@ std::string Script::call(const std::string& name, std::istream& words) {
         words >> sequence;
         Bytes frame(14 + 20 + 8 + 28);
         *reinterpret_cast<net::EthernetHeader*>(frame.data()) = {Host::mac(1), Host::mac(2), 0x0800};
-        net::write_ipv4(*reinterpret_cast<net::Ipv4Header*>(&frame[14]), theirs_.address, ours_.address, net::Protocol::Icmp, frame.size() - 14, 64, 0, 1, 0);
+        net::write_ipv4(*reinterpret_cast<net::Ipv4Header*>(&frame[14]), theirs_.address, ours_.address, net::Protocol::Icmp,
+                        frame.size() - 14, 64, 0, 1, 0);
         auto& icmp = *reinterpret_cast<net::IcmpHeader*>(&frame[34]);
         icmp = {3, static_cast<uint8_t>(what == "fragmentation" ? 4 : 1), 0, mtu};
-        net::write_ipv4(*reinterpret_cast<net::Ipv4Header*>(&frame[42]), ours_.address, theirs_.address, net::Protocol::Tcp, 1500, 64, 0, 1, 0x4000);
+        net::write_ipv4(*reinterpret_cast<net::Ipv4Header*>(&frame[42]), ours_.address, theirs_.address, net::Protocol::Tcp, 1500, 64, 0, 1,
+                        0x4000);
         net::store_big<uint16_t>(&frame[62], ours_.port);
         net::store_big<uint16_t>(&frame[64], theirs_.port);
         net::store_big<uint32_t>(&frame[66], our_initial_ + sequence);

@@ -78,7 +78,8 @@ TEST(Packet, PullUpTruncateAndCut) {
         if (!model.empty()) {
             const size_t from = random.below(model.size()), size = random.below(model.size() - from + 1);
             const Packet shared = packet.share(from, size);
-            EXPECT_EQ(bytes_of(shared), Bytes(model.begin() + static_cast<ptrdiff_t>(from), model.begin() + static_cast<ptrdiff_t>(from + size)));
+            EXPECT_EQ(bytes_of(shared),
+                      Bytes(model.begin() + static_cast<ptrdiff_t>(from), model.begin() + static_cast<ptrdiff_t>(from + size)));
         }
     }
     EXPECT_EQ(memory.pool.free_fragments(), 64U);
@@ -128,6 +129,7 @@ TEST(Checksum, AnyPiecesMakeTheSame) {
         while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
         const auto expected = net::swap_bytes(static_cast<uint16_t>(~sum));
         EXPECT_EQ(net::checksum_of(bytes), expected);
+        if (bytes.size() >= 20) { EXPECT_EQ(net::checksum_of_20(bytes.data()), net::checksum_of(std::span{bytes}.first(20))); }
         net::ChecksumSum pieces;
         for (size_t at = 0; at < bytes.size();) {
             const size_t n = std::min<size_t>(bytes.size() - at, 1 + random.below(9));

@@ -11,7 +11,8 @@ struct TcpPair {
         const net::Endpoint at{v6 ? n.b6 : n.b4, 80};
         listener = n.b.stack.tcp().listen(at, 16, settings, &listener_events).value();
         client = n.a.stack.tcp().connect({}, at, settings, &client_events).value();
-        const bool connected = n.run([&] { return listener->readable() && client->state() >= net::tcp::State::Established; }, Duration::seconds(100));
+        const bool connected =
+            n.run([&] { return listener->readable() && client->state() >= net::tcp::State::Established; }, Duration::seconds(100));
         if (!connected) return;
         server = listener->accept();
         server->set_observer(&server_events);

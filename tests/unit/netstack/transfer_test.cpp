@@ -63,7 +63,7 @@ struct Trouble {
 class BadLink : public testing::TestWithParam<Trouble> {};
 
 TEST_P(BadLink, EveryByteArrives) {
-    for (uint64_t seed = 1; seed <= 3; ++seed) {
+    for (uint64_t seed = 1; seed <= 2; ++seed) {
         LinkOptions link = GetParam().link;
         link.seed = seed;
         for (const uint32_t most : {0U, 65000U}) {
@@ -78,9 +78,9 @@ TEST_P(BadLink, EveryByteArrives) {
             EXPECT_GT(back.ns, 0) << "seed " << seed;
             if (seed == 1) {
                 const auto info = pair.client->info();
-                printf("%-18s segments to %5u: %8.1f Mbit/s, %u repeated, %u timeouts, %u recoveries, %u probes, %u undone\n", GetParam().name, most,
-                       megabits(GetParam().bytes, there), info.counters.retransmissions, info.counters.timeouts, info.counters.recoveries,
-                       info.counters.tail_probes, info.counters.undone);
+                printf("%-18s segments to %5u: %8.1f Mbit/s, %u repeated, %u timeouts, %u recoveries, %u probes, %u undone\n",
+                       GetParam().name, most, megabits(GetParam().bytes, there), info.counters.retransmissions, info.counters.timeouts,
+                       info.counters.recoveries, info.counters.tail_probes, info.counters.undone);
             }
         }
     }
@@ -88,18 +88,19 @@ TEST_P(BadLink, EveryByteArrives) {
 
 constexpr Duration ms(int64_t n) { return Duration::milliseconds(n); }
 
-INSTANTIATE_TEST_SUITE_P(Links, BadLink,
-                         testing::Values(Trouble{"loss1", {.delay = ms(1), .loss = 10}, 4 * mebibyte, 10},
-                                         Trouble{"loss5", {.delay = ms(1), .loss = 50}, 2 * mebibyte, 2},
-                                         Trouble{"loss10", {.delay = ms(1), .loss = 100}, mebibyte, 0.2},
-                                         Trouble{"delay50", {.delay = ms(50)}, 4 * mebibyte, 15},
-                                         Trouble{"delay50loss1", {.delay = ms(50), .loss = 10}, 2 * mebibyte, 0.5},
-                                         Trouble{"reordering", {.delay = ms(2), .jitter = ms(2)}, 4 * mebibyte, 10},
-                                         Trouble{"duplication", {.delay = ms(1), .duplication = 100}, 4 * mebibyte, 20},
-                                         Trouble{"corruption", {.delay = ms(1), .corruption = 20}, 2 * mebibyte, 1},
-                                         Trouble{"everything", {.delay = ms(5), .jitter = ms(3), .loss = 20, .duplication = 20, .corruption = 0}, mebibyte, 0.2},
-                                         Trouble{"slow", {.delay = ms(10), .bits_per_second = 10'000'000, .queue = 50}, 4 * mebibyte, 7}),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Links, BadLink,
+    testing::Values(Trouble{"loss1", {.delay = ms(1), .loss = 10}, 4 * mebibyte, 10},
+                    Trouble{"loss5", {.delay = ms(1), .loss = 50}, 2 * mebibyte, 2},
+                    Trouble{"loss10", {.delay = ms(1), .loss = 100}, mebibyte, 0.2},
+                    Trouble{"delay50", {.delay = ms(50)}, 4 * mebibyte, 15},
+                    Trouble{"delay50loss1", {.delay = ms(50), .loss = 10}, 2 * mebibyte, 0.5},
+                    Trouble{"reordering", {.delay = ms(2), .jitter = ms(2)}, 4 * mebibyte, 10},
+                    Trouble{"duplication", {.delay = ms(1), .duplication = 100}, 4 * mebibyte, 20},
+                    Trouble{"corruption", {.delay = ms(1), .corruption = 20}, 2 * mebibyte, 1},
+                    Trouble{"everything", {.delay = ms(5), .jitter = ms(3), .loss = 20, .duplication = 20, .corruption = 0}, mebibyte, 0.2},
+                    Trouble{"slow", {.delay = ms(10), .bits_per_second = 10'000'000, .queue = 50}, 4 * mebibyte, 7}),
+    [](const auto& info) { return info.param.name; });
 
 TEST(Transfer, MarksInsteadOfLosses) {
     HostOptions options;
