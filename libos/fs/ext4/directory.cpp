@@ -68,7 +68,8 @@ Result<Ref<Inode>> Directory::lookup(std::string_view name) {
     {
         const sched::MutexGuard guard{volume().mutex()};
         found = TRY(find(name));
-        owner_.keep_recent(Ref<Node>::share(this));
+        owner_.keep_recent(*this);
+        owner_.keep_recent(*found);
     }
     return Ref<Inode>{std::move(found)};
 }
@@ -148,7 +149,8 @@ Result<Ref<Node>> Directory::create_node(std::string_view name, uint32_t mode, u
     TRY(enter(name, *node));
     TRY(operation.keep());
     give_place(*node, text);
-    owner_.keep_recent(Ref<Node>::share(this));
+    owner_.keep_recent(*this);
+    owner_.keep_recent(*node);
     return node;
 }
 
@@ -275,7 +277,7 @@ Result<void> Directory::list(uint64_t& cursor, DirectorySink& sink) {
                 cursor = (index + 1) * size;
                 continue;
             }
-            owner_.keep_recent(Ref<Node>::share(this));
+            owner_.keep_recent(*this);
         }
         for (size_t at = 0, offset = 0;; offset = at) {
             const DirectoryEntry* const entry = next_entry(bytes.get(), size, at);

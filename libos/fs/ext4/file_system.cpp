@@ -8,6 +8,7 @@
 #include "libos/fs/ext4/errors.hpp"
 #include "libos/fs/ext4/regular_file.hpp"
 #include "libos/fs/page_cache/memory.hpp"
+#include "libos/mm/page_allocator.hpp"
 
 namespace eremite::fs::ext4 {
 
@@ -46,6 +47,9 @@ FileSystem::~FileSystem() = default;
 Result<Ref<Inode>> FileSystem::start(bool read_only) {
     const sched::MutexGuard guard{volume_.mutex()};
     TRY(volume_.mount(read_only));
+    // As much as inodes in memory may cost, beside their pages.
+    constexpr uint64_t fewest = 64, most = 8192, part_of_memory = 128;
+    most_recent_ = std::clamp(mm::page_allocator().total_pages() / part_of_memory, fewest, most);
     set_read_only(volume_.read_only());
     if (!volume_.read_only()) TRY(recover_orphans());
     Ref<Node> root = TRY(node(EXT2_ROOT_INO));
@@ -101,6 +105,12 @@ Result<void> FileSystem::synchronize() {
     return written.ok() ? Result<void>{} : Result<void>{written.error()};
 }
 
+void FileSystem::unmounted() {
+    (void)synchronize();
+    const sched::MutexGuard guard{volume_.mutex()};
+    drop_recent();
+}
+
 Result<Ref<Node>> FileSystem::node_if_known(ext2_ino_t number) {
     const sync::Guard guard{lock_};
     Node* const found = nodes_.lower_bound(number);
@@ -131,19 +141,26 @@ void FileSystem::forget(Node& node) {
     if (Orphan* const orphan = find_orphan(node.number())) orphan->dead = true;
 }
 
-void FileSystem::keep_recent(Ref<Node> node) {
-    for (const Ref<Node>& recent : recent_)
-        if (recent == node) return;
-    std::swap(recent_[next_recent_++ % recent_count], node);
+void FileSystem::keep_recent(Node& node) {
+    if (static_cast<ListNode<ByRecentUse>&>(node).linked()) {
+        recent_.remove(node);
+    } else {
+        node.acquire();
+        ++recent_count_;
+    }
+    recent_.push_back(node);
+    if (recent_count_ > most_recent_) forget_recent(*recent_.front());
 }
 
 void FileSystem::drop_recent() {
-    for (Ref<Node>& recent : recent_) recent = nullptr;
+    while (Node* const node = recent_.front()) forget_recent(*node);
 }
 
-void FileSystem::forget_recent(const Node& node) {
-    for (Ref<Node>& recent : recent_)
-        if (recent.get() == &node) recent = nullptr;
+void FileSystem::forget_recent(Node& node) {
+    if (!static_cast<ListNode<ByRecentUse>&>(node).linked()) return;
+    recent_.remove(node);
+    --recent_count_;
+    const Ref<Node> released = Ref<Node>::adopt(&node);
 }
 
 }  // namespace eremite::fs::ext4

@@ -53,7 +53,8 @@ Ref<Node> Node::place(Ref<Node> parent, String& name) {
 
 Result<void> Node::load() {
     TRY(checked(ext2fs_read_inode_full(volume().library(), number_, &inode(), sizeof inode_)));
-    if (inode_.i_extra_isize > EXT2_INODE_SIZE(&volume().super()) - EXT2_GOOD_OLD_INODE_SIZE || inode_.i_extra_isize % 4 != 0) inode_.i_extra_isize = 0;
+    const unsigned most = EXT2_INODE_SIZE(&volume().super()) - EXT2_GOOD_OLD_INODE_SIZE;
+    if (inode_.i_extra_isize > most || inode_.i_extra_isize % 4 != 0) inode_.i_extra_isize = 0;
     return {};
 }
 
