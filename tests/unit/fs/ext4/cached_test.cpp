@@ -119,6 +119,23 @@ TEST_F(CachedVolumeTest, WhatIsUnlinkedIsNotWritten) {
     expect_clean();
 }
 
+TEST_F(CachedVolumeTest, FilesAreKeptInCaseTheyAreUsedAgain) {
+    make(64 * mib);
+    mount();
+    create(*root_, "file", std::string(mib, 'x'));
+    ASSERT_EQ(file_system_->synchronize().code(), 0);
+    const size_t reads = image_->reads;
+    EXPECT_EQ(read(*find("/file")), std::string(mib, 'x'));
+    EXPECT_EQ(image_->reads, reads);
+    // Not for ever.
+    for (int i = 0; i < 10'000; ++i) create(*root_, std::to_string(i));
+    const size_t later = image_->reads;
+    EXPECT_EQ(read(*find("/file")), std::string(mib, 'x'));
+    EXPECT_GT(image_->reads, later);
+    unmount();
+    expect_clean();
+}
+
 // Each range of a file of eight blocks, by extents and by lists: exactly these blocks go.
 TEST_F(CachedVolumeTest, HolesOfEveryRange) {
     for (const char* options : {"-t ext4 -b 4096", "-t ext3 -b 4096"}) {
