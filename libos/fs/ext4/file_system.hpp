@@ -93,7 +93,7 @@ private:
     [[nodiscard]] Result<void> list_orphan(Orphan& orphan);
     [[nodiscard]] Result<void> unlist_orphan(ext2_ino_t number);
     [[nodiscard]] Result<void> set_next_orphan(ext2_ino_t number, ext2_ino_t next);
-    [[nodiscard]] Result<void> free_file(ext2_ino_t number, bool listed);
+    [[nodiscard]] Result<void> free_file(ext2_ino_t number);
     [[nodiscard]] Result<void> free_blocks(ext2_ino_t number, uint64_t from);
     [[nodiscard]] Orphan* find_orphan(ext2_ino_t number);
 

@@ -81,15 +81,19 @@ Result<void> FileSystem::before_commit() {
 
 Result<void> FileSystem::reap() {
     for (;;) {
-        Orphan dead{};
+        ext2_ino_t number = 0;
         {
             const sync::Guard guard{lock_};
             auto* const found = std::find_if(orphans_.begin(), orphans_.end(), [](const Orphan& orphan) { return orphan.dead; });
             if (found == orphans_.end()) return {};
-            dead = *found;
-            orphans_.erase(static_cast<size_t>(found - orphans_.begin()));
+            number = found->number;
         }
-        const auto freed = free_file(dead.number, dead.listed);
+        // A commit on the way must know of it.
+        const auto freed = free_file(number);
+        {
+            const sync::Guard guard{lock_};
+            if (Orphan* const orphan = find_orphan(number)) orphans_.erase(static_cast<size_t>(orphan - orphans_.data()));
+        }
         if (freed.ok()) continue;
         log::warn("{}: a file without a name is not freed (error {}): e2fsck does it", volume_.device().name(), freed.code());
     }
@@ -124,7 +128,7 @@ Result<void> FileSystem::free_blocks(ext2_ino_t number, uint64_t from) {
     return {};
 }
 
-Result<void> FileSystem::free_file(ext2_ino_t number, bool listed) {
+Result<void> FileSystem::free_file(ext2_ino_t number) {
     ext2_inode_large inode;
     auto& plain = reinterpret_cast<ext2_inode&>(inode);
     // SAFETY: an inode is numbers all through.
@@ -133,7 +137,7 @@ Result<void> FileSystem::free_file(ext2_ino_t number, bool listed) {
     if (ext2fs_inode_has_valid_blocks2(volume_.library(), &plain) && EXT2_I_SIZE(&inode) > 0) TRY(free_blocks(number, 0));
     Volume::Part part{volume_};
     TRY(part.begin_after_commit());
-    if (listed) TRY(unlist_orphan(number));
+    TRY(unlist_orphan(number));
     TRY(volume_.read_inode(number, bytes));
     TRY(checked(ext2fs_free_ext_attr(volume_.library(), number, &inode)));
     inode.i_dtime = static_cast<uint32_t>(platform::realtime_now() / Duration::seconds(1).ns);
@@ -162,7 +166,7 @@ Result<void> FileSystem::recover_orphans() {
         ext2_inode inode;
         TRY(checked(ext2fs_read_inode(volume_.library(), number, &inode)));
         if (inode.i_links_count == 0) {
-            TRY(free_file(number, true));
+            TRY(free_file(number));
             continue;
         }
         // One that was being made shorter.
