@@ -4,6 +4,7 @@
 #include <new>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "base/result.hpp"
@@ -61,6 +62,15 @@ public:
         new (data_ + size_++) T{std::move(value)};
         return {};
     }
+    // Bytes and numbers, all or none.
+    Result<void> append(std::span<const T> more)
+        requires std::is_trivially_copyable_v<T>
+    {
+        TRY(reserve(size_ + more.size()));
+        if (!more.empty()) __builtin_memcpy(data_ + size_, more.data(), more.size() * sizeof(T));
+        size_ += more.size();
+        return {};
+    }
     Result<void> resize(size_t size) {
         TRY(reserve(size));
         while (size_ > size) pop_back();
@@ -92,9 +102,7 @@ public:
         return s;
     }
     Result<void> append(std::string_view text) {
-        TRY(characters_.reserve(characters_.size() + text.size()));
-        for (char c : text) TRY(characters_.push_back(c));
-        return {};
+        return characters_.append({text.data(), text.size()});
     }
     [[nodiscard]] std::string_view view() const { return {characters_.data(), characters_.size()}; }
     [[nodiscard]] size_t size() const { return characters_.size(); }

@@ -229,13 +229,19 @@ class VolumeGuestTests(VolumeFilesTest):
     """The tests of other parts of the system, on a volume."""
     size = "256M"
 
-    def test_operations(self):
-        path = BUILD / "guest" / "guest_file_operations"
+    def operations(self, path):
         if not path.exists():
             raise unittest.SkipTest(f"{path} was not built")
-        result = self.run_program(path, "/data", options=self.options(), limit=200)
-        self.check(result, errors=b"")
+        result = self.run_program(path, "/data", options=[*self.options(), "--cpus", "2"], limit=200)
+        self.check(result, output=", 0 failed, 0 groups skipped$", errors=b"")
         self.check_sound(self.volume)
+
+    def test_operations(self):
+        self.operations(BUILD / "guest" / "guest_file_operations")
+
+    def test_operations_with_checked_locks(self):
+        """The kernel of the lock_order tests, which build.lock_order builds."""
+        self.operations(BUILD / "checked" / "guest" / "guest_file_operations")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 namespace eremite::fs::ext4 {
 
 BlockCache::~BlockCache() {
+    for (const Record& record : records_) release_bytes(record.page);
     for (Block*& head : buckets_) {
         while (Block* const block = head) {
             head = block->next_in_bucket_;
@@ -101,29 +102,84 @@ Result<Block*> BlockCache::get_blank(uint64_t number) {
         enter_list(*block);
         operation_.push_back(*block);
     }
+    block->seal_ = {};
     std::memset(block->bytes_, 0, block_size_);
     return block;
 }
 
+void BlockCache::begin_change(Block& block) {
+    if (static_cast<ListNode<ByOperation>&>(block).linked()) return;
+    block.changed_before_ = block.changed_;
+    block.seal_before_ = block.seal_;
+    if (!block.changed_) {
+        leave_list(block);
+        block.changed_ = true;
+        enter_list(block);
+    }
+    operation_.push_back(block);
+}
+
 Result<void> BlockCache::change(Block& block) {
-    if (static_cast<ListNode<ByOperation>&>(block).linked()) return {};
+    if (block.before_ || block.new_) return {};
     block.before_ = allocate_bytes();
     if (!block.before_) return Error{ENOMEM};
     std::memcpy(block.before_, block.bytes_, block_size_);
-    leave_list(block);
-    block.changed_before_ = block.changed_;
-    block.changed_ = true;
-    enter_list(block);
-    operation_.push_back(block);
+    begin_change(block);
     return {};
+}
+
+Result<void> BlockCache::change(Block& block, size_t offset, size_t size) {
+    if (block.before_ || block.new_) return {};
+    if (size > longest_range) return change(block);
+    const Saved saved{&block, static_cast<uint32_t>(offset), static_cast<uint32_t>(size)};
+    if (records_.empty() || records_.back().used + saved.length() > page_size) {
+        TRY(records_.reserve(records_.size() + 1));
+        uint8_t* const page = allocate_bytes();
+        if (!page) return Error{ENOMEM};
+        TRY(records_.push_back({page, 0}));
+    }
+    Record& record = records_.back();
+    Saved* const at = new (record.page + record.used) Saved{saved};
+    std::memcpy(at->bytes(), block.bytes_ + offset, size);
+    record.used += saved.length();
+    begin_change(block);
+    return {};
+}
+
+// What was saved first was there first.
+void BlockCache::give_back_ranges() {
+    for (size_t i = records_.size(); i-- > 0;) {
+        std::array<uint16_t, page_size / sizeof(Saved)> offsets;
+        size_t count = 0;
+        for (size_t at = 0; at < records_[i].used; at += VirtualAddress{records_[i].page + at}.as<Saved>()->length())
+            offsets[count++] = static_cast<uint16_t>(at);
+        while (count-- > 0) {
+            Saved& saved = *VirtualAddress{records_[i].page + offsets[count]}.as<Saved>();
+            std::memcpy(saved.block->bytes_ + saved.offset, saved.bytes(), saved.size);
+        }
+    }
+}
+
+void BlockCache::release_records() {
+    while (records_.size() > 1) {
+        release_bytes(records_.back().page);
+        records_.pop_back();
+    }
+    if (!records_.empty()) records_.back().used = 0;
 }
 
 Result<void> BlockCache::write(uint64_t number, size_t offset, std::span<const uint8_t> bytes) {
     Block* block = find(number);
     if (!block) block = TRY(bytes.size() == block_size_ ? get_blank(number) : get(number));
-    if (std::memcmp(block->bytes_ + offset, bytes.data(), bytes.size()) == 0) return {};
-    TRY(change(*block));
-    std::memcpy(block->bytes_ + offset, bytes.data(), bytes.size());
+    // Callers write blocks of which they changed a few bytes.
+    size_t start = 0, end = bytes.size();
+    const auto same = [&](size_t at, size_t size) { return std::memcmp(block->bytes_ + offset + at, bytes.data() + at, size) == 0; };
+    constexpr size_t piece = 64;
+    while (end - start >= piece && same(start, piece)) start += piece;
+    while (end - start >= piece && same(end - piece, piece)) end -= piece;
+    if (same(start, end - start)) return {};
+    TRY(change(*block, offset + start, end - start));
+    std::memcpy(block->bytes_ + offset + start, bytes.data() + start, end - start);
     return {};
 }
 
@@ -133,20 +189,28 @@ void BlockCache::keep() {
         block->before_ = nullptr;
         block->new_ = false;
     }
+    release_records();
     trim();
 }
 
 void BlockCache::undo() {
+    // Of blocks with both, the ranges were changed first.
+    for (Block& block : operation_) {
+        if (!block.before_) continue;
+        std::swap(block.bytes_, block.before_);
+        release_bytes(block.before_);
+        block.before_ = nullptr;
+    }
+    give_back_ranges();
+    release_records();
     while (Block* const block = operation_.pop_front()) {
         if (block->new_) {
             destroy(*block);
             continue;
         }
         leave_list(*block);
-        std::swap(block->bytes_, block->before_);
-        release_bytes(block->before_);
-        block->before_ = nullptr;
         block->changed_ = block->changed_before_;
+        block->seal_ = block->seal_before_;
         enter_list(*block);
     }
     trim();

@@ -27,10 +27,15 @@ public:
 
 private:
     friend class BlockCache;
+    // Whether the checksum in it, of a directory's block, has to be made before it is written; and of which inode.
+    struct Seal {
+        uint32_t inode = 0;  // 0: it is right
+    };
     Block* next_in_bucket_ = nullptr;
     uint64_t number_ = 0;
     uint8_t* bytes_ = nullptr;
-    uint8_t* before_ = nullptr;  // what it held when the running operation began to change it
+    uint8_t* before_ = nullptr;  // what all of it held when the running operation began to change more than ranges
+    Seal seal_, seal_before_;
     bool new_ = false;           // it was not here when the running operation began
     bool changed_ = false;       // by the running transaction
     bool changed_before_ = false;
@@ -50,9 +55,23 @@ public:
     [[nodiscard]] Result<Block*> get(uint64_t number);
     // A block about to be filled by the running operation: zeros, nothing is read.
     [[nodiscard]] Result<Block*> get_blank(uint64_t number);
-    // To be called before the running operation changes a block.
+    // To be called before the running operation changes a block, or a range of it.
     [[nodiscard]] Result<void> change(Block& block);
-    // Writes a block or a part of it, unless it holds these bytes already.
+    [[nodiscard]] Result<void> change(Block& block, size_t offset, size_t size);
+    // The block is one of this directory's, and the checksum in it will be made when it is written. Requires: the running operation changes it.
+    static void unseal(Block& block, uint32_t inode) { block.seal_ = {inode}; }
+    [[nodiscard]] static bool is_sealed(const Block& block) { return block.seal_.inode == 0; }
+    // Calls seal(block, inode) for each that is to be written.
+    template <typename Seal>
+    [[nodiscard]] Result<void> seal_changed(Seal&& seal) {
+        for (Block& block : changed_) {
+            if (block.seal_.inode == 0) continue;
+            TRY(seal(block, block.seal_.inode));
+            block.seal_ = {};
+        }
+        return {};
+    }
+    // Writes a block or a part of it, as far as it holds other bytes.
     [[nodiscard]] Result<void> write(uint64_t number, size_t offset, std::span<const uint8_t> bytes);
 
     // The end of the running operation: its changes stay, or go.
@@ -83,6 +102,20 @@ public:
 private:
     static constexpr size_t bucket_count = 1024;
 
+    // What a range of a block held, in front of its bytes in a page of such records.
+    struct Saved {
+        Block* block;
+        uint32_t offset, size;
+        [[nodiscard]] uint8_t* bytes() { return VirtualAddress{this + 1}.as<uint8_t>(); }
+        [[nodiscard]] size_t length() const { return align_up(sizeof *this + size, alignof(Saved)); }
+    };
+    struct Record {
+        uint8_t* page;
+        size_t used;
+    };
+    // Longer ranges are saved with the whole block.
+    static constexpr size_t longest_range = 1024;
+
     [[nodiscard]] Block*& bucket(uint64_t number) { return buckets_[number % bucket_count]; }
     [[nodiscard]] Block* find(uint64_t number);
     [[nodiscard]] Result<Block*> add(uint64_t number);
@@ -91,6 +124,9 @@ private:
     void destroy(Block& block);
     void leave_list(Block& block);
     void enter_list(Block& block);
+    void begin_change(Block& block);
+    void give_back_ranges();
+    void release_records();
     void trim();
     [[nodiscard]] uint64_t sector_of(uint64_t number) const { return number * (block_size_ / block::sector_size); }
 
@@ -100,6 +136,7 @@ private:
     Block* buckets_[bucket_count] = {};
     List<Block, ByUse> clean_, changed_, logged_;  // clean ones: the first was used longest ago
     List<Block, ByOperation> operation_;
+    Vector<Record> records_;  // of the running operation; the first page is kept
     size_t count_ = 0, clean_count_ = 0, changed_count_ = 0, logged_count_ = 0;
 };
 

@@ -52,6 +52,10 @@ void Directory::give_place(Node& node, String& name) {
 Result<Ref<Node>> Directory::find(std::string_view name) {
     const DirectoryIndex::Found found = TRY(index_.find(map(), name));
     Ref<Node> node = TRY(owner_.node(found.inode));
+    {
+        const sync::Guard guard{owner_.lock()};
+        if (node->is_placed(*this, name)) return node;
+    }
     // A directory that contains itself, or is in two places, would lead paths round in circles.
     if (node->is_directory()) {
         if (is_below(*node)) return Error{EUCLEAN};
@@ -68,7 +72,8 @@ Result<Ref<Inode>> Directory::lookup(std::string_view name) {
     {
         const sched::MutexGuard guard{volume().mutex()};
         found = TRY(find(name));
-        owner_.keep_recent(Ref<Node>::share(this));
+        owner_.keep_recent(*this);
+        owner_.keep_recent(*found);
     }
     return Ref<Inode>{std::move(found)};
 }
@@ -83,7 +88,9 @@ Result<void> Directory::check_free(std::string_view name) {
 
 Result<Ref<Node>> Directory::make(uint32_t mode, uint64_t device_number) {
     const ext2_ino_t number = TRY(volume().allocate_inode(this->number(), mode));
-    ext2_inode inode{};
+    ext2_inode_large whole{};
+    // SAFETY: the first part of it; an inode is numbers all through.
+    auto& inode = reinterpret_cast<ext2_inode&>(whole);
     inode.i_mode = static_cast<uint16_t>(mode);
     inode.i_links_count = 1;
     random::fill({reinterpret_cast<uint8_t*>(&inode.i_generation), sizeof inode.i_generation});
@@ -99,7 +106,9 @@ Result<Ref<Node>> Directory::make(uint32_t mode, uint64_t device_number) {
         TRY(checked(ext2fs_extent_open2(volume().library(), number, &inode, &empty)));
         ext2fs_extent_free(empty);
     }
-    TRY(checked(ext2fs_write_new_inode(volume().library(), number, &inode)));
+    if (EXT2_INODE_SIZE(&volume().super()) > EXT2_GOOD_OLD_INODE_SIZE)
+        whole.i_extra_isize = std::min<uint16_t>(sizeof whole, EXT2_INODE_SIZE(&volume().super())) - EXT2_GOOD_OLD_INODE_SIZE;
+    TRY(volume().write_inode(number, {reinterpret_cast<uint8_t*>(&whole), sizeof whole}, true));
     Ref<Node> node = TRY(owner_.node(number));
     node->change();
     node->touch(Access | Modification | Change | Birth);
@@ -148,7 +157,8 @@ Result<Ref<Node>> Directory::create_node(std::string_view name, uint32_t mode, u
     TRY(enter(name, *node));
     TRY(operation.keep());
     give_place(*node, text);
-    owner_.keep_recent(Ref<Node>::share(this));
+    owner_.keep_recent(*this);
+    owner_.keep_recent(*node);
     return node;
 }
 
@@ -250,11 +260,13 @@ Result<Ref<Node>> Directory::remove_name(std::string_view name, bool directory) 
 
 Result<void> Directory::unlink(std::string_view name) {
     TRY(remove_name(name, false))->lost_name();
+    owner_.reap_soon();
     return {};
 }
 
 Result<void> Directory::remove_directory(std::string_view name) {
     TRY(remove_name(name, true));
+    owner_.reap_soon();
     return {};
 }
 
@@ -275,7 +287,7 @@ Result<void> Directory::list(uint64_t& cursor, DirectorySink& sink) {
                 cursor = (index + 1) * size;
                 continue;
             }
-            owner_.keep_recent(Ref<Node>::share(this));
+            owner_.keep_recent(*this);
         }
         for (size_t at = 0, offset = 0;; offset = at) {
             const DirectoryEntry* const entry = next_entry(bytes.get(), size, at);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "libos/fs/ext4/errors.hpp"
+#include "libos/fs/name_hash.hpp"
 
 namespace eremite::fs::ext4 {
 
@@ -11,12 +12,6 @@ namespace {
 
 constexpr size_t header_size = 8, tail_size = 12;
 constexpr size_t smallest_gap = 24;  // for names of usual length
-
-uint32_t hash_of(std::string_view name) {
-    uint32_t hash = 2166136261;  // FNV-1a
-    for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619;
-    return hash;
-}
 
 bool is_dot(std::string_view name) { return name == "." || name == ".."; }
 
@@ -39,10 +34,6 @@ size_t DirectoryIndex::room_for_entries(FileMap map) {
     return map.volume.block_size() - (ext2fs_has_feature_metadata_csum(&map.volume.super()) ? tail_size : 0);
 }
 
-Result<void> DirectoryIndex::seal(FileMap map, Block& block) {
-    return checked(ext2fs_dir_block_csum_set(map.volume.library(), map.number, block.as<ext2_dir_entry>()));
-}
-
 void DirectoryIndex::forget() {
     loaded_ = false;
     places_ = {};
@@ -63,7 +54,7 @@ Result<void> DirectoryIndex::load(FileMap map) {
         if (found.count == 0) return Error{EUCLEAN};
         for (uint64_t i = 0; i < found.count; ++i) {
             TRY(blocks_.push_back(found.kind == FileBlocks::Kind::Written ? found.first + i : 0));
-            TRY(gaps_.push_back(0));
+            TRY(gaps_.push_back({}));
             if (blocks_.back() != 0) TRY(load_block(map, static_cast<uint32_t>(blocks_.size() - 1)));
         }
     }
@@ -73,7 +64,8 @@ Result<void> DirectoryIndex::load(FileMap map) {
 
 Result<void> DirectoryIndex::load_block(FileMap map, uint32_t index) {
     Block* const block = TRY(map.volume.cache().get(blocks_[index]));
-    if (!ext2fs_dir_block_csum_verify(map.volume.library(), map.number, block->as<ext2_dir_entry>())) return Error{EUCLEAN};
+    if (BlockCache::is_sealed(*block) && !ext2fs_dir_block_csum_verify(map.volume.library(), map.number, block->as<ext2_dir_entry>()))
+        return Error{EUCLEAN};
     const size_t size = map.volume.block_size();
     size_t at = 0;
     while (at < size) {
@@ -84,18 +76,35 @@ Result<void> DirectoryIndex::load_block(FileMap map, uint32_t index) {
         if (entry->inode > map.volume.super().s_inodes_count || entry->name_length == 0) return Error{EUCLEAN};
         if (is_dot(entry->text())) continue;
         if (entry->text().find('/') != std::string_view::npos || entry->text().find('\0') != std::string_view::npos) return Error{EUCLEAN};
-        TRY(note(hash_of(entry->text()), index, offset));
+        TRY(note(hash_name(entry->text()), index, offset));
         ++count_;
     }
     measure(map, index, block->bytes());
     return {};
 }
 
+void DirectoryIndex::note_gap(size_t index, size_t length, size_t offset) {
+    if (length <= gaps_[index].longest) return;
+    gaps_[index] = {static_cast<uint16_t>(length), static_cast<uint16_t>(offset)};
+    if (length >= smallest_gap) first_gap_ = std::min(first_gap_, index);
+}
+
 void DirectoryIndex::measure(FileMap map, uint32_t index, const uint8_t* bytes) {
-    size_t longest = 0, at = 0;
-    while (const DirectoryEntry* const entry = next_entry(bytes, room_for_entries(map), at)) longest = std::max(longest, entry->length - used_by(*entry));
-    gaps_[index] = static_cast<uint16_t>(longest);
-    if (longest >= smallest_gap) first_gap_ = std::min<size_t>(first_gap_, index);
+    const size_t size = room_for_entries(map);
+    gaps_[index] = {};
+    for (size_t at = 0, offset = 0; const DirectoryEntry* const entry = next_entry(bytes, size, at); offset = at)
+        note_gap(index, entry->length - used_by(*entry), offset);
+}
+
+std::optional<size_t> DirectoryIndex::find_gap(FileMap map, size_t index, const uint8_t* bytes, size_t needed) {
+    const size_t size = room_for_entries(map);
+    // What was taken from last has often room for another one.
+    size_t at = gaps_[index].offset;
+    const DirectoryEntry* entry = next_entry(bytes, size, at);
+    if (entry && entry->length - used_by(*entry) >= needed) return gaps_[index].offset;
+    measure(map, static_cast<uint32_t>(index), bytes);
+    if (gaps_[index].longest >= needed) return gaps_[index].offset;
+    return std::nullopt;
 }
 
 Result<Block*> DirectoryIndex::block_at(FileMap map, size_t index) {
@@ -135,13 +144,13 @@ Result<void> DirectoryIndex::note(uint32_t hash, uint32_t block, size_t offset) 
 Result<DirectoryIndex::Position> DirectoryIndex::seek(FileMap map, std::string_view name) {
     TRY(load(map));
     if (places_.empty()) return Error{ENOENT};
-    const uint32_t hash = hash_of(name);
+    const uint32_t hash = hash_name(name);
     for (size_t at = hash % places_.size(); places_[at].block != free_place; at = at + 1 == places_.size() ? 0 : at + 1) {
         Place& place = places_[at];
         if (place.block == former_place || place.hash != hash) continue;
         Block* const block = TRY(block_at(map, place.block));
         DirectoryEntry* const entry = entry_at(block->bytes(), place.offset);
-        if (entry->text() == name) return Position{&place, block, entry};
+        if (entry->name_length == name.size() && same_name(entry->name, name.data(), name.size())) return Position{&place, block, entry};
     }
     return Error{ENOENT};
 }
@@ -156,50 +165,59 @@ Result<void> DirectoryIndex::add(FileMap map, std::string_view name, ext2_ino_t 
     if ((map.inode.i_flags & EXT2_INDEX_FL) != 0) TRY(drop_tree(map));
     const size_t needed = DirectoryEntry::needed(name.size());
     size_t index = first_gap_;
-    while (index < gaps_.size() && gaps_[index] < needed) ++index;
-    if (needed <= smallest_gap) first_gap_ = index;
-    if (index == gaps_.size()) TRY(append_block(map));
-    Block* const block = TRY(block_at(map, index));
-    TRY(map.volume.cache().change(*block));
-    const size_t size = room_for_entries(map);
-    for (size_t at = 0, offset = 0; next_entry(block->bytes(), size, at); offset = at) {
-        DirectoryEntry* entry = entry_at(block->bytes(), offset);
-        const size_t used = used_by(*entry);
-        if (entry->length - used < needed) continue;
-        const auto rest = static_cast<uint16_t>(entry->length - used);
-        if (used != 0) {
-            entry->length = static_cast<uint16_t>(used);
-            entry = entry_at(block->bytes(), offset += used);
-            entry->length = rest;
-        }
-        entry->inode = inode;
-        entry->name_length = static_cast<uint8_t>(name.size());
-        entry->type = type;
-        name.copy(entry->name, name.size());
-        measure(map, static_cast<uint32_t>(index), block->bytes());
-        TRY(note(hash_of(name), static_cast<uint32_t>(index), offset));
-        ++count_;
-        return seal(map, *block);
+    Block* block = nullptr;
+    std::optional<size_t> found;
+    for (; !found; index += found ? 0 : 1) {
+        while (index < gaps_.size() && gaps_[index].longest < needed) ++index;
+        if (index == gaps_.size()) TRY(append_block(map));
+        block = TRY(block_at(map, index));
+        found = find_gap(map, index, block->bytes(), needed);
     }
-    return Error{EUCLEAN};
+    if (needed <= smallest_gap) first_gap_ = index;
+    size_t offset = *found;
+    DirectoryEntry* entry = entry_at(block->bytes(), offset);
+    const size_t used = used_by(*entry);
+    TRY(map.volume.cache().change(*block, offset, used + needed));
+    const auto rest = static_cast<uint16_t>(entry->length - used);
+    if (used != 0) {
+        entry->length = static_cast<uint16_t>(used);
+        entry = entry_at(block->bytes(), offset += used);
+        entry->length = rest;
+    }
+    entry->inode = inode;
+    entry->name_length = static_cast<uint8_t>(name.size());
+    entry->type = type;
+    name.copy(entry->name, name.size());
+    gaps_[index].offset = static_cast<uint16_t>(offset);
+    TRY(note(hash_name(name), static_cast<uint32_t>(index), offset));
+    ++count_;
+    unseal(map, *block);
+    return {};
 }
 
 Result<void> DirectoryIndex::remove(FileMap map, std::string_view name) {
     const Position position = TRY(seek(map, name));
-    TRY(map.volume.cache().change(*position.block));
     uint8_t* const bytes = position.block->bytes();
+    const size_t offset = position.place->offset;
     DirectoryEntry* before = nullptr;
-    for (size_t at = 0, offset = 0; offset != position.place->offset; offset = at) {
+    size_t start = offset;
+    for (size_t at = 0, next = 0; next != offset; next = at) {
         if (!next_entry(bytes, map.volume.block_size(), at)) return Error{EUCLEAN};
-        before = entry_at(bytes, offset);
+        before = entry_at(bytes, start = next);
     }
+    TRY(map.volume.cache().change(*position.block, start, header_size));
+    TRY(map.volume.cache().change(*position.block, offset, header_size));
     if (before) before->length = static_cast<uint16_t>(before->length + position.entry->length);
     position.entry->inode = 0;
     const uint32_t index = position.place->block;
     position.place->block = former_place;
     --count_;
-    measure(map, index, bytes);
-    return seal(map, *position.block);
+    // That is no entry any more.
+    if (gaps_[index].offset == offset) gaps_[index].offset = static_cast<uint16_t>(start);
+    const DirectoryEntry& free = before ? *before : *position.entry;
+    note_gap(index, std::min<size_t>(free.length, room_for_entries(map) - start) - used_by(free), start);
+    unseal(map, *position.block);
+    return {};
 }
 
 Result<void> DirectoryIndex::replace(FileMap map, std::string_view name, ext2_ino_t inode, uint8_t type) {
@@ -212,15 +230,17 @@ Result<void> DirectoryIndex::replace(FileMap map, std::string_view name, ext2_in
         if (!next_entry(block->bytes(), map.volume.block_size(), at)) return Error{EUCLEAN};
         DirectoryEntry* const entry = entry_at(block->bytes(), at);
         if (!next_entry(block->bytes(), map.volume.block_size(), at) || entry->text() != "..") return Error{EUCLEAN};
-        TRY(map.volume.cache().change(*block));
+        TRY(map.volume.cache().change(*block, at - entry->length, header_size));
         entry->inode = inode;
-        return seal(map, *block);
+        unseal(map, *block);
+        return {};
     }
     const Position position = TRY(seek(map, name));
-    TRY(map.volume.cache().change(*position.block));
+    TRY(map.volume.cache().change(*position.block, position.place->offset, header_size));
     position.entry->inode = inode;
     position.entry->type = type;
-    return seal(map, *position.block);
+    unseal(map, *position.block);
+    return {};
 }
 
 // One entry without a name has all the room.
@@ -234,9 +254,10 @@ Result<void> DirectoryIndex::append_block(FileMap map) {
     entry_at(block->bytes(), 0)->length = static_cast<uint16_t>(size);
     if (size != map.volume.block_size()) ext2fs_initialize_dirent_tail(map.volume.library(), block->as<ext2_dir_entry_tail>(size));
     TRY(blocks_.push_back(found.first));
-    TRY(gaps_.push_back(static_cast<uint16_t>(size)));
+    TRY(gaps_.push_back({static_cast<uint16_t>(size), 0}));
     TRY(checked(ext2fs_inode_size_set(map.volume.library(), &map.inode, static_cast<ext2_off64_t>(blocks_.size() * map.volume.block_size()))));
-    return seal(map, *block);
+    unseal(map, *block);
+    return {};
 }
 
 Result<void> DirectoryIndex::create(FileMap map, ext2_ino_t parent) {
@@ -253,7 +274,8 @@ Result<void> DirectoryIndex::create(FileMap map, ext2_ino_t parent) {
     up->type = EXT2_FT_DIR;
     up->name[0] = up->name[1] = '.';
     measure(map, 0, block->bytes());
-    return seal(map, *block);
+    unseal(map, *block);
+    return {};
 }
 
 // Blocks of the tree look like blocks with one entry that has no name; without the tree they must have a checksum of their own.
@@ -275,7 +297,7 @@ Result<void> DirectoryIndex::drop_tree(FileMap map) {
         entry->length = static_cast<uint16_t>(size - last);
         if (size != whole) ext2fs_initialize_dirent_tail(map.volume.library(), block->as<ext2_dir_entry_tail>(size));
         measure(map, static_cast<uint32_t>(i), block->bytes());
-        TRY(seal(map, *block));
+        unseal(map, *block);
     }
     return {};
 }

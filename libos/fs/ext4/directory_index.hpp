@@ -3,6 +3,7 @@
 // Directories with a hash tree are read as lists, as the format allows, and lose the tree when a name is added. All of it requires the
 // volume's lock; what changes anything requires a running operation.
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "libos/fs/ext4/mapping.hpp"
@@ -71,14 +72,23 @@ private:
     [[nodiscard]] Result<void> append_block(FileMap map);
     [[nodiscard]] Result<void> drop_tree(FileMap map);
     [[nodiscard]] static size_t room_for_entries(FileMap map);
-    [[nodiscard]] static Result<void> seal(FileMap map, Block& block);
+    static void unseal(FileMap map, Block& block) {
+        if (ext2fs_has_feature_metadata_csum(&map.volume.super())) BlockCache::unseal(block, map.number);
+    }
     void measure(FileMap map, uint32_t index, const uint8_t* bytes);
+    void note_gap(size_t index, size_t length, size_t offset);
+    // The entry in whose place, or behind which, an entry of so many bytes fits; nothing: none does, and the gap is known now.
+    [[nodiscard]] std::optional<size_t> find_gap(FileMap map, size_t index, const uint8_t* bytes, size_t needed);
 
     bool loaded_ = false;
     size_t count_ = 0, used_places_ = 0;
     Vector<Place> places_;
     Vector<uint64_t> blocks_;  // of the volume; 0: a hole
-    Vector<uint16_t> gaps_;    // the longest entry that a block has room for
+    // The longest entry that a block has room for, or more than that; and an entry where there was room.
+    struct Gap {
+        uint16_t longest = 0, offset = 0;
+    };
+    Vector<Gap> gaps_;
     size_t first_gap_ = 0;     // blocks before have no room to speak of
 };
 

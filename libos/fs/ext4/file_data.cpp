@@ -28,9 +28,16 @@ Result<void> FileData::transfer(bool write, const Run& run, const Memory& memory
     while (at < end) {
         size_t count = 0;
         uint64_t bytes = 0;
-        for (; count < segments.size() && at < end; ++count) {
+        while (at < end) {
             const auto piece = static_cast<uint32_t>(std::min(end - at, page_size - (at - memory.offset) % page_size));
-            segments[count] = {memory.at(at), piece};
+            const PhysicalAddress place = memory.at(at);
+            // Frames that are neighbours make one segment.
+            if (count != 0 && segments[count - 1].address + segments[count - 1].length == place) {
+                segments[count - 1].length += piece;
+            } else {
+                if (count == segments.size()) break;
+                segments[count++] = {place, piece};
+            }
             at += piece;
             bytes += piece;
         }

@@ -1,6 +1,7 @@
 #include "libos/fs/ext4/file_system.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <optional>
 
@@ -8,6 +9,7 @@
 #include "libos/fs/ext4/errors.hpp"
 #include "libos/fs/ext4/regular_file.hpp"
 #include "libos/fs/page_cache/memory.hpp"
+#include "libos/mm/page_allocator.hpp"
 
 namespace eremite::fs::ext4 {
 
@@ -46,6 +48,9 @@ FileSystem::~FileSystem() = default;
 Result<Ref<Inode>> FileSystem::start(bool read_only) {
     const sched::MutexGuard guard{volume_.mutex()};
     TRY(volume_.mount(read_only));
+    // Such inodes take about a kilobyte: up to a sixteenth of the memory.
+    constexpr size_t pages_per_inode = 4;
+    TRY(recent_.resize(std::bit_floor(mm::page_allocator().available_pages() / pages_per_inode | 64)));
     set_read_only(volume_.read_only());
     if (!volume_.read_only()) TRY(recover_orphans());
     Ref<Node> root = TRY(node(EXT2_ROOT_INO));
@@ -113,7 +118,8 @@ Result<Ref<Node>> FileSystem::node(ext2_ino_t number) {
     const bool special = number < EXT2_FIRST_INODE(&volume_.super()) && number != EXT2_ROOT_INO;
     if (special || number == 0 || number > volume_.super().s_inodes_count) return Error{EUCLEAN};
     ext2_inode inode;
-    TRY(checked(ext2fs_read_inode(volume_.library(), number, &inode)));
+    // SAFETY: an inode is numbers all through.
+    TRY(volume_.read_inode(number, {reinterpret_cast<uint8_t*>(&inode), sizeof inode}, false));
     const auto type = type_of(inode.i_mode);
     if (!type || inode.i_links_count == 0 || (inode.i_flags & EXT4_INLINE_DATA_FL) != 0) return Error{EUCLEAN};
     Ref<Node> made = TRY(make_node(*this, number, *type));
@@ -131,10 +137,10 @@ void FileSystem::forget(Node& node) {
     if (Orphan* const orphan = find_orphan(node.number())) orphan->dead = true;
 }
 
-void FileSystem::keep_recent(Ref<Node> node) {
-    for (const Ref<Node>& recent : recent_)
-        if (recent == node) return;
-    std::swap(recent_[next_recent_++ % recent_count], node);
+void FileSystem::keep_recent(Node& node) {
+    if (recent_.empty()) return;
+    Ref<Node>& place = recent_place(node.number());
+    if (place.get() != &node) place = Ref<Node>::share(&node);
 }
 
 void FileSystem::drop_recent() {
@@ -142,8 +148,9 @@ void FileSystem::drop_recent() {
 }
 
 void FileSystem::forget_recent(const Node& node) {
-    for (Ref<Node>& recent : recent_)
-        if (recent.get() == &node) recent = nullptr;
+    if (recent_.empty()) return;
+    Ref<Node>& place = recent_place(node.number());
+    if (place.get() == &node) place = nullptr;
 }
 
 }  // namespace eremite::fs::ext4

@@ -1,5 +1,6 @@
 #pragma once
 // An ext4 file system on a block device: its inodes, and what has to be done behind the back of their operations.
+#include <bit>
 #include <cstdint>
 
 #include "base/tree.hpp"
@@ -52,20 +53,23 @@ public:
     // The same if somebody has it; else null.
     [[nodiscard]] Result<Ref<Node>> node_if_known(ext2_ino_t number);
     // Keeps what was used of late, so that it need not be read again at once.
-    void keep_recent(Ref<Node> node);
+    void keep_recent(Node& node);
     // Nothing is kept any more.
     void drop_recent();
     void forget_recent(const Node& node);
     // Before the last name of a file goes. ENOMEM.
     [[nodiscard]] Result<void> expect_orphan() {
         const sync::Guard guard{lock_};
-        return orphans_.reserve(orphans_.size() + 1);
+        return orphans_.reserve(std::bit_ceil(orphans_.size() + 1));
     }
     void add_orphan(ext2_ino_t number);
     // A name leads to the file again.
     [[nodiscard]] Result<void> adopt_orphan(ext2_ino_t number);
     // Frees files without names that nobody has open any more. Requires: no operation runs.
     [[nodiscard]] Result<void> reap();
+
+    // The same where the caller has not the lock, and errors concern nobody.
+    void reap_soon();
 
     // Called when the last reference to an inode goes: nobody else has it. Does not wait.
     void forget(Node& node);
@@ -89,8 +93,7 @@ private:
     [[nodiscard]] Result<void> free_file(ext2_ino_t number, bool listed);
     [[nodiscard]] Result<void> free_blocks(ext2_ino_t number, uint64_t from);
     [[nodiscard]] Orphan* find_orphan(ext2_ino_t number);
-
-    static constexpr size_t recent_count = 64;
+    [[nodiscard]] Ref<Node>& recent_place(ext2_ino_t number) { return recent_[number & (recent_.size() - 1)]; }
 
     Volume volume_;
     // What nobody asks to be made last is, as ext4 has it by default: so much is lost when the machine stops. Errors are kept for those who
@@ -100,8 +103,7 @@ private:
     Tree<Node, NumberTraits, ByNumber> nodes_;
     Vector<Orphan> orphans_;     // guarded by the volume's lock, but for `dead`, which lock_ guards with the vector's layout
     Vector<ext2_ino_t> listed_;  // on the volume, the newest last
-    Ref<Node> recent_[recent_count];
-    size_t next_recent_ = 0;
+    Vector<Ref<Node>> recent_;  // by number; as many places as a power of two
     std::atomic<bool> unplaced_{false};  // there may be dirty pages without a place
 };
 

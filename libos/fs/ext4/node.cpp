@@ -13,6 +13,9 @@ namespace {
 
 constexpr int64_t second = 1'000'000'000;
 
+// SAFETY: an inode is numbers all through.
+std::span<uint8_t> bytes_of(ext2_inode_large& inode) { return {reinterpret_cast<uint8_t*>(&inode), sizeof inode}; }
+
 }  // namespace
 
 // A chain of directories may hang on this inode alone: it is taken apart in a loop.
@@ -52,7 +55,7 @@ Ref<Node> Node::place(Ref<Node> parent, String& name) {
 }
 
 Result<void> Node::load() {
-    TRY(checked(ext2fs_read_inode_full(volume().library(), number_, &inode(), sizeof inode_)));
+    TRY(volume().read_inode(number_, bytes_of(inode_)));
     if (inode_.i_extra_isize > EXT2_INODE_SIZE(&volume().super()) - EXT2_GOOD_OLD_INODE_SIZE || inode_.i_extra_isize % 4 != 0) inode_.i_extra_isize = 0;
     return {};
 }
@@ -90,7 +93,7 @@ Result<void> Node::settle_times() {
     return operation.keep();
 }
 
-Result<void> Node::store() { return checked(ext2fs_write_inode_full(volume().library(), number_, &inode(), sizeof inode_)); }
+Result<void> Node::store() { return volume().write_inode(number_, bytes_of(inode_)); }
 
 // Documentation/filesystems/ext4/inodes.rst: 32 bits of seconds, two more of them in the low bits of the extra word, nanoseconds above.
 void Node::set_time(Time which, int64_t nanoseconds) {
@@ -118,7 +121,9 @@ int64_t Node::time(Time which) const {
     const auto get = [&](const uint32_t& field, const uint32_t& extra_field) {
         const auto end = static_cast<size_t>(reinterpret_cast<const uint8_t*>(&extra_field + 1) - reinterpret_cast<const uint8_t*>(&inode_));
         const bool has = end <= size_t{EXT2_GOOD_OLD_INODE_SIZE} + inode_.i_extra_isize;
-        const int64_t seconds = static_cast<int32_t>(field) + (has ? int64_t{extra_field & 3} << 32 : 0);
+        // Ours end in 2262.
+        constexpr int64_t last = INT64_MAX / second - 2;
+        const int64_t seconds = std::min(static_cast<int32_t>(field) + (has ? int64_t{extra_field & 3} << 32 : 0), last);
         return seconds * second + (has ? extra_field >> 2 : 0);
     };
     switch (which) {

@@ -9,6 +9,7 @@
 #include "libos/fs/ext4/file_system.hpp"
 #include "libos/fs/ext4/mapping.hpp"
 #include "libos/fs/inode.hpp"
+#include "libos/fs/name_hash.hpp"
 
 namespace eremite::fs::ext4 {
 
@@ -62,6 +63,9 @@ public:
 
     // Its place in the tree of names, guarded by owner().lock(). What is let go is handed back, to be released behind the lock.
     [[nodiscard]] Ref<Node> place(Ref<Node> parent, String& name);
+    [[nodiscard]] bool is_placed(const Node& parent, std::string_view name) const {
+        return parent_.get() == &parent && !unlinked_ && name_.size() == name.size() && same_name(name_.view().data(), name.data(), name.size());
+    }
     void lose_name() { unlinked_ = true; }
 
     // Behind an operation that took a name away; and before one that gives this inode a name that another one has, so that what was

@@ -95,6 +95,15 @@ Result<void> FileSystem::reap() {
     }
 }
 
+void FileSystem::reap_soon() {
+    {
+        const sync::Guard guard{lock_};
+        if (std::none_of(orphans_.begin(), orphans_.end(), [](const Orphan& orphan) { return orphan.dead; })) return;
+    }
+    const sched::MutexGuard guard{volume_.mutex()};
+    (void)reap();
+}
+
 // From the end, in pieces that fit into the journal.
 Result<void> FileSystem::free_blocks(ext2_ino_t number, uint64_t from) {
     constexpr uint64_t piece = uint64_t{1} << 16, most_blocks = uint64_t{1} << 32;
@@ -118,17 +127,19 @@ Result<void> FileSystem::free_blocks(ext2_ino_t number, uint64_t from) {
 Result<void> FileSystem::free_file(ext2_ino_t number, bool listed) {
     ext2_inode_large inode;
     auto& plain = reinterpret_cast<ext2_inode&>(inode);
-    TRY(checked(ext2fs_read_inode_full(volume_.library(), number, &plain, sizeof inode)));
+    // SAFETY: an inode is numbers all through.
+    const std::span bytes{reinterpret_cast<uint8_t*>(&inode), sizeof inode};
+    TRY(volume_.read_inode(number, bytes));
     if (ext2fs_inode_has_valid_blocks2(volume_.library(), &plain) && EXT2_I_SIZE(&inode) > 0) TRY(free_blocks(number, 0));
     Volume::Part part{volume_};
     TRY(part.begin_after_commit());
     if (listed) TRY(unlist_orphan(number));
-    TRY(checked(ext2fs_read_inode_full(volume_.library(), number, &plain, sizeof inode)));
+    TRY(volume_.read_inode(number, bytes));
     TRY(checked(ext2fs_free_ext_attr(volume_.library(), number, &inode)));
     inode.i_dtime = static_cast<uint32_t>(platform::realtime_now() / Duration::seconds(1).ns);
     inode.i_links_count = 0;
     inode.i_file_acl = 0;
-    TRY(checked(ext2fs_write_inode_full(volume_.library(), number, &plain, sizeof inode)));
+    TRY(volume_.write_inode(number, bytes));
     volume_.free_inode(number, LINUX_S_ISDIR(inode.i_mode));
     return part.keep();
 }

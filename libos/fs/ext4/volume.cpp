@@ -224,7 +224,9 @@ Result<void> Volume::commit() {
         return result;
     }
     cache_->keep();
-    result = write_transaction();
+    // SAFETY: only blocks of directories are to be sealed.
+    result = cache_->seal_changed([&](Block& block, ext2_ino_t number) { return checked(ext2fs_dir_block_csum_set(library_, number, block.as<ext2_dir_entry>())); });
+    if (result.ok()) result = write_transaction();
     if (!result.ok()) {
         break_down("a commit failed", result.code());
         return result;

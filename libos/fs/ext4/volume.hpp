@@ -135,6 +135,11 @@ public:
     void release(BlockRange range);
     // Marks blocks as used. Requires: an operation runs.
     void use(BlockRange range);
+    // An inode as it is on the volume: the first bytes of it, as many as there are of both. EUCLEAN: its checksum is wrong, or there is none
+    // of this number. `verify`: whether the checksum is looked at.
+    [[nodiscard]] Result<void> read_inode(ext2_ino_t number, std::span<uint8_t> bytes, bool verify = true);
+    // Requires: an operation runs. `fresh`: what stands behind becomes zero. The checksum in `bytes` is made right.
+    [[nodiscard]] Result<void> write_inode(ext2_ino_t number, std::span<uint8_t> bytes, bool fresh = false);
     // A free inode near `near`, marked as used by the running operation. ENOSPC.
     [[nodiscard]] Result<ext2_ino_t> allocate_inode(ext2_ino_t near, uint32_t mode);
     void free_inode(ext2_ino_t number, bool directory);
@@ -155,6 +160,11 @@ private:
         bool inode;
         bool directory;
     };
+    struct InodePlace {
+        Block* block;
+        size_t offset;
+    };
+    [[nodiscard]] Result<InodePlace> inode_place(ext2_ino_t number);
     static Volume& of(ext2_filsys library) { return *static_cast<Volume*>(library->priv_data); }
     [[nodiscard]] Result<void> read_super(ext2_super_block& super);
     [[nodiscard]] Result<void> check_super(const ext2_super_block& super, bool& only_readable) const;

@@ -23,6 +23,8 @@ public:
 
     // What is on the disk now.
     [[nodiscard]] const std::vector<uint8_t>& bytes() const { return bytes_; }
+    // The same of what was flushed.
+    [[nodiscard]] const std::vector<uint8_t>& durable() const { return durable_; }
     // What a crash would leave: some of the blocks that were written since the last flush.
     template <typename Random>
     [[nodiscard]] std::vector<uint8_t> crash(Random& random) const {
