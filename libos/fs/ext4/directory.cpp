@@ -252,11 +252,13 @@ Result<Ref<Node>> Directory::remove_name(std::string_view name, bool directory) 
 
 Result<void> Directory::unlink(std::string_view name) {
     TRY(remove_name(name, false))->lost_name();
+    owner_.reap_many();
     return {};
 }
 
 Result<void> Directory::remove_directory(std::string_view name) {
     TRY(remove_name(name, true));
+    owner_.reap_many();
     return {};
 }
 

@@ -75,6 +75,7 @@ Result<void> FileSystem::stop() {
     {
         const sync::Guard guard{lock_};
         for (Orphan& orphan : orphans_) orphan.dead = true;
+        dead_count_.store(orphans_.size(), std::memory_order_relaxed);
     }
     TRY(reap());
     TRY(volume_.unmount());
@@ -101,6 +102,7 @@ Result<FileSystemStatus> FileSystem::status() {
 Result<void> FileSystem::synchronize() {
     const auto written = write_back_all(*this);
     const sched::MutexGuard guard{volume_.mutex()};
+    if (!volume_.read_only()) TRY(reap());
     TRY(volume_.commit());
     return written.ok() ? Result<void>{} : Result<void>{written.error()};
 }
@@ -138,7 +140,10 @@ Result<Ref<Node>> FileSystem::node(ext2_ino_t number) {
 void FileSystem::forget(Node& node) {
     if (static_cast<TreeNode<ByNumber>&>(node).linked()) nodes_.remove(node);
     if (node.inode().i_links_count != 0) return;
-    if (Orphan* const orphan = find_orphan(node.number())) orphan->dead = true;
+    Orphan* const orphan = find_orphan(node.number());
+    if (!orphan) return;
+    orphan->dead = true;
+    dead_count_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void FileSystem::keep_recent(Node& node) {

@@ -70,6 +70,9 @@ public:
     // Frees files without names that nobody has open any more. Requires: no operation runs.
     [[nodiscard]] Result<void> reap();
 
+    // The same once they are many, so that none waits for long and few have to be looked through. Takes the volume's lock.
+    void reap_many();
+
     // Called when the last reference to an inode goes: nobody else has it. Does not wait.
     void forget(Node& node);
 
@@ -92,6 +95,7 @@ private:
     [[nodiscard]] Result<void> free_file(ext2_ino_t number, bool listed);
     [[nodiscard]] Result<void> free_blocks(ext2_ino_t number, uint64_t from);
     [[nodiscard]] Orphan* find_orphan(ext2_ino_t number);
+    void remove_orphan(Orphan& orphan);
 
     Volume volume_;
     // What nobody asks to be made last is, as ext4 has it by default: so much is lost when the machine stops. Errors are kept for those who
@@ -99,6 +103,7 @@ private:
     sched::DelayedTask committer_{[](void* self) { (void)static_cast<FileSystem*>(self)->synchronize(); }, this, Duration::seconds(5)};
     sync::Spinlock lock_{sync::Rank::Directory};
     Tree<Node, NumberTraits, ByNumber> nodes_;
+    std::atomic<size_t> dead_count_{0};  // of the orphans
     Vector<Orphan> orphans_;     // guarded by the volume's lock, but for `dead`, which lock_ guards with the vector's layout
     Vector<ext2_ino_t> listed_;  // on the volume, the newest last
     List<Node, ByRecentUse> recent_;  // the one that was used last comes last; each has a reference

@@ -27,8 +27,15 @@ Result<void> FileSystem::adopt_orphan(ext2_ino_t number) {
     if (!orphan) return {};
     if (orphan->listed) TRY(unlist_orphan(number));
     const sync::Guard guard{lock_};
-    orphans_.erase(static_cast<size_t>(orphan - orphans_.data()));
+    remove_orphan(*orphan);
     return {};
+}
+
+// Their order does not matter.
+void FileSystem::remove_orphan(Orphan& orphan) {
+    if (orphan.dead) dead_count_.fetch_sub(1, std::memory_order_relaxed);
+    std::swap(orphan, orphans_.back());
+    orphans_.pop_back();
 }
 
 // The inode in memory has to follow.
@@ -87,12 +94,20 @@ Result<void> FileSystem::reap() {
             auto* const found = std::find_if(orphans_.begin(), orphans_.end(), [](const Orphan& orphan) { return orphan.dead; });
             if (found == orphans_.end()) return {};
             dead = *found;
-            orphans_.erase(static_cast<size_t>(found - orphans_.begin()));
+            remove_orphan(*found);
         }
         const auto freed = free_file(dead.number, dead.listed);
         if (freed.ok()) continue;
         log::warn("{}: a file without a name is not freed (error {}): e2fsck does it", volume_.device().name(), freed.code());
     }
+}
+
+void FileSystem::reap_many() {
+    constexpr size_t many = 32;
+    if (dead_count_.load(std::memory_order_relaxed) < many) return;
+    const sched::MutexGuard guard{volume_.mutex()};
+    // What fails is told there.
+    if (!volume_.read_only()) (void)reap();
 }
 
 // From the end, in pieces that fit into the journal.

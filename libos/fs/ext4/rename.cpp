@@ -35,7 +35,10 @@ Result<void> Directory::rename(std::string_view name, Inode& to_inode, std::stri
     // Released behind the lock.
     Ref<Node> replaced;
     TRY(move_name(name, to, new_name, mode, replaced));
-    if (replaced && mode == RenameMode::Replace) replaced->lost_name();
+    if (!replaced || mode != RenameMode::Replace) return {};
+    replaced->lost_name();
+    replaced = nullptr;
+    owner_.reap_many();
     return {};
 }
 
