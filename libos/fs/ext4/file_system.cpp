@@ -102,6 +102,7 @@ Result<FileSystemStatus> FileSystem::status() {
 Result<void> FileSystem::synchronize() {
     const auto written = write_back_all(*this);
     const sched::MutexGuard guard{volume_.mutex()};
+    if (!volume_.read_only()) TRY(reap());
     TRY(volume_.commit());
     return written.ok() ? Result<void>{} : Result<void>{written.error()};
 }

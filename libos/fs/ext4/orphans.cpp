@@ -105,7 +105,8 @@ void FileSystem::reap_soon() {
         if (std::none_of(orphans_.begin(), orphans_.end(), [](const Orphan& orphan) { return orphan.dead; })) return;
     }
     const sched::MutexGuard guard{volume_.mutex()};
-    (void)reap();
+    // What fails is told there.
+    if (!volume_.read_only()) (void)reap();
 }
 
 // From the end, in pieces that fit into the journal.

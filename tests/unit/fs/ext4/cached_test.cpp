@@ -119,6 +119,22 @@ TEST_F(CachedVolumeTest, WhatIsUnlinkedIsNotWritten) {
     expect_clean();
 }
 
+// Those that nobody has open any more are freed as it goes, not all of them at some later time.
+TEST_F(CachedVolumeTest, WhatIsUnlinkedIsFreedBeforeLong) {
+    make(16 * mib);
+    mount();
+    const uint64_t before = file_system_->volume().super().s_free_inodes_count;
+    for (int i = 0; i < 1000; ++i) {
+        create(*root_, "file", "text");
+        ASSERT_EQ(root_->unlink("file").code(), 0);
+    }
+    EXPECT_GE(file_system_->volume().super().s_free_inodes_count + 64, before);
+    ASSERT_EQ(file_system_->synchronize().code(), 0);
+    EXPECT_EQ(file_system_->volume().super().s_free_inodes_count, before);
+    unmount();
+    expect_clean();
+}
+
 TEST_F(CachedVolumeTest, FilesAreKeptInCaseTheyAreUsedAgain) {
     make(64 * mib);
     mount();
