@@ -24,6 +24,7 @@ public:
 
     // Opens the volume and returns its root directory. Errors as Volume::mount.
     [[nodiscard]] Result<Ref<Inode>> start(bool read_only);
+    [[nodiscard]] bool only_readable() const override { return volume_.read_only(); }
     // Makes everything last, frees files without names, and marks the volume clean. Files that are still open cannot be used afterwards.
     [[nodiscard]] Result<void> stop();
 
