@@ -48,8 +48,8 @@ FileSystem::~FileSystem() = default;
 Result<Ref<Inode>> FileSystem::start(bool read_only) {
     const sched::MutexGuard guard{volume_.mutex()};
     TRY(volume_.mount(read_only));
-    // They take about a kilobyte beside their pages: up to a sixteenth of the memory.
-    constexpr uint64_t fewest = 64, most = 65536, pages_per_inode = 4;
+    // They take about a kilobyte beside their pages: up to an eighth of the memory.
+    constexpr uint64_t fewest = 64, most = 65536, pages_per_inode = 2;
     most_recent_ = std::clamp(mm::page_allocator().total_pages() / pages_per_inode, fewest, most);
     set_read_only(volume_.read_only());
     if (!volume_.read_only()) TRY(recover_orphans());
