@@ -120,7 +120,7 @@ FILES = Page(
     + HEAD
     + """Each figure is a median over rounds within a run and over {rounds} runs, in which the worlds take turns. 10,000 files
 in one directory are created, looked at, opened, listed, renamed and removed; one of 32 MiB is written and read 64 KiB at a time, and 4 KiB
-at random places. Instructions are counted with 1,000 files and 4 MiB. Both guests get QEMU's `microvm` with one CPU and 1 GiB.
+at random places. Instructions are counted with 1,000 files and 4 MiB. Both guests get QEMU's `microvm` with one CPU and 1 GiB; for folders and volumes 128 MiB.
 
 """,
     ("files",),

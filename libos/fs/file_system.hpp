@@ -28,6 +28,8 @@ public:
     // Set by mounting it so: system calls refuse with EROFS whatever would change a file, before the inode is asked.
     [[nodiscard]] bool read_only() const { return read_only_.load(std::memory_order_relaxed); }
     void set_read_only(bool on) { read_only_.store(on, std::memory_order_relaxed); }
+    // Whether it cannot be mounted in another way.
+    [[nodiscard]] virtual bool only_readable() const { return false; }
 
 protected:
     ~FileSystem() = default;

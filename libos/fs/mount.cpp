@@ -117,7 +117,7 @@ Result<void> mount_on(Ref<Inode> point, Ref<Inode> root, MountOptions options, s
     FileSystem& file_system = kept->file_system();
     Ref<Mount> mount = TRY(make_ref<Mount>(std::move(point), std::move(root), TRY(String::copy(type)), TRY(String::copy(source))));
     const bool was_read_only = file_system.read_only();
-    file_system.set_read_only(options.read_only);
+    file_system.set_read_only(options.read_only || file_system.only_readable());
     const auto added = table().add(std::move(mount));
     if (!added.ok()) file_system.set_read_only(was_read_only);
     return added;

@@ -124,8 +124,8 @@ void program_died(const ProgramFault& fault) {
     else
         log::error("the program died: {} ({}) at address {}, instruction {}", init::signal_name(fault.signal), fault.reason, fault.address,
                    fault.instruction);
-    // Where there was no memory for a copy of the kernel's, locks are held.
-    if (fault.signal != SIGKILL) init::store_files(128 + fault.signal);
+    // Where there was no memory for a copy of the kernel's, locks are held. Not so where somebody has sent the signal.
+    if (fault.signal != SIGKILL || fault.sent) init::store_files(128 + fault.signal);
     init::end(128 + fault.signal);
 }
 

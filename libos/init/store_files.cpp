@@ -6,6 +6,7 @@
 #include "libos/init/mounts/sources.hpp"
 #include "libos/init/power.hpp"
 #include "libos/log/log.hpp"
+#include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/sched/timer.hpp"
 #include "libos/sched/wait_queue.hpp"
@@ -20,7 +21,12 @@ constinit std::atomic<int> status_at_end{-1};
 constinit sync::Spinlock lock{sync::Rank::Mutex};
 constinit sched::WaitQueue never;
 
-constinit sched::Timer watch{[](sched::Timer&) {
+constinit uint64_t unwritten = 0;  // pages, when the watch was started last
+
+constinit sched::Timer watch{[](sched::Timer& timer) {
+    // As long as it goes on, however slowly, there is hope.
+    if (const uint64_t before = std::exchange(unwritten, mm::page_allocator().unwritten_pages()); unwritten < before)
+        return timer.start(platform::monotonic_now() + patience);
     log::error("what was written last could not be stored: the device does not answer");
     end(status_at_end.load());
 }};
@@ -33,6 +39,7 @@ void store_files(int status) {
         const sync::Guard guard{lock};
         for (;;) never.wait_uninterruptibly(lock);
     }
+    unwritten = mm::page_allocator().unwritten_pages();
     watch.start(platform::monotonic_now() + patience);
     const auto stored = fs::synchronize_all();
     close_volumes();

@@ -59,7 +59,9 @@ Result<long> sys_mount(VirtualAddress source, VirtualAddress target, VirtualAddr
     const std::string_view source_name = source.value == 0 ? std::string_view{"none"} : TRY(source_argument.load(source));
     if ((flags & MS_REMOUNT) != 0) {
         const Ref<fs::Inode> root = TRY(mounted_root(target, 0));
-        root->file_system().set_read_only((flags & MS_RDONLY) != 0);
+        const bool read_only = (flags & MS_RDONLY) != 0;
+        if (!read_only && root->file_system().only_readable()) return Error{EROFS};
+        root->file_system().set_read_only(read_only);
         return 0L;
     }
     if ((flags & propagation) != 0) {

@@ -1,6 +1,6 @@
 """Parts of the kernel that an image has or has not, as its maker chose."""
 
-from support import BUILD, HELLO_SOURCE, CommandTest, clean_environment, from_environment
+from support import BUILD, HELLO_SOURCE, CommandTest, clean_environment, from_environment, volume_tool
 
 SAID = b"hello world\n"
 SWITCHES = {"share": "EREMITE_SHARE", "trace": "EREMITE_TRACE", "virtio": "EREMITE_VIRTIO", "volume": "EREMITE_VOLUME"}
@@ -59,6 +59,21 @@ class Chosen(ComponentTest):
         self.check(self.run_program(image, options=["--share", "9p", "--mount", f"{self.folder}:/data"]), output=SAID, errors=b"")
         self.assertEqual(self.link("virtio share").status, 0)
         self.assertEqual(image.read_bytes(), self.image("share").read_bytes())
+
+    def test_volume_brings_virtio_along(self):
+        self.need("volume")
+        volume_tool("mke2fs")
+        volume = self.folder / "volume"
+        self.check(self.eremite("volume", "create", volume, "--size", "8M"))
+        mounted = ["--volume", f"{volume}:/data"]
+        image = self.image("volume")
+        self.check(self.run_program(image, options=mounted), output=SAID, errors=b"")
+        self.assertEqual(self.link("virtio volume").status, 0)
+        self.assertEqual(image.read_bytes(), self.image("volume").read_bytes())
+        for components in ("none", "share"):
+            with self.subTest(components):
+                result = self.run_program(self.image(components), options=mounted)
+                self.check(result, 125, output=b"", errors="volume0 cannot be mounted at /data: .* without the component .*volume")
 
     def test_unknown(self):
         self.check(self.link("trace clairvoyance"), 1, errors='EREMITE_COMPONENTS is "trace clairvoyance"; the sets of components are: none, ')

@@ -187,6 +187,15 @@ class MappedFiles(MountTest):
             output, errors = process.communicate(b"\n", timeout=LIMIT)
         self.assertEqual(output, b"still open\n", errors.decode(errors="replace"))
 
+    def test_program_that_is_killed(self):
+        after = bytearray(self.before)
+        after[0:4] = b"file"
+        after[4096:4100] = b"MARK"
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            (self.shared / "f").write_bytes(self.before)
+            self.check(self.mounted("killed", "/data/f", int(number), image=MAPS), output="written\n", status=128 + number, errors=None)
+            self.assertEqual((self.shared / "f").read_bytes(), after)
+
     def test_disk_that_is_full(self):
         if os.geteuid() != 0:
             raise unittest.SkipTest("mounting a small tmpfs needs root")

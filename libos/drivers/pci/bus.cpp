@@ -50,8 +50,13 @@ public:
         if (!is_bridge(function)) return;
         // 3.2.5.8 and 3.2.5.9: the upper twelve of 32 bits.
         for (const uint8_t window : {PCI_MEMORY_BASE, PCI_PREF_MEMORY_BASE}) {
-            const uint64_t base = uint64_t{function.read16(window) & 0xfff0u} << 16;
-            const uint64_t limit = uint64_t{function.read16(static_cast<uint8_t>(window + 2)) & 0xfff0u} << 16;
+            const uint16_t low = function.read16(window);
+            uint64_t base = uint64_t{low & 0xfff0u} << 16;
+            uint64_t limit = uint64_t{function.read16(static_cast<uint8_t>(window + 2)) & 0xfff0u} << 16;
+            if (window == PCI_PREF_MEMORY_BASE && (low & PCI_PREF_RANGE_TYPE_MASK) == PCI_PREF_RANGE_TYPE_64) {
+                base |= uint64_t{function.read32(PCI_PREF_BASE_UPPER32)} << 32;
+                limit |= uint64_t{function.read32(PCI_PREF_LIMIT_UPPER32)} << 32;
+            }
             constexpr uint64_t granularity = 1 << 20;
             if (base != 0 && limit >= base) exclude(base, limit - base + granularity);
         }

@@ -240,7 +240,13 @@ void BlockCache::committed() {
 // Neighbours go in one transfer.
 Result<void> BlockCache::write_logged() {
     Vector<Block*> blocks;
-    TRY(blocks.reserve(logged_count_));
+    if (!blocks.reserve(logged_count_).ok()) {
+        for (Block& block : logged_) {
+            const block::Segment segment{physical_of_direct_map(VirtualAddress{block.bytes_}), block_size_};
+            TRY(device_.write(sector_of(block.number_), {&segment, 1}));
+        }
+        return {};
+    }
     for (Block& block : logged_) TRY(blocks.push_back(&block));
     std::sort(blocks.begin(), blocks.end(), [](const Block* left, const Block* right) { return left->number_ < right->number_; });
     std::array<block::Segment, 32> segments;

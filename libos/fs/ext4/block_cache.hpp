@@ -96,6 +96,10 @@ public:
     [[nodiscard]] Result<void> write_logged();
     // All of that lasts.
     void checkpointed();
+    // Forgets what was used longest ago and is too much, unless an operation runs.
+    void trim_clean() {
+        if (operation_.empty()) trim();
+    }
     // Forgets what is in its place.
     void clear();
 

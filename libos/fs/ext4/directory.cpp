@@ -74,6 +74,7 @@ Result<Ref<Inode>> Directory::lookup(std::string_view name) {
         found = TRY(find(name));
         owner_.keep_recent(*this);
         owner_.keep_recent(*found);
+        volume().trim();
     }
     return Ref<Inode>{std::move(found)};
 }
@@ -119,7 +120,7 @@ Result<Ref<Node>> Directory::make(uint32_t mode, uint64_t device_number) {
 
 Result<void> Directory::count_directory(int change) {
     // The figure 1 stands for more than there is room for.
-    if (links() == 1 && change > 0) return {};
+    if (links() == 1) return {};
     const uint32_t count = links() + static_cast<uint32_t>(change);
     if (count < most_links) {
         set_links(count);
@@ -205,12 +206,13 @@ Result<void> Directory::link(std::string_view name, Inode& target) {
     if (nameless && !(node.type() == FileType::Regular && static_cast<RegularFile&>(node).linkable())) return Error{ENOENT};
     if (node.links() >= most_links) return Error{EMLINK};
     node.change();
-    if (nameless) TRY(owner_.adopt_orphan(node.number()));
     if (nameless) node.inode().i_dtime = 0;
     node.set_links(node.links() + 1);
     node.touch(Change);
     TRY(node.store());
     TRY(enter(name, node));
+    // Last, since the lists in memory do not follow an operation that fails.
+    if (nameless) TRY(owner_.adopt_orphan(node.number()));
     TRY(operation.keep());
     if (nameless) static_cast<RegularFile&>(node).set_linkable(false);
     give_place(node, text);
@@ -283,11 +285,13 @@ Result<void> Directory::list(uint64_t& cursor, DirectorySink& sink) {
             if (links() == 0) return {};
             TRY(index_.load(map()));
             if (index >= index_.block_count()) return {};
-            if (!index_.copy(map(), index, bytes.get()).ok()) {
+            if (index_.is_hole(index)) {
                 cursor = (index + 1) * size;
                 continue;
             }
+            TRY(index_.copy(map(), index, bytes.get()));
             owner_.keep_recent(*this);
+            volume().trim();
         }
         for (size_t at = 0, offset = 0;; offset = at) {
             const DirectoryEntry* const entry = next_entry(bytes.get(), size, at);

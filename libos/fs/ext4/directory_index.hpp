@@ -47,7 +47,8 @@ public:
     // Entries beside "." and "..".
     [[nodiscard]] size_t count() const { return count_; }
     [[nodiscard]] size_t block_count() const { return blocks_.size(); }
-    // A copy of a block. EUCLEAN: a hole.
+    [[nodiscard]] bool is_hole(size_t index) const { return blocks_[index] == 0; }
+    // A copy of a block, which is no hole.
     [[nodiscard]] Result<void> copy(FileMap map, size_t index, uint8_t* bytes);
 
 private:

@@ -57,6 +57,7 @@ Result<size_t> FileData::read(uint64_t offset, std::span<const PhysicalAddress> 
         {
             const sched::MutexGuard guard{node_.volume().mutex()};
             run.blocks = TRY(node_.map().find(block, end - block));
+            node_.volume().trim();
         }
         if (run.blocks.count == 0) return Error{EUCLEAN};
         if (run.blocks.kind == FileBlocks::Kind::Written) {

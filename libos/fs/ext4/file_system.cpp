@@ -48,9 +48,9 @@ FileSystem::~FileSystem() = default;
 Result<Ref<Inode>> FileSystem::start(bool read_only) {
     const sched::MutexGuard guard{volume_.mutex()};
     TRY(volume_.mount(read_only));
-    // Such inodes take about a kilobyte: up to a sixteenth of the memory.
-    constexpr size_t pages_per_inode = 4;
-    TRY(recent_.resize(std::bit_floor(mm::page_allocator().available_pages() / pages_per_inode | 64)));
+    // They take about a kilobyte beside their pages: up to an eighth of the memory.
+    constexpr uint64_t fewest = 64, most = 65536, pages_per_inode = 2;
+    most_recent_ = std::clamp(mm::page_allocator().total_pages() / pages_per_inode, fewest, most);
     set_read_only(volume_.read_only());
     if (!volume_.read_only()) TRY(recover_orphans());
     Ref<Node> root = TRY(node(EXT2_ROOT_INO));
@@ -102,8 +102,15 @@ Result<FileSystemStatus> FileSystem::status() {
 Result<void> FileSystem::synchronize() {
     const auto written = write_back_all(*this);
     const sched::MutexGuard guard{volume_.mutex()};
+    if (!volume_.read_only()) TRY(reap());
     TRY(volume_.commit());
     return written.ok() ? Result<void>{} : Result<void>{written.error()};
+}
+
+void FileSystem::unmounted() {
+    (void)synchronize();
+    const sched::MutexGuard guard{volume_.mutex()};
+    drop_recent();
 }
 
 Result<Ref<Node>> FileSystem::node_if_known(ext2_ino_t number) {
@@ -138,19 +145,25 @@ void FileSystem::forget(Node& node) {
 }
 
 void FileSystem::keep_recent(Node& node) {
-    if (recent_.empty()) return;
-    Ref<Node>& place = recent_place(node.number());
-    if (place.get() != &node) place = Ref<Node>::share(&node);
+    if (static_cast<ListNode<ByRecentUse>&>(node).linked()) {
+        recent_.remove(node);
+    } else {
+        node.acquire();
+        ++recent_count_;
+    }
+    recent_.push_back(node);
+    if (recent_count_ > most_recent_) forget_recent(*recent_.front());
 }
 
 void FileSystem::drop_recent() {
-    for (Ref<Node>& recent : recent_) recent = nullptr;
+    while (Node* const node = recent_.front()) forget_recent(*node);
 }
 
-void FileSystem::forget_recent(const Node& node) {
-    if (recent_.empty()) return;
-    Ref<Node>& place = recent_place(node.number());
-    if (place.get() == &node) place = nullptr;
+void FileSystem::forget_recent(Node& node) {
+    if (!static_cast<ListNode<ByRecentUse>&>(node).linked()) return;
+    recent_.remove(node);
+    --recent_count_;
+    const Ref<Node> released = Ref<Node>::adopt(&node);
 }
 
 }  // namespace eremite::fs::ext4

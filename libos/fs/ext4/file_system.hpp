@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "base/list.hpp"
 #include "base/tree.hpp"
 #include "libos/fs/ext4/volume.hpp"
 #include "libos/fs/file_system.hpp"
@@ -13,7 +14,8 @@
 namespace eremite::fs::ext4 {
 
 class Node;
-struct ByNumber;  // the tree of a file system's inodes
+struct ByNumber;     // the tree of a file system's inodes
+struct ByRecentUse;  // those that are kept though nobody uses them
 
 class FileSystem final : public fs::FileSystem, private CommitListener {
 public:
@@ -22,11 +24,13 @@ public:
 
     // Opens the volume and returns its root directory. Errors as Volume::mount.
     [[nodiscard]] Result<Ref<Inode>> start(bool read_only);
+    [[nodiscard]] bool only_readable() const override { return volume_.read_only(); }
     // Makes everything last, frees files without names, and marks the volume clean. Files that are still open cannot be used afterwards.
     [[nodiscard]] Result<void> stop();
 
     [[nodiscard]] Result<FileSystemStatus> status() override;
     [[nodiscard]] Result<void> synchronize() override;
+    void unmounted() override;
 
     [[nodiscard]] Volume& volume() { return volume_; }
     // Before so many bytes become dirty. False: they have to get their places at once, since the volume is nearly full; what is dirty already
@@ -52,11 +56,11 @@ public:
     [[nodiscard]] Result<Ref<Node>> node(ext2_ino_t number);
     // The same if somebody has it; else null.
     [[nodiscard]] Result<Ref<Node>> node_if_known(ext2_ino_t number);
-    // Keeps what was used of late, so that it need not be read again at once.
+    // Keeps what was used of late, with the pages that it has in memory, in case it is used again.
     void keep_recent(Node& node);
-    // Nothing is kept any more.
+    // Nothing is kept any more; this one is not.
     void drop_recent();
-    void forget_recent(const Node& node);
+    void forget_recent(Node& node);
     // Before the last name of a file goes. ENOMEM.
     [[nodiscard]] Result<void> expect_orphan() {
         const sync::Guard guard{lock_};
@@ -90,10 +94,9 @@ private:
     [[nodiscard]] Result<void> list_orphan(Orphan& orphan);
     [[nodiscard]] Result<void> unlist_orphan(ext2_ino_t number);
     [[nodiscard]] Result<void> set_next_orphan(ext2_ino_t number, ext2_ino_t next);
-    [[nodiscard]] Result<void> free_file(ext2_ino_t number, bool listed);
+    [[nodiscard]] Result<void> free_file(ext2_ino_t number);
     [[nodiscard]] Result<void> free_blocks(ext2_ino_t number, uint64_t from);
     [[nodiscard]] Orphan* find_orphan(ext2_ino_t number);
-    [[nodiscard]] Ref<Node>& recent_place(ext2_ino_t number) { return recent_[number & (recent_.size() - 1)]; }
 
     Volume volume_;
     // What nobody asks to be made last is, as ext4 has it by default: so much is lost when the machine stops. Errors are kept for those who
@@ -103,7 +106,8 @@ private:
     Tree<Node, NumberTraits, ByNumber> nodes_;
     Vector<Orphan> orphans_;     // guarded by the volume's lock, but for `dead`, which lock_ guards with the vector's layout
     Vector<ext2_ino_t> listed_;  // on the volume, the newest last
-    Vector<Ref<Node>> recent_;  // by number; as many places as a power of two
+    List<Node, ByRecentUse> recent_;  // the one that was used last comes last; each has a reference
+    size_t recent_count_ = 0, most_recent_ = 0;
     std::atomic<bool> unplaced_{false};  // there may be dirty pages without a place
 };
 

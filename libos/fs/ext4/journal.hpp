@@ -42,7 +42,6 @@ public:
     [[nodiscard]] Result<void> start(bool sums, bool wide);
     // Whether the log has room for a transaction now, and whether it ever can.
     [[nodiscard]] bool has_room(size_t blocks, size_t revoked) const { return needed(blocks, revoked) <= capacity() - used_; }
-    [[nodiscard]] bool can_hold(size_t blocks, size_t revoked) const { return needed(blocks, revoked) <= capacity(); }
     [[nodiscard]] bool half_full() const { return used_ > capacity() / 2; }
     [[nodiscard]] uint32_t capacity() const { return end_ - super_first_; }
     // Writes a transaction; when it returns, that lasts. `revoked`: blocks that transactions in the log hold, but are something

@@ -57,6 +57,8 @@ Ref<Node> Node::place(Ref<Node> parent, String& name) {
 Result<void> Node::load() {
     TRY(volume().read_inode(number_, bytes_of(inode_)));
     if (inode_.i_extra_isize > EXT2_INODE_SIZE(&volume().super()) - EXT2_GOOD_OLD_INODE_SIZE || inode_.i_extra_isize % 4 != 0) inode_.i_extra_isize = 0;
+    // The running transaction may hold changes that were made when it was in memory the last time.
+    data_changed();
     return {};
 }
 

@@ -13,7 +13,7 @@
 
 namespace eremite::fs::ext4 {
 
-class Node : public Inode, public Follower, public TreeNode<ByNumber> {
+class Node : public Inode, public Follower, public TreeNode<ByNumber>, public ListNode<ByRecentUse> {
 public:
     Node(FileSystem& owner, ext2_ino_t number, FileType type) : Inode{type}, owner_{owner}, number_{number} {}
 

@@ -81,15 +81,19 @@ Result<void> FileSystem::before_commit() {
 
 Result<void> FileSystem::reap() {
     for (;;) {
-        Orphan dead{};
+        ext2_ino_t number = 0;
         {
             const sync::Guard guard{lock_};
             auto* const found = std::find_if(orphans_.begin(), orphans_.end(), [](const Orphan& orphan) { return orphan.dead; });
             if (found == orphans_.end()) return {};
-            dead = *found;
-            orphans_.erase(static_cast<size_t>(found - orphans_.begin()));
+            number = found->number;
         }
-        const auto freed = free_file(dead.number, dead.listed);
+        // A commit on the way must know of it.
+        const auto freed = free_file(number);
+        {
+            const sync::Guard guard{lock_};
+            if (Orphan* const orphan = find_orphan(number)) orphans_.erase(static_cast<size_t>(orphan - orphans_.data()));
+        }
         if (freed.ok()) continue;
         log::warn("{}: a file without a name is not freed (error {}): e2fsck does it", volume_.device().name(), freed.code());
     }
@@ -101,7 +105,8 @@ void FileSystem::reap_soon() {
         if (std::none_of(orphans_.begin(), orphans_.end(), [](const Orphan& orphan) { return orphan.dead; })) return;
     }
     const sched::MutexGuard guard{volume_.mutex()};
-    (void)reap();
+    // What fails is told there.
+    if (!volume_.read_only()) (void)reap();
 }
 
 // From the end, in pieces that fit into the journal.
@@ -124,22 +129,24 @@ Result<void> FileSystem::free_blocks(ext2_ino_t number, uint64_t from) {
     return {};
 }
 
-Result<void> FileSystem::free_file(ext2_ino_t number, bool listed) {
+Result<void> FileSystem::free_file(ext2_ino_t number) {
     ext2_inode_large inode;
     auto& plain = reinterpret_cast<ext2_inode&>(inode);
     // SAFETY: an inode is numbers all through.
     const std::span bytes{reinterpret_cast<uint8_t*>(&inode), sizeof inode};
     TRY(volume_.read_inode(number, bytes));
-    if (ext2fs_inode_has_valid_blocks2(volume_.library(), &plain) && EXT2_I_SIZE(&inode) > 0) TRY(free_blocks(number, 0));
+    // Blocks may have been allocated behind the end.
+    if (ext2fs_inode_has_valid_blocks2(volume_.library(), &plain) && ext2fs_inode_i_blocks(volume_.library(), &plain) != 0) TRY(free_blocks(number, 0));
     Volume::Part part{volume_};
     TRY(part.begin_after_commit());
-    if (listed) TRY(unlist_orphan(number));
     TRY(volume_.read_inode(number, bytes));
     TRY(checked(ext2fs_free_ext_attr(volume_.library(), number, &inode)));
     inode.i_dtime = static_cast<uint32_t>(platform::realtime_now() / Duration::seconds(1).ns);
     inode.i_links_count = 0;
     inode.i_file_acl = 0;
     TRY(volume_.write_inode(number, bytes));
+    // Last, since the lists in memory do not follow an operation that fails.
+    TRY(unlist_orphan(number));
     volume_.free_inode(number, LINUX_S_ISDIR(inode.i_mode));
     return part.keep();
 }
@@ -162,7 +169,7 @@ Result<void> FileSystem::recover_orphans() {
         ext2_inode inode;
         TRY(checked(ext2fs_read_inode(volume_.library(), number, &inode)));
         if (inode.i_links_count == 0) {
-            TRY(free_file(number, true));
+            TRY(free_file(number));
             continue;
         }
         // One that was being made shorter.

@@ -105,21 +105,23 @@ Result<void> RegularFile::synchronize_pages(uint64_t first, uint64_t count) {
     return Node::synchronize(true);
 }
 
-bool RegularFile::abandoned() { return unlinked() && open_files_.load(std::memory_order_relaxed) == 0 && !cache_.mapped_anywhere(); }
-
-// What waits to be written need not be, unless somebody has the file open.
+// What waits to be written need not be if nobody has the file but those who took the name away, and dirty pages.
 void RegularFile::lost_name() {
-    if (abandoned()) (void)cache_.write_back();
+    const uint32_t known = cache_.dirty() ? 3 : 2;
+    if (links() != 0 || linkable_ || open_files_.load(std::memory_order_relaxed) != 0 || cache_.mapped_anywhere() || reference_count() > known) return;
+    abandoned_.store(true, std::memory_order_relaxed);
+    (void)cache_.write_back();
 }
 
 Result<void> RegularFile::write_pages(uint64_t offset, std::span<const PhysicalAddress> frames, size_t length) {
-    if (abandoned()) return {};
+    if (abandoned_.load(std::memory_order_relaxed)) return {};
     const sched::MutexGuard guard{map_};
     TRY(data_.write(offset, frames, length));
     return settle_times();
 }
 
 Result<size_t> RegularFile::prepare_write(uint64_t offset, size_t length) {
+    if (volume().read_only()) return Error{EROFS};
     if (owner_.expect_room(length)) return length;
     if (!data_.has_extents()) owner_.expect_unplaced();
     const sched::MutexGuard guard{map_};

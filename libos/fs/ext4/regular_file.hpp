@@ -46,13 +46,11 @@ private:
     [[nodiscard]] Result<size_t> prepare_write(uint64_t offset, size_t length) override;
     [[nodiscard]] bool has_room() const override { return owner_.has_room_for_page(); }
     [[nodiscard]] Result<void> store_size(uint64_t size) override;
-    // Nobody can see it any more, nor will.
-    [[nodiscard]] bool abandoned();
-
     FileData data_;
     sched::Mutex map_;  // held while its size or map changes; taken before the volume's
     std::atomic<uint32_t> open_files_{0};
     bool linkable_ = false;
+    std::atomic<bool> abandoned_{false};  // nobody can see it any more, nor will
     FileCache cache_;
 };
 

@@ -203,11 +203,12 @@ Result<void> Volume::write_library() {
 }
 
 Result<void> Volume::write_transaction() {
-    revoked_.clear();
-    bool complete = true;
+    // Only blocks of directories are to be sealed.
+    TRY(cache_->seal_changed([&](Block& block, ext2_ino_t number) { return checked(ext2fs_dir_block_csum_set(library_, number, block.as<ext2_dir_entry>())); }));
+    // Those of an attempt that failed for want of memory are in it already.
+    TRY(revoked_.reserve(revoked_.size() + (freed_.empty() ? 0 : cache_->block_count())));
     for (const BlockRange& range : freed_)
-        cache_->forget_range(range.first, range.count, [&](uint64_t block) { complete &= revoked_.push_back(block).ok(); });
-    if (!complete) return Error{ENOMEM};
+        cache_->forget_range(range.first, range.count, [&](uint64_t block) { (void)revoked_.push_back(block); });
     if (!journal_->has_room(cache_->changed_count(), revoked_.size())) return Error{ENOSPC};
     return journal_->commit(cache_->changed(), cache_->changed_count(), revoked_.span());
 }
@@ -224,14 +225,19 @@ Result<void> Volume::commit() {
         return result;
     }
     cache_->keep();
-    // SAFETY: only blocks of directories are to be sealed.
-    result = cache_->seal_changed([&](Block& block, ext2_ino_t number) { return checked(ext2fs_dir_block_csum_set(library_, number, block.as<ext2_dir_entry>())); });
-    if (result.ok()) result = write_transaction();
+    result = write_transaction();
+    if (result.code() == ENOMEM) {
+        // Without its end a transaction in the log is none, and can be written again.
+        cache_->clear();
+        result = write_transaction();
+        if (result.code() == ENOMEM) return result;
+    }
     if (!result.ok()) {
         break_down("a commit failed", result.code());
         return result;
     }
     cache_->committed();
+    revoked_.clear();
     std::fill(changed_groups_.begin(), changed_groups_.end(), 0);
     for (const BlockRange& range : freed_) release(range);
     freed_.clear();

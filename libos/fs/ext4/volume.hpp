@@ -85,6 +85,9 @@ public:
 
     // What follows requires the lock.
 
+    // After something was looked at: metadata in memory that is too much is let go. Blocks that were found do not stay.
+    void trim() { cache_->trim_clean(); }
+
     // A change of its own by somebody who has the lock. What was done is undone unless keep() was called.
     class [[nodiscard]] Part {
     public:

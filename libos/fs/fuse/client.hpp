@@ -53,6 +53,8 @@ public:
         : client_{client}, id_{std::move(id)}, flags_{flags}, directory_{directory} {}
     // Before others know it: the server has opened the file.
     void set(uint64_t number) { number_ = number, open_ = true; }
+    // Before others know it: the object for the same file that counts its look-ups, which are not taken back before this is closed.
+    void set(Ref<NodeId> id) { id_ = std::move(id); }
     [[nodiscard]] uint64_t number() const { return number_; }
 
     [[nodiscard]] Result<size_t> read(uint64_t offset, std::span<const Segment> into) override;
@@ -67,7 +69,7 @@ private:
     [[nodiscard]] Result<size_t> read_by(fuse_opcode opcode, uint64_t offset, std::span<const Segment> into);
 
     Client& client_;
-    const Ref<NodeId> id_;
+    Ref<NodeId> id_;
     const uint32_t flags_;
     const bool directory_;
     bool open_ = false;

@@ -100,6 +100,9 @@ Result<Ref<File>> Directory::create_open(std::string_view name, uint32_t permiss
     auto made = accept(out.entry, std::move(id), name, changes, {});
     changed();
     Ref<remote::Node> node = TRY(std::move(made));
+    // Another thread may have looked the name up meanwhile.
+    // SAFETY: all inodes of this file system are of this class.
+    handle->set(Ref<NodeId>::share(&static_cast<Node&>(*node).id()));
     if (node->type() != FileType::Regular) return Error{EIO};
     return Ref<File>{TRY(make_ref<remote::OpenFile>(std::move(node), flags, std::move(handle), with))};
 }

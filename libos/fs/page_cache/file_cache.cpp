@@ -23,7 +23,7 @@ FileCache::FileCache(mm::MemoryObject& owner, PageStore& store, const FileSystem
     : owner_{owner}, store_{store}, file_system_{file_system} {}
 
 FileCache::~FileCache() {
-    if (listed_) page_cache::remove(*this);
+    page_cache::remove(*this);
     page_cache::count_cached(-static_cast<int64_t>(pages_.count()));
     pages_.remove(0, UINT64_MAX, page_cache::free);
 }
@@ -203,7 +203,7 @@ uint64_t FileCache::dirty_pages() {
 
 void FileCache::mapped() {
     const sync::Guard guard{lock_};
-    ++mappings_;
+    if (mappings_++ == 0) mapping_cursor_ = unseen_error();
 }
 
 void FileCache::unmapped() {

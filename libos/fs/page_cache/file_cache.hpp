@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "base/list.hpp"
 #include "libos/fs/io_buffer.hpp"
@@ -93,11 +94,13 @@ public:
     void mapped();
     void unmapped();
 
-    // Where memory is short (reclaim.cpp): gives back clean pages, at most `most`, and returns how many. The first does nothing unless
+    // Where memory is short (eviction.cpp): gives back clean pages, at most `most`, and returns how many. The first does nothing unless
     // the lock is free and no mapping knows the file. The second may wait for the address space.
     [[nodiscard]] size_t evict_unmapped(size_t most);
     [[nodiscard]] size_t evict(size_t most);
-    // Called by those who know all caches, with their lock: whether this one has no pages, and leaves their list until it has.
+    // Called by those who know all caches, with their lock: false: it was called with this number before.
+    [[nodiscard]] bool enter_pass(uint64_t pass) { return std::exchange(pass_, pass) != pass; }
+    // The same: whether this one has no pages, and leaves their list until it has.
     [[nodiscard]] bool leave_if_empty();
     [[nodiscard]] mm::MemoryObject& owner() const { return owner_; }
     [[nodiscard]] const FileSystem& file_system() const { return file_system_; }
@@ -136,6 +139,7 @@ private:
     void finish_writing(Window window, const Result<void>& result);
     [[nodiscard]] Result<void> write_back_locked(uint64_t first, uint64_t last);
     [[nodiscard]] Ref<mm::MemoryObject> settle();
+    [[nodiscard]] uint64_t unseen_error() const;
     // eviction.cpp
     [[nodiscard]] bool look_at_hand(uint64_t& page);
 
@@ -154,6 +158,8 @@ private:
     uint32_t mappings_ = 0;
     bool holds_owner_ = false;  // because of dirty pages
     bool dropping_ = false;     // nobody may take a page up
+    uint64_t pass_ = 0;
+    uint64_t mapping_cursor_ = 0;  // which error those who map it have been told of
     bool listed_ = false;       // among the caches that may have pages
     uint64_t hand_ = 0;         // where the next eviction looks
     uint64_t expected_ = 0;     // a read there goes on sequentially

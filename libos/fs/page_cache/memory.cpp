@@ -18,10 +18,13 @@ struct State {
     List<FileCache> files;  // that have pages; those looked at last come last
     uint64_t count = 0;
     std::atomic<void (*)()> when_dirty{nullptr};
+    uint64_t pass = 0;  // over all files, one after the other
     std::atomic<int64_t> cached{0};
     std::atomic<int64_t> dirty{0};
 };
 constinit State state;
+// Held by whoever visits all files.
+constinit sched::Mutex one_pass;
 
 mm::PageAllocator& allocator() { return mm::page_allocator(); }
 
@@ -72,6 +75,33 @@ Kept next_file() {
     return {file, Ref<mm::MemoryObject>::share_if_alive(&file->owner())};
 }
 
+// Calls visit(file) for each file that has pages now, kept alive, however the list changes meanwhile.
+template <typename Visit>
+void visit_all(Visit&& visit) {
+    const sched::MutexGuard guard{one_pass};
+    uint64_t pass;
+    {
+        const sync::Guard lock{state.lock};
+        pass = ++state.pass;
+    }
+    for (;;) {
+        Kept kept;
+        {
+            const sync::Guard lock{state.lock};
+            // Those that were visited come last, but others move files about, too.
+            for (FileCache& file : state.files) {
+                if (!file.enter_pass(pass)) continue;
+                List<FileCache>::remove(file);
+                state.files.push_back(file);
+                kept = {&file, Ref<mm::MemoryObject>::share_if_alive(&file.owner())};
+                break;
+            }
+        }
+        if (!kept.file) return;
+        if (kept.owner) visit(*kept.file);
+    }
+}
+
 uint64_t file_count() {
     const sync::Guard guard{state.lock};
     return state.count;
@@ -88,7 +118,9 @@ void add(FileCache& cache) {
 }
 
 void remove(FileCache& cache) {
+    // Somebody may be looking at it just now.
     const sync::Guard guard{state.lock};
+    if (!static_cast<ListNode<>&>(cache).linked()) return;
     List<FileCache>::remove(cache);
     --state.count;
 }
@@ -131,8 +163,9 @@ bool write_back_some() {
 }
 
 void write_back_each() {
-    for (uint64_t left = file_count(); left > 0; --left)
-        if (const Kept kept = next_file(); kept.owner && kept.file->dirty()) (void)kept.file->write_back();
+    visit_all([](FileCache& file) {
+        if (file.dirty()) (void)file.write_back();
+    });
 }
 
 size_t make_room(size_t most) {
@@ -152,12 +185,12 @@ size_t make_room(size_t most) {
 
 Result<void> write_back_all(const FileSystem& file_system) {
     int error = 0;
-    for (uint64_t left = page_cache::file_count(); left > 0; --left) {
-        const page_cache::Kept kept = page_cache::next_file();
-        if (!kept.owner || &kept.file->file_system() != &file_system) continue;
-        const auto result = kept.file->write_back();
+    // Also those that are being written by somebody else: that is waited for.
+    page_cache::visit_all([&](FileCache& file) {
+        if (&file.file_system() != &file_system) return;
+        const auto result = file.write_back();
         if (!result.ok() && error == 0) error = result.code();
-    }
+    });
     if (error != 0) return Error{error};
     return {};
 }

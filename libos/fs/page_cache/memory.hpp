@@ -15,7 +15,7 @@ class FileSystem;
 
 namespace page_cache {
 
-// By each cache that has pages.
+// By each cache that has pages; and by each that ends.
 void add(FileCache& cache);
 void remove(FileCache& cache);
 void count_cached(int64_t pages);

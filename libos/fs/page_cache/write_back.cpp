@@ -89,13 +89,17 @@ Result<void> FileCache::write_back(uint64_t first_byte, uint64_t last_byte) {
 }
 
 Result<void> FileCache::synchronize_pages(uint64_t first, uint64_t count) {
-    return write_back(first * page_size, count == 0 ? 0 : (first + count - 1) * page_size);
+    TRY(write_back(first * page_size, count == 0 ? 0 : (first + count - 1) * page_size));
+    // What could not be written before that is not dirty any more.
+    return check_error(mapping_cursor_);
 }
 
 // As Linux has it: an error that nobody was told of so far is told to those too who open the file later.
+uint64_t FileCache::unseen_error() const { return error_seen_ ? error_count_ : error_count_ - 1; }
+
 uint64_t FileCache::error_cursor() {
     const sync::Guard guard{lock_};
-    return error_seen_ ? error_count_ : error_count_ - 1;
+    return unseen_error();
 }
 
 Result<void> FileCache::check_error(uint64_t& cursor) {

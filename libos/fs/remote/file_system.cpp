@@ -21,8 +21,8 @@ uint32_t FileSystem::transfer_size(size_t most) {
 }
 
 Result<void> FileSystem::prepare(uint32_t io_unit, size_t most_segments) {
-    // Such inodes take about a kilobyte: up to a thirty-second of the memory.
-    constexpr size_t pages_per_name = 8;
+    // Such inodes take about a kilobyte: up to an eighth of the memory.
+    constexpr size_t pages_per_name = 2;
     TRY(names_.prepare(cached_ ? mm::page_allocator().available_pages() / pages_per_name : 0));
     reserve_ = direct_map(TRY(mm::page_allocator().allocate(0))).as<uint8_t>();
     io_unit_ = io_unit;

@@ -44,6 +44,7 @@ bool Node::unlinked() const {
 
 void Node::remember(const Attributes& attributes, Duration valid) {
     known_ = attributes;
+    known_at_ = file_system_.changes();
     fresh_until_ = platform::monotonic_now() + valid;
 }
 
@@ -58,7 +59,9 @@ Result<Attributes> Node::attributes() {
     uint32_t changes = 0;
     {
         const sync::Guard guard{file_system_.lock()};
-        if (platform::monotonic_now() < fresh_until_) return known_;
+        // A file with several names may have lost one of which we did not know that it was its.
+        const bool doubtful = !is_directory() && known_.links > 1 && known_at_ != file_system_.changes();
+        if (!doubtful && platform::monotonic_now() < fresh_until_) return known_;
         changes = changes_;
     }
     const Fetched fetched = TRY(fetch_attributes());

@@ -124,6 +124,7 @@ protected:
     // All that follows is guarded by the file system's lock.
     Attributes known_;
     Instant fresh_until_{};  // what is known
+    uint64_t known_at_ = 0;  // the file system's count of changes then
     uint32_t changes_ = 0;   // so that an answer that a change of ours has overtaken is not remembered
     Ref<Node> parent_;       // the directory in which it was found
     String name_;

@@ -85,8 +85,11 @@ Result<size_t> OpenFile::write_to(uint64_t& position, IoBuffer& buffer, bool app
     if (!cached) return write_directly(position, buffer, append);
     TRY(Contents::check(position, buffer));
     uint64_t at = position;
-    auto written = cached->write(at, buffer, append);
+    // An attempt that fails may have taken bytes from the buffer.
+    fs::IoBuffer attempt = buffer;
+    auto written = cached->write(at, attempt, append);
     if (written.code() == ENOMEM) return write_directly(position, buffer, append);
+    buffer = attempt;
     const size_t done = TRY(std::move(written));
     position = at + done;
     if ((flags() & O_DSYNC) != 0) TRY(node().synchronize((flags() & O_SYNC) != O_SYNC));

@@ -158,6 +158,16 @@ void kept_open(const char* path) {
     std::puts("still open");
 }
 
+// What was written outlives a signal that ends the program.
+void killed(const char* path, int signal) {
+    const Mapping m = map(path, PROT_READ | PROT_WRITE, MAP_SHARED);
+    expect(::pwrite(m.fd, "file", 4, 0) == 4, "write");
+    std::memcpy(m.bytes + page, "MARK", 4);
+    std::puts("written");
+    std::fflush(stdout);
+    ::raise(signal);
+}
+
 // A write that the server cannot store is an error of one fsync.
 void full(const char* path) {
     const int fd = ::open(path, O_RDWR | O_CREAT, 0644);
@@ -179,6 +189,7 @@ int main(int argc, char** argv) {
     else if (verb == "large" && argc > 3) large(argv[2], std::strtoul(argv[3], nullptr, 10));
     else if (verb == "orphan") orphan(argv[2]);
     else if (verb == "open") kept_open(argv[2]);
+    else if (verb == "killed" && argc > 3) killed(argv[2], std::atoi(argv[3]));
     else if (verb == "full") full(argv[2]);
     else return 2;
 }

@@ -137,7 +137,7 @@ TEST_F(FuseNameCache, ADirectoryThatWasReplacedTakesItsNamesAlong) {
 
 TEST_F(FuseNameCache, SoManyAreKeptAndNotMore) {
     // What was free when the file system started is less than all.
-    const size_t most = mm::page_allocator().total_pages() / 8;
+    const size_t most = mm::page_allocator().total_pages() / 2;
     for (size_t i = 0; i < most + 200; ++i) {
         const std::string name = std::to_string(i);
         on_server(name);

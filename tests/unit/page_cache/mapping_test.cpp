@@ -1,5 +1,6 @@
 // Cached files that are mapped.
 #include "cached_file.hpp"
+#include "libos/fs/page_cache/memory.hpp"
 
 namespace eremite::test {
 namespace {
@@ -48,6 +49,19 @@ TEST_F(CachedMappingTest, MsyncTellsTheErrorOfTheStore) {
     file.store.write_error = EIO;
     EXPECT_TRUE(space().sync(start, page_size, false, false).ok());
     EXPECT_EQ(space().sync(start, page_size, false, true).code(), EIO);
+    unmap(start, 4);
+}
+
+// The error of somebody else's write-back, after which the page is not dirty any more, is told once.
+TEST_F(CachedMappingTest, MsyncTellsAnEarlierError) {
+    CachedFile& file = make(pattern(4 * page_size));
+    const VirtualAddress start = map(file, 4);
+    store(start, 1);
+    file.store.write_error = ENOSPC;
+    fs::page_cache::write_back_each();
+    file.store.write_error = 0;
+    EXPECT_EQ(space().sync(start, page_size, false, true).code(), ENOSPC);
+    EXPECT_TRUE(space().sync(start, page_size, false, true).ok());
     unmap(start, 4);
 }
 

@@ -1,6 +1,7 @@
 // Files of a volume and the page cache: what lasts, and what happens where room or memory ends.
 #include <fcntl.h>
 
+#include "libos/fs/ext4/node.hpp"
 #include "libos/platform/clock.hpp"
 #include "volume_fixture.hpp"
 
@@ -119,6 +120,39 @@ TEST_F(CachedVolumeTest, WhatIsUnlinkedIsNotWritten) {
     expect_clean();
 }
 
+// Those that nobody has open any more are freed as it goes, not all of them at some later time.
+TEST_F(CachedVolumeTest, WhatIsUnlinkedIsFreedBeforeLong) {
+    make(16 * mib);
+    mount();
+    const uint64_t before = file_system_->volume().super().s_free_inodes_count;
+    for (int i = 0; i < 1000; ++i) {
+        create(*root_, "file", "text");
+        ASSERT_EQ(root_->unlink("file").code(), 0);
+    }
+    EXPECT_GE(file_system_->volume().super().s_free_inodes_count + 64, before);
+    ASSERT_EQ(file_system_->synchronize().code(), 0);
+    EXPECT_EQ(file_system_->volume().super().s_free_inodes_count, before);
+    unmount();
+    expect_clean();
+}
+
+TEST_F(CachedVolumeTest, FilesAreKeptInCaseTheyAreUsedAgain) {
+    make(64 * mib);
+    mount();
+    create(*root_, "file", std::string(mib, 'x'));
+    ASSERT_EQ(file_system_->synchronize().code(), 0);
+    const size_t reads = image_->reads;
+    EXPECT_EQ(read(*find("/file")), std::string(mib, 'x'));
+    EXPECT_EQ(image_->reads, reads);
+    // Not for ever.
+    for (int i = 0; i < 10'000; ++i) create(*root_, std::to_string(i));
+    const size_t later = image_->reads;
+    EXPECT_EQ(read(*find("/file")), std::string(mib, 'x'));
+    EXPECT_GT(image_->reads, later);
+    unmount();
+    expect_clean();
+}
+
 // Each range of a file of eight blocks, by extents and by lists: exactly these blocks go.
 TEST_F(CachedVolumeTest, HolesOfEveryRange) {
     for (const char* options : {"-t ext4 -b 4096", "-t ext3 -b 4096"}) {
@@ -222,6 +256,83 @@ TEST_F(CachedVolumeTest, NoMemoryAtAnyMoment) {
         expect_sound(bytes);
         drop();
     }
+}
+
+// An inode that was let go and read again belongs to the running transaction as before.
+TEST_F(CachedVolumeTest, FdatasyncKnowsWhatWasChangedBeforeTheInodeWasReadAgain) {
+    make(16 * mib);
+    mount();
+    create(*root_, "file", block_of('a') + block_of('b'));
+    ASSERT_EQ(file_system_->synchronize().code(), 0);
+    ASSERT_EQ(find("/file")->truncate(block).code(), 0);
+    file_system_->drop_recent();
+    ASSERT_EQ(find("/file")->synchronize(true).code(), 0);
+    restart_from(without_power());
+    EXPECT_EQ(read(*find("/file")), block_of('a'));
+}
+
+// 1 stands for more subdirectories than can be counted.
+TEST_F(CachedVolumeTest, LinksOfADirectoryWithVeryManyStayAsTheyAre) {
+    make(16 * mib);
+    mount();
+    const auto directory = root_->create_directory("d", 0755).value();
+    {
+        auto& node = static_cast<fs::ext4::Node&>(*directory);
+        fs::ext4::Operation operation{file_system_->volume()};
+        ASSERT_EQ(operation.begin().code(), 0);
+        node.change();
+        node.set_links(1);
+        ASSERT_EQ(node.store().code(), 0);
+        ASSERT_EQ(operation.keep().code(), 0);
+    }
+    ASSERT_TRUE(directory->create_directory("e", 0755).ok());
+    ASSERT_EQ(directory->remove_directory("e").code(), 0);
+    EXPECT_EQ(directory->attributes()->links, 1U);
+    EXPECT_TRUE(directory->create_directory("f", 0755).ok());
+}
+
+TEST_F(CachedVolumeTest, BlocksBehindTheEndAreFreedWithTheFile) {
+    make(16 * mib);
+    mount();
+    ASSERT_EQ(file_system_->synchronize().code(), 0);
+    const uint64_t before = file_system_->status()->free_blocks;
+    {
+        const auto file = create(*root_, "file");
+        ASSERT_EQ(file->allocate(fs::AllocateMode::Allocate, 0, mib, true).code(), 0);
+        EXPECT_LE(file_system_->status()->free_blocks, before - mib / block);
+        ASSERT_EQ(root_->unlink("file").code(), 0);
+    }
+    ASSERT_EQ(file_system_->synchronize().code(), 0);
+    EXPECT_EQ(file_system_->status()->free_blocks, before);
+    unmount();
+    expect_clean();
+}
+
+TEST_F(CachedVolumeTest, AVolumeThatCanOnlyBeReadIsNotWritten) {
+    make(16 * mib, "-t ext4 -b 4096 -O ^has_journal");
+    mount();
+    EXPECT_TRUE(file_system_->only_readable());
+    unmount();
+    make(16 * mib);
+    mount();
+    create(*root_, "file", block_of('a'));
+    unmount();
+    mount(true);
+    const auto file = find("/file");
+    auto io = fs::IoBuffer::kernel({reinterpret_cast<const uint8_t*>("changed"), 7});
+    uint64_t position = 0;
+    EXPECT_EQ(file->write(position, io, false).code(), EROFS);
+    EXPECT_EQ(read(*file), block_of('a'));
+}
+
+TEST_F(CachedVolumeTest, ManyFilesAreWrittenBackByOnePass) {
+    make(64 * mib);
+    mount();
+    for (int i = 0; i < 300; ++i) create(*root_, std::to_string(i), block_of('x'));
+    ASSERT_EQ(file_system_->synchronize().code(), 0);
+    EXPECT_EQ(fs::page_cache::figures().dirty, 0U);
+    restart_from(without_power());
+    for (int i = 0; i < 300; ++i) EXPECT_EQ(read(*find("/" + std::to_string(i))), block_of('x'));
 }
 
 }  // namespace eremite::test

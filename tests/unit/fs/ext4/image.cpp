@@ -66,6 +66,7 @@ std::vector<uint8_t> Image::make(size_t size, const std::string& options) {
 void Image::submit(block::Request& request) {
     request.done = true;
     request.error = 0;
+    if (request.operation == block::Operation::Read) ++reads;
     if (request.operation != block::Operation::Read && before_change) before_change(*this, context);
     if (request.operation != block::Operation::Read && broken) {
         request.error = EIO;

@@ -19,7 +19,10 @@ public:
 
     [[nodiscard]] const char* name() const override { return "image"; }
     void submit(block::Request& request) override;
-    [[nodiscard]] Result<void> wait(block::Request& request) override { return request.error != 0 ? Result<void>{Error{request.error}} : Result<void>{}; }
+    [[nodiscard]] Result<void> wait(block::Request& request) override {
+        if (request.error != 0) return Error{request.error};
+        return {};
+    }
 
     // What is on the disk now.
     [[nodiscard]] const std::vector<uint8_t>& bytes() const { return bytes_; }
@@ -29,13 +32,16 @@ public:
     template <typename Random>
     [[nodiscard]] std::vector<uint8_t> crash(Random& random) const {
         std::vector<uint8_t> left = durable_;
-        for (const Write& write : pending_)
-            if (std::uniform_int_distribution<int>{0, 1}(random) == 1) std::copy(write.bytes.begin(), write.bytes.end(), left.begin() + static_cast<long>(write.offset));
+        for (const Write& write : pending_) {
+            if (std::uniform_int_distribution<int>{0, 1}(random) == 0) continue;
+            std::copy(write.bytes.begin(), write.bytes.end(), left.begin() + static_cast<long>(write.offset));
+        }
         return left;
     }
     // Called before each write and flush.
     void (*before_change)(Image& image, void* context) = nullptr;
     void* context = nullptr;
+    size_t reads = 0;
     // Writes fail from now on.
     bool broken = false;
     void set_read_only(bool on) { limits_.read_only = on; }
