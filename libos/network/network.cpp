@@ -16,6 +16,7 @@ namespace {
 constexpr unsigned block_order = 7;  // 512 KiB
 constexpr size_t block_size = page_size << block_order;
 constexpr size_t fragment_part = block_size / 8, large_part = block_size / 4;
+constexpr uint64_t packet_share = 8;
 // Packets of one interface that are taken before others have their turn.
 constexpr size_t batch = 64;
 constexpr int most_batches = 8;
@@ -37,10 +38,10 @@ Network::Clock::Clock(Network& owner)
       }},
       network{owner} {}
 
-Result<void> Network::start(uint64_t pages) {
+Result<void> Network::start() {
     net::Configuration configuration;
     random::fill({reinterpret_cast<uint8_t*>(configuration.secret.data()), sizeof configuration.secret});
-    auto* const network = new (std::nothrow) Network{pages, configuration};
+    auto* const network = new (std::nothrow) Network{mm::page_allocator().available_pages() / packet_share, configuration};
     if (!network) return Error{ENOMEM};
     if (!network->add_memory()) {
         delete network;
