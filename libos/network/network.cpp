@@ -12,10 +12,18 @@ namespace eremite::network {
 
 namespace {
 
-// Memory for packets comes in blocks of this size, of which so many parts are for fragments, and for large buffers.
-constexpr unsigned block_order = 7;  // 512 KiB
-constexpr size_t block_size = page_size << block_order;
-constexpr size_t fragment_part = block_size / 8, large_part = block_size / 4;
+// Memory for packets comes in blocks, each for one kind of them, when less than so many are left.
+struct Supply {
+    unsigned order;  // of a block
+    size_t least_free;
+    size_t (net::PacketPool::*free)() const;
+    void (net::PacketPool::*add)(std::span<std::byte> memory);
+};
+constexpr Supply supplies[] = {
+    {5, 512, &net::PacketPool::free_fragments, &net::PacketPool::add_fragments},  // 128 KiB
+    {6, 96, &net::PacketPool::free_small, &net::PacketPool::add_small},           // 256 KiB
+    {7, 24, &net::PacketPool::free_large, &net::PacketPool::add_large},           // 512 KiB
+};
 constexpr uint64_t packet_share = 8;
 // Packets of one interface that are taken before others have their turn.
 constexpr size_t batch = 64;
@@ -53,16 +61,17 @@ Result<void> Network::start() {
 }
 
 bool Network::add_memory() {
-    constexpr uint64_t pages = uint64_t{1} << block_order;
-    if (pages_left_ < pages) return false;
-    const auto block = mm::page_allocator().allocate(block_order);
-    if (!block.ok()) return false;
-    pages_left_ -= pages;
-    // SAFETY: the block is ours for good.
-    const std::span memory{direct_map(block.value()).as<std::byte>(), block_size};
-    pool_.add_fragments(memory.first(fragment_part));
-    pool_.add_large(memory.subspan(fragment_part, large_part));
-    pool_.add_small(memory.subspan(fragment_part + large_part));
+    for (const Supply& supply : supplies) {
+        while ((pool_.*supply.free)() < supply.least_free) {
+            const uint64_t pages = uint64_t{1} << supply.order;
+            if (pages_left_ < pages) return false;
+            const auto block = mm::page_allocator().allocate(supply.order);
+            if (!block.ok()) return false;
+            pages_left_ -= pages;
+            // SAFETY: the block is ours for good.
+            (pool_.*supply.add)({direct_map(block.value()).as<std::byte>(), page_size << supply.order});
+        }
+    }
     return true;
 }
 
@@ -70,7 +79,7 @@ void Network::enter() { stack_.advance(platform::monotonic_now()); }
 
 void Network::leave() {
     stack_.flush();
-    if (pool_.under_pressure()) (void)add_memory();  // there is what there is
+    (void)add_memory();  // there is what there is
     const Instant next = stack_.next_deadline();
     if (next >= clock_set_) return;
     clock_set_ = next;
