@@ -13,17 +13,13 @@ namespace eremite::network {
 namespace {
 
 // Memory for packets comes in blocks, each for one kind of them, when less than so many are left.
-struct Supply {
-    unsigned order;  // of a block
-    size_t least_free;
-    size_t (net::PacketPool::*free)() const;
-    void (net::PacketPool::*add)(std::span<std::byte> memory);
-};
-constexpr Supply supplies[] = {
-    {5, 512, &net::PacketPool::free_fragments, &net::PacketPool::add_fragments},  // 128 KiB
-    {6, 96, &net::PacketPool::free_small, &net::PacketPool::add_small},           // 256 KiB
-    {7, 24, &net::PacketPool::free_large, &net::PacketPool::add_large},           // 512 KiB
-};
+constexpr size_t least_fragments = 512, least_small = 96, least_large = 24;
+constexpr unsigned fragments_order = 5, small_order = 6, large_order = 7;  // 128, 256 and 512 KiB
+
+bool has_plenty(const net::PacketPool& pool) {
+    return pool.free_fragments() >= least_fragments && pool.free_small() >= least_small && pool.free_large() >= least_large;
+}
+
 constexpr uint64_t packet_share = 8;
 // Packets of one interface that are taken before others have their turn.
 constexpr size_t batch = 64;
@@ -60,17 +56,24 @@ Result<void> Network::start() {
     return network->stack_.start();
 }
 
+std::span<std::byte> Network::block(unsigned order) {
+    const uint64_t pages = uint64_t{1} << order;
+    if (pages_left_ < pages) return {};
+    const auto block = mm::page_allocator().allocate(order);
+    if (!block.ok()) return {};
+    pages_left_ -= pages;
+    // SAFETY: the block is ours for good.
+    return {direct_map(block.value()).as<std::byte>(), page_size << order};
+}
+
 bool Network::add_memory() {
-    for (const Supply& supply : supplies) {
-        while ((pool_.*supply.free)() < supply.least_free) {
-            const uint64_t pages = uint64_t{1} << supply.order;
-            if (pages_left_ < pages) return false;
-            const auto block = mm::page_allocator().allocate(supply.order);
-            if (!block.ok()) return false;
-            pages_left_ -= pages;
-            // SAFETY: the block is ours for good.
-            (pool_.*supply.add)({direct_map(block.value()).as<std::byte>(), page_size << supply.order});
-        }
+    while (!has_plenty(pool_)) {
+        const bool fragments = pool_.free_fragments() < least_fragments, small = pool_.free_small() < least_small;
+        const std::span<std::byte> memory = block(fragments ? fragments_order : small ? small_order : large_order);
+        if (memory.empty()) return false;
+        if (fragments) pool_.add_fragments(memory);
+        else if (small) pool_.add_small(memory);
+        else pool_.add_large(memory);
     }
     return true;
 }
@@ -79,7 +82,7 @@ void Network::enter() { stack_.advance(platform::monotonic_now()); }
 
 void Network::leave() {
     stack_.flush();
-    (void)add_memory();  // there is what there is
+    if (!has_plenty(pool_)) [[unlikely]] (void)add_memory();  // there is what there is
     const Instant next = stack_.next_deadline();
     if (next >= clock_set_) return;
     clock_set_ = next;
