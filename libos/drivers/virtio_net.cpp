@@ -171,6 +171,7 @@ private:
         c.receive_checksum = device_.has(VIRTIO_NET_F_GUEST_CSUM);
         c.tcp4_segmentation = device_.has(VIRTIO_NET_F_HOST_TSO4) ? longest_payload : 0;
         c.tcp6_segmentation = device_.has(VIRTIO_NET_F_HOST_TSO6) ? longest_payload : 0;
+        c.receive_segmentation = joins_segments();
         c.most_fragments = most_fragments;
     }
 
