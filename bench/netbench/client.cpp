@@ -110,7 +110,7 @@ public:
     void stop() const { (void)open({.kind = Kind::stop}); }
 
 private:
-    // A session of the server's, and the number of bytes that it has received.
+    // A session of the server's, and what it has received.
     class Control {
     public:
         Control(const Client& client, Request request) : socket_{client.open(request)} {
@@ -118,10 +118,10 @@ private:
             if (!read_value(socket_, session_)) throw std::runtime_error{"the server refuses"};
         }
         [[nodiscard]] const Session& session() const { return session_; }
-        [[nodiscard]] uint64_t received() const {
-            uint64_t count = 0;
-            if (!write_value(socket_, std::byte{}) || !read_value(socket_, count)) throw std::runtime_error{"the server is gone"};
-            return count;
+        [[nodiscard]] Received received() const {
+            Received answer{};
+            if (!write_value(socket_, std::byte{}) || !read_value(socket_, answer)) throw std::runtime_error{"the server is gone"};
+            return answer;
         }
 
     private:
@@ -187,7 +187,7 @@ private:
                 }
             });
         }
-        const double bytes = rate(threads, over, start, [&] { return sends ? control.received() : received.load(); });
+        const double bytes = rate(threads, over, start, [&] { return sends ? control.received().bytes : received.load(); });
         print(name(sends ? "tcp_send" : "tcp_receive", size), "bits_per_second", bytes * 8);
     }
 
@@ -215,9 +215,11 @@ private:
                 ++n;
             }
         });
-        const double bytes = rate(threads, over, start, [&] { return sends ? control.received() : received.load(); });
-        print(name(sends ? "udp_send" : "udp_receive", size), "bits_per_second", bytes * 8);
-        if (sends) print(name("udp_send", size) + "_lost", "percent", 100 - 100 * static_cast<double>(control.received()) / static_cast<double>(sent));
+        const double bytes = rate(threads, over, start, [&] { return received.load(); });
+        if (!sends) return print(name("udp_receive", size), "bits_per_second", bytes * 8);
+        const Received there = control.received();
+        print(name("udp_send", size), "bits_per_second", there.nanoseconds == 0 ? 0 : static_cast<double>(there.bytes) * 8e9 / static_cast<double>(there.nanoseconds));
+        print(name("udp_send", size) + "_lost", "percent", 100 - 100 * static_cast<double>(there.bytes) / static_cast<double>(sent));
     }
 
     // Each thread goes on for the time of warming up, and then for that of the measurement, whose samples are kept.

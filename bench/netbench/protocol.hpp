@@ -10,7 +10,7 @@ constexpr uint32_t largest_message = 16 << 20;
 constexpr uint32_t largest_datagram = 65507;
 
 enum class Kind : uint32_t {
-    control,      // answered by a Session; then each byte is answered by the number of bytes that the session's sinks have received
+    control,      // answered by a Session; then each byte is answered by what the session's sinks have Received
     tcp_sink,     // the server receives
     tcp_source,   // the server sends
     tcp_echo,     // a message of the server for each of the client's
@@ -35,6 +35,11 @@ struct Session {
     uint32_t number;
     uint16_t datagram_port;
     uint16_t connection_port;  // where connections are accepted that bring one byte, get one byte and are closed
+};
+
+struct Received {
+    uint64_t bytes;
+    uint64_t nanoseconds;  // between the first and the last datagram; a flood of them leaves no room for questions meanwhile
 };
 
 }  // namespace eremite::netbench

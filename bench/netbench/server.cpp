@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <map>
@@ -19,8 +20,10 @@ namespace {
 
 // What the connections of a client have in common while its control connection lasts.
 struct Shared {
-    std::atomic<uint64_t> received{0};
+    std::atomic<uint64_t> bytes{0}, nanoseconds{0};
     std::atomic<bool> over{false};
+
+    [[nodiscard]] Received received() const { return {.bytes = bytes, .nanoseconds = nanoseconds}; }
 };
 
 class Sessions {
@@ -61,7 +64,7 @@ std::thread start(Work work) {
 
 void sink(const Socket& socket, const Request& request, Shared& shared) {
     std::vector<std::byte> buffer(request.message);
-    while (const size_t count = read_some(socket, buffer)) shared.received.fetch_add(count, std::memory_order_relaxed);
+    while (const size_t count = read_some(socket, buffer)) shared.bytes.fetch_add(count, std::memory_order_relaxed);
 }
 
 void source(const Socket& socket, const Request& request) {
@@ -80,13 +83,19 @@ void datagrams(const Socket& socket, const Request& request, Shared& shared) {
     constexpr int patience = 100;
     receive_timeout(socket, patience);
     std::vector<std::byte> message(largest_datagram);
+    std::chrono::steady_clock::time_point first;
     while (!shared.over) {
         Address peer;
         const ssize_t count = recvfrom(socket.fd(), message.data(), message.size(), 0, peer.get(), &peer.length);
         if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
         check(count, "recvfrom");
-        shared.received.fetch_add(static_cast<uint64_t>(count), std::memory_order_relaxed);
-        if (request.kind == Kind::udp_sink) continue;
+        if (request.kind == Kind::udp_sink) {
+            const auto now = std::chrono::steady_clock::now();
+            if (shared.bytes == 0) first = now;
+            shared.bytes.fetch_add(static_cast<uint64_t>(count), std::memory_order_relaxed);
+            shared.nanoseconds = static_cast<uint64_t>(std::chrono::nanoseconds(now - first).count());
+            continue;
+        }
         do {
             // What finds no room is lost, as datagrams are.
             const ssize_t sent = sendto(socket.fd(), message.data(), request.reply, 0, peer.get(), peer.length);
@@ -142,7 +151,7 @@ private:
         }
         std::byte question;
         bool open = write_value(socket, session);
-        while (open && read_value(socket, question)) open = write_value(socket, shared->received.load(std::memory_order_relaxed));
+        while (open && read_value(socket, question)) open = write_value(socket, shared->received());
         shared->over = true;
         sessions_.remove(number);
         if (worker.joinable()) worker.join();
