@@ -9,8 +9,8 @@ namespace eremite::network {
 
 class Network final : private Nic::Listener {
 public:
-    // With memory for packets from `pages` of the machine's at most. ENOMEM.
-    [[nodiscard]] static Result<void> start(uint64_t pages);
+    // Packets get an eighth of the machine's memory at most. ENOMEM.
+    [[nodiscard]] static Result<void> start();
     // Null before.
     [[nodiscard]] static Network* running() { return instance_; }
 
@@ -40,6 +40,8 @@ private:
     void enter();
     void leave();
     [[nodiscard]] bool add_memory();
+    // Empty: there is none, or no more for packets.
+    [[nodiscard]] std::span<std::byte> block(unsigned order);
 
     static constinit Network* instance_;
 

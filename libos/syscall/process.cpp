@@ -111,6 +111,11 @@ Result<long> sys_uname(VirtualAddress buffer) {
     return store(buffer, name);
 }
 
+void set_host_name(std::string_view name) {
+    std::fill(std::begin(host_name), std::end(host_name), '\0');
+    name.copy(host_name, sizeof host_name - 1);
+}
+
 std::string_view current_host_name() { return host_name; }
 
 Result<long> sys_sethostname(VirtualAddress name, size_t length) {

@@ -24,6 +24,8 @@ Result<long> sys_getresid(mm::UserPtr<uint32_t> real, mm::UserPtr<uint32_t> effe
 Result<long> sys_set_identity(uint32_t id);
 
 Result<long> sys_uname(VirtualAddress buffer);
+// The host name that the machine starts with; what is longer than a host name may be is cut off.
+void set_host_name(std::string_view name);
 // The host name as uname(2) and sethostname(2) know it.
 [[nodiscard]] std::string_view current_host_name();
 Result<long> sys_sethostname(VirtualAddress name, size_t length);

@@ -8,7 +8,6 @@
 
 #include "base/format.hpp"
 #include "base/restart.hpp"
-#include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 
 namespace eremite::socket {
@@ -23,7 +22,7 @@ uint16_t port_of(in_port_t port) { return __builtin_bswap16(port); }
 
 Result<Ref<Socket>> create_inet_socket(int domain, int type, int protocol, uint32_t flags) {
     // Without an interface there is the loopback.
-    if (!network::Network::running()) TRY(network::Network::start(mm::page_allocator().available_pages() / 8));
+    if (!network::Network::running()) TRY(network::Network::start());
     network::Network* const network = network::Network::running();
     switch (type) {
         case SOCK_STREAM:
