@@ -11,6 +11,9 @@ WORLDS = (EREMITE, GUEST, PROCESS)
 INSTRUCTIONS, NANOSECONDS, BYTES = "instructions", "ns", "bytes"
 RATIO, PARTS_PER_MILLION, PER_SECOND = "ratio", "ppm", "per_second"
 COUNT = "count"
+# Of these, more is better; of all others, less.
+BITS_PER_SECOND, RATE = "bits_per_second", "rate"
+MORE_IS_BETTER = (BITS_PER_SECOND, RATE)
 
 MIB = 1 << 20
 KIB = 1 << 10

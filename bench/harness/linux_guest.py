@@ -93,8 +93,8 @@ def module(root: Path, name: str) -> bytes:
     return found[0].read_bytes()
 
 
-def initramfs(program: bytes, modules: list[bytes]) -> bytes:
-    """An archive whose /init is `program`, with the device nodes that the programs open, so that nothing has to be mounted. The modules
+def initramfs(programs: dict[str, bytes], modules: list[bytes]) -> bytes:
+    """An archive of programs, one of them /init, with the device nodes that they open, so that nothing has to be mounted. The modules
     stand in /modules under names in their order."""
     directory, regular, character_device, executable = 0o040755, 0o100644, 0o020666, 0o100755
     return b"".join(
@@ -105,7 +105,7 @@ def initramfs(program: bytes, modules: list[bytes]) -> bytes:
             _entry("dev/console", character_device, device=(5, 1)),
             _entry("dev/null", character_device, device=(1, 3)),
             _entry("dev/zero", character_device, device=(1, 5)),
-            _entry("init", executable, program),
+            *(_entry(name, executable, data) for name, data in programs.items()),
             _entry("TRAILER!!!", 0),
         ]
     )

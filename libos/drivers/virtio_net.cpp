@@ -40,6 +40,7 @@ constexpr uint64_t wanted_features = feature(VIRTIO_NET_F_CSUM) | feature(VIRTIO
 constexpr uint16_t queue_size = 256;
 constexpr uint16_t most_fragments = 17;  // of data; a header that found no room in front is one more
 constexpr uint16_t most_segments = most_fragments + 1;
+constexpr size_t most_room = size_t{1} << 20;  // for what comes, in bytes
 constexpr uint32_t ethernet_header = 14;
 // RFC 894; a device's own header comes in front.
 constexpr uint16_t usual_mtu = 1500;
@@ -90,7 +91,7 @@ public:
             }
             if (Packet packet = accept(*done)) receiver.receive(std::move(packet));
             // Before the device runs dry.
-            if (receive_queue_->in_flight() < receive_queue_->shape().size / 2u) refill();
+            if (receive_queue_->in_flight() < filled_ / 2) refill();
         }
         return true;
     }
@@ -170,23 +171,28 @@ private:
         c.receive_checksum = device_.has(VIRTIO_NET_F_GUEST_CSUM);
         c.tcp4_segmentation = device_.has(VIRTIO_NET_F_HOST_TSO4) ? longest_payload : 0;
         c.tcp6_segmentation = device_.has(VIRTIO_NET_F_HOST_TSO6) ? longest_payload : 0;
+        c.receive_segmentation = joins_segments();
         c.most_fragments = most_fragments;
     }
 
-    // Gives the device buffers for what comes, as many as there are.
+    // Gives the device buffers for what comes: large ones while it joins segments, since each costs the same.
     void refill() {
+        const bool large = device_.has(VIRTIO_NET_F_MRG_RXBUF) && average_size_ > PacketPool::small_capacity * 2;
         bool added = false;
-        while (receive_queue_->has_room(1)) {
-            Buffer* const buffer = pool_->allocate_buffer(false);
+        while (receive_queue_->has_room(1) && room_given_ < most_room) {
+            Buffer* buffer = pool_->allocate_buffer(large);
+            if (!buffer && large) buffer = pool_->allocate_buffer(false);
             if (!buffer) break;
             const virtio::Segment room[] = {{physical_of_direct_map(VirtualAddress{buffer->start}), buffer->capacity}};
             if (!receive_queue_->add({}, room, buffer).ok()) {
                 pool_->release_reference(*buffer);
                 break;
             }
+            room_given_ += buffer->capacity;
             added = true;
         }
         if (added) receive_queue_->kick();
+        filled_ = receive_queue_->in_flight();
     }
 
     // Takes back what the device has sent.
@@ -197,6 +203,7 @@ private:
     // A packet of one buffer; null, and the buffer is given back: it makes no sense, or there is no memory.
     Packet over(const virtio::Completion& done, size_t skip) {
         auto& buffer = *static_cast<Buffer*>(done.token);
+        room_given_ -= buffer.capacity;
         if (done.error == 0 && done.written > skip)
             if (Packet packet = Packet::over(*pool_, buffer, buffer.start + skip, static_cast<uint32_t>(done.written - skip))) return packet;
         pool_->release_reference(buffer);
@@ -220,6 +227,7 @@ private:
             else packet.reset();
         }
         if (packet && !read_header(header.hdr, packet)) packet.reset();
+        if (packet) average_size_ += (static_cast<int64_t>(packet.length()) - average_size_) / 8;
         return packet;
     }
 
@@ -268,6 +276,9 @@ private:
     virtio::Queue* send_queue_ = nullptr;
     Listener* listener_ = nullptr;
     PacketPool* pool_ = nullptr;
+    size_t room_given_ = 0;     // to the device, for what comes
+    size_t filled_ = 0;         // buffers in the receive queue when it was filled last
+    int64_t average_size_ = 0;  // of the last packets that came
     bool refused_ = false;  // a packet, for want of room
     bool link_up_ = true;
     std::atomic<bool> configuration_changed_{true};  // since it was read

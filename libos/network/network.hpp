@@ -40,6 +40,8 @@ private:
     void enter();
     void leave();
     [[nodiscard]] bool add_memory();
+    // Empty: there is none, or no more for packets.
+    [[nodiscard]] std::span<std::byte> block(unsigned order);
 
     static constinit Network* instance_;
 
