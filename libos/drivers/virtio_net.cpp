@@ -141,6 +141,11 @@ public:
         return true;
     }
 
+    [[nodiscard]] bool sending() override {
+        reclaim();
+        return send_queue_->in_flight() != 0;
+    }
+
     [[nodiscard]] bool link_up() override {
         if (device_.has(VIRTIO_NET_F_STATUS) && configuration_changed_.load(std::memory_order_relaxed) && configuration_changed_.exchange(false))
             link_up_ = (device_.read_configuration<uint16_t>(offsetof(virtio_net_config, status)) & VIRTIO_NET_S_LINK_UP) != 0;
