@@ -70,8 +70,8 @@ class LinkTest(NetworkTest):
 class ImpairedLink(LinkTest):
     def test_faults_of_every_kind(self):
         faults = {
-            "none": ((), 64 * MIB),
-            "one lost in a hundred": (("--loss", "1"), 16 * MIB),
+            "none": ((), 1024 * MIB),
+            "one lost in a hundred": (("--loss", "1"), 64 * MIB),
             "one lost in ten": (("--loss", "10"), MIB // 2),
             "another order": (("--delay", "2", "--reorder", "25"), 8 * MIB),
             "times that vary": (("--delay", "10", "--jitter", "9"), 8 * MIB),
@@ -79,18 +79,16 @@ class ImpairedLink(LinkTest):
             "far away": (("--delay", "50"), 8 * MIB),
             "all of it": (("--delay", "5", "--jitter", "5", "--loss", "2", "--reorder", "10", "--duplicate", "5"), 2 * MIB),
         }
-        with self.start(program("exchange"), "serve", PORT) as server:
-            server.wait_for("^ready")
-            for name, (options, size) in faults.items():
-                with self.subTest(name):
-                    self.exchange_over(*options, bytes=size)
+        self.start(program("exchange"), "serve", PORT).wait_for("^ready")
+        for name, (options, size) in faults.items():
+            with self.subTest(name):
+                self.exchange_over(*options, bytes=size)
 
 
 class SmallestPackets(LinkTest):
     mtu = 576
 
     def test_streams_in_packets_of_576_bytes(self):
-        with self.start(program("exchange"), "serve", PORT) as server:
-            server.wait_for("^ready")
-            self.exchange_over(bytes=8 * MIB)
-            self.exchange_over("--loss", "1", bytes=2 * MIB)
+        self.start(program("exchange"), "serve", PORT).wait_for("^ready")
+        self.exchange_over(bytes=8 * MIB)
+        self.exchange_over("--loss", "1", bytes=2 * MIB)
