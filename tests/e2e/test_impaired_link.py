@@ -56,15 +56,22 @@ class LinkTest(NetworkTest):
     def network(self, ports):
         return ["--net", f"tap:tap0,ip={self.machine}/24,mtu={self.mtu}"]
 
-    def exchange_over(self, *faults, bytes):
+    def start_link(self, *faults):
         link = subprocess.Popen([str(BUILD / "tests/e2e/impaired_link"), "tap0", "cable0", *faults], stdout=subprocess.PIPE)
+        self.assertEqual(link.stdout.readline(), b"ready\n")
+        return link
+
+    def end_link(self, link):
+        link.terminate()
+        link.wait(20)
+        link.stdout.close()
+
+    def exchange_over(self, *faults, bytes):
+        link = self.start_link(*faults)
         try:
-            self.assertEqual(link.stdout.readline(), b"ready\n")
             print(*faults, self.in_client(program("exchange"), "with", self.machine, PORT, BYTES or bytes, limit=40 if BYTES == 0 else 3000), end="")
         finally:
-            link.terminate()
-            link.wait(20)
-            link.stdout.close()
+            self.end_link(link)
 
 
 class ImpairedLink(LinkTest):
