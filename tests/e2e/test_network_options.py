@@ -5,7 +5,7 @@ import socket
 import struct
 
 from network import TapTest, UserNetworkTest
-from support import HELLO, CommandTest, need_tool, program
+from support import HELLO, CommandTest, program
 
 USAGE, FAILED = 2, 125
 
@@ -101,14 +101,13 @@ class CaptureTest:
         return found
 
     def test_capture(self):
-        busybox = need_tool("busybox")
         file = self.folder / "a capture, ü.pcap"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
             receiver.bind((self.listen_at, 0))
             receiver.settimeout(30)
             port = receiver.getsockname()[1]
-            command = self.command(busybox, "nc", "-u", "-w", "1", self.host, port, options=["--pcap", file])
-            self.check(self.execute(*command, input=b"what is captured"))
+            command = self.command(program("datagram"), self.host, port, "what is captured", options=["--pcap", file])
+            self.check(self.execute(*command), output=b"", errors=b"")
             self.assertEqual(receiver.recv(100), b"what is captured")
         frames = self.frames(file)
         sent = [frame for frame in frames if frame.endswith(b"what is captured")]

@@ -21,6 +21,7 @@ http {
     server {
         listen 80;
         listen 443 ssl;
+        ssl_protocols TLSv1.2 TLSv1.3;
         ssl_certificate /certificate.pem;
         ssl_certificate_key /key.pem;
         root /pages;
@@ -38,6 +39,9 @@ class NginxTest:
         for name, data in self.pages.items():
             self.write(f"files/pages/{name}", data)
         self.write("files/nginx.conf", CONFIGURATION)
+        # It looks up its default user, whom it becomes nowhere.
+        self.write("files/etc/passwd", "nobody:x:65534:65534:nobody:/:/bin/sh\n")
+        self.write("files/etc/group", "nogroup:x:65534:\n")
         self.certificate = self.folder / "files/certificate.pem"
         self.check(self.execute(need_tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                                 "-days", 2, "-subj", "/CN=eremite.test", "-addext", "subjectAltName=DNS:eremite.test", "-keyout",
@@ -67,10 +71,8 @@ class NginxTest:
         self.assertRegex(self.check(self.fetch("--include", self.url("nothing"))).text, "^HTTP/1.1 404 ")
 
     def test_connections_that_stay(self):
-        words = []
-        for _ in range(50):
-            words += ["--output", "/dev/null", "--write-out", "%{http_code} %{num_connects} %{size_download}\n", self.url("small.html"), "--next"]
-        result = self.check(self.fetch(*words[:-1]))
+        words = ["--output", "/dev/null", self.url("small.html")] * 50
+        result = self.check(self.fetch("--write-out", "%{http_code} %{num_connects} %{size_download}\n", *words))
         self.assertEqual(result.text, "200 1 612\n" + "200 0 612\n" * 49)
         # Requests that come before the answers to those before them.
         requests = b"GET /small.html HTTP/1.1\r\nHost: x\r\n\r\n" * 20 + b"GET /empty HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
