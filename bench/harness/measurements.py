@@ -13,5 +13,6 @@ MEASUREMENTS = {
     "parallel": threads.parallel,
     "noise": noise.noise,
     "files": files.files,
+    "sockets": network.sockets,
     "network": network.network,
 }
