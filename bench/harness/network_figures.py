@@ -79,12 +79,19 @@ _CALLS = [
 CALL_INSTRUCTIONS = [Figure(key, title, INSTRUCTIONS, "Instructions", target) for key, title, target in _CALLS]
 CALL_TIMES = [Figure(key, title, NANOSECONDS, "Loopback", target) for key, title, target in _CALLS]
 
+NGINX = {cpus: Figure(f"nginx_{cpus}", f"nginx, page of 612 B, {text}", RATE, "Servers", times(3)) for cpus, text in CPUS.items()}
+REDIS = {
+    cpus: {command: Figure(f"redis_{command}_{cpus}", f"Redis, {command}, {text}", RATE, "Servers", times(1.8)) for command in ("SET", "GET")}
+    for cpus, text in CPUS.items()
+}
+
 # The tables with a sentence for each.
 SECTIONS = {
     **{f"TCP {way}, {text}": "By the size of messages." for text in CPUS.values() for way in WAYS.values()},
     **{f"UDP, {text}": "What arrives, while the sender sends as much as it can." for text in CPUS.values()},
     **{f"Round trips, {text}": "By the size of messages, there and back." for text in CPUS.values()},
     "Loopback": "The same calls as those that are counted.",
+    "Servers": "Requests a second of 30 connections that stay; to Redis 16 at a time (`redis-benchmark`). Debian's versions, static and unmodified.",
     "Connections": "A second, one after the other. The server closes first.",
 }
 
@@ -94,4 +101,6 @@ OTHERS = {cpus: {**_datagrams(cpus), **_latency(cpus), **_connections(cpus)} for
 
 
 def all_figures(_accel: str) -> list[Figure]:
-    return [*CALL_INSTRUCTIONS, *CALL_TIMES] + [figure for figures in (BANDWIDTH, OTHERS) for cpus in CPUS for figure in figures[cpus].values()]
+    measured = [figure for figures in (BANDWIDTH, OTHERS) for cpus in CPUS for figure in figures[cpus].values()]
+    servers = [*NGINX.values(), *(figure for cpus in CPUS for figure in REDIS[cpus].values())]
+    return [*CALL_INSTRUCTIONS, *CALL_TIMES, *measured, *servers]

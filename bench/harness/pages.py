@@ -155,7 +155,7 @@ by its loopback. Medians over at most 3 runs, in which the worlds take turns. Th
 host's.
 
 """,
-    ("sockets", "network"),
+    ("sockets", "network", "servers"),
     {"Instructions": COUNTED + " Messages go over the loopback, within one thread.", **network_figures.SECTIONS},
     network_figures.all_figures,
     (),
