@@ -98,6 +98,8 @@ class Machine:
     storage: "Storage | None" = None
     # What its network device is connected to.
     network: "Network | None" = None
+    # What stands beside a program that is no image: it is handed to the kernel that runs any program.
+    files: dict[str, bytes] | None = None
 
     def command(self, kernel: Path, append: str, initrd: Path | None = None) -> list[str]:
         if self.icount:
@@ -199,7 +201,14 @@ class Eremite(World):
         mount = [f"mount={machine.storage.argument}"] if machine.storage else []
         network = [f"ip={machine.network.address}"] if machine.network else []
         append = " ".join(["log=error", f"cpus={machine.cpus}", f"tsc_mhz={tsc_mhz:.3f}", *mount, *network, "--", *arguments])
-        yield machine.command(self.programs / program, append)
+        if machine.files is None:
+            yield machine.command(self.programs / program, append)
+            return
+        content = linux_guest.archive({"program": (self.programs / program).read_bytes(), **machine.files}) + linux_guest.end()
+        with tempfile.NamedTemporaryFile(prefix="eremite-bench-", suffix=".cpio") as archive:
+            archive.write(content)
+            archive.flush()
+            yield machine.command(self.programs.parent / "lib" / "eremite-kernel", f"init=/program {append}", Path(archive.name))
 
 
 @dataclass
@@ -226,7 +235,7 @@ class LinuxGuest(World):
         names = [*(machine.storage.modules if machine.storage else ()), *(machine.network.modules if machine.network else ())]
         files = {"init": (self.programs / program).read_bytes()}
         if machine.network:
-            files = {"init": (self.programs / "linux_init").read_bytes(), "program": files["init"]}
+            files = {"init": (self.programs / "linux_init").read_bytes(), "program": files["init"], **(machine.files or {})}
         with tempfile.NamedTemporaryFile(prefix="eremite-bench-", suffix=".cpio") as archive:
             archive.write(linux_guest.initramfs(files, [linux_guest.module(root, name) for name in dict.fromkeys(names)]))
             archive.flush()

@@ -1,7 +1,7 @@
 """Measures the network: a guest is the server, and a process of the host, in a namespace of its own, the client."""
 
 from . import network_figures
-from .collect import Setup, progress
+from .collect import Setup, count_then_time, progress
 from .figures import Results
 from .machine import Machine, Process, World, execute
 from .namespace import GUEST, Namespace, NoNamespace, running
@@ -52,6 +52,11 @@ def _measure(setup: Setup, results: Results, world: World, cpus: int) -> None:
                     progress(f"  netbench, {world.name}: {output.text()}\n{server.text()}")
                     if server.ended():
                         return
+
+
+def sockets(setup: Setup, results: Results) -> None:
+    """What messages and connections cost without a device."""
+    count_then_time(setup, results, "sockets", Machine.memory_kib, network_figures.CALL_INSTRUCTIONS, network_figures.CALL_TIMES)
 
 
 def network(setup: Setup, results: Results) -> None:

@@ -1,6 +1,6 @@
 """The figures of the network."""
 
-from .figures import BITS_PER_SECOND, EREMITE, GUEST, NANOSECONDS, RATE, Figure, Target, fraction_of
+from .figures import BITS_PER_SECOND, EREMITE, GUEST, INSTRUCTIONS, NANOSECONDS, RATE, Figure, Target, fraction_of
 
 
 def times(factor: float) -> Target:
@@ -66,11 +66,32 @@ def _connections(cpus: int) -> dict[str, Figure]:
     return {"connections": Figure("connections", f"connect, one byte each way, close; {CPUS[cpus]}", RATE, "Connections", times(2))}
 
 
+# Keys of bench/sockets.cpp.
+_CALLS = [
+    ("udp_1", "UDP, 1 B sent and received", HALF),
+    ("udp_1400", "UDP, 1400 B sent and received", HALF),
+    ("tcp_round_trip_1", "TCP, 1 B there and 1 B back", HALF),
+    ("tcp_1400", "TCP, 1400 B sent and received", HALF),
+    ("tcp_32k", "TCP, 32 KiB sent and received", None),
+    ("tcp_read_64", "TCP, `recv` of 64 B, with the share of sending them", None),
+    ("connection", "TCP, connect, accept and close twice", HALF),
+]
+CALL_INSTRUCTIONS = [Figure(key, title, INSTRUCTIONS, "Instructions", target) for key, title, target in _CALLS]
+CALL_TIMES = [Figure(key, title, NANOSECONDS, "Loopback", target) for key, title, target in _CALLS]
+
+NGINX = {cpus: Figure(f"nginx_{cpus}", f"nginx, page of 612 B, {text}", RATE, "Servers", times(3)) for cpus, text in CPUS.items()}
+REDIS = {
+    cpus: {command: Figure(f"redis_{command}_{cpus}", f"Redis, {command}, {text}", RATE, "Servers", times(1.8)) for command in ("SET", "GET")}
+    for cpus, text in CPUS.items()
+}
+
 # The tables with a sentence for each.
 SECTIONS = {
     **{f"TCP {way}, {text}": "By the size of messages." for text in CPUS.values() for way in WAYS.values()},
     **{f"UDP, {text}": "What arrives, while the sender sends as much as it can." for text in CPUS.values()},
     **{f"Round trips, {text}": "By the size of messages, there and back." for text in CPUS.values()},
+    "Loopback": "The same calls as those that are counted.",
+    "Servers": "Requests a second of 30 connections that stay; to Redis 16 at a time (`redis-benchmark`). Debian's versions, static and unmodified.",
     "Connections": "A second, one after the other. The server closes first.",
 }
 
@@ -80,4 +101,6 @@ OTHERS = {cpus: {**_datagrams(cpus), **_latency(cpus), **_connections(cpus)} for
 
 
 def all_figures(_accel: str) -> list[Figure]:
-    return [figure for figures in (BANDWIDTH, OTHERS) for cpus in CPUS for figure in figures[cpus].values()]
+    measured = [figure for figures in (BANDWIDTH, OTHERS) for cpus in CPUS for figure in figures[cpus].values()]
+    servers = [*NGINX.values(), *(figure for cpus in CPUS for figure in REDIS[cpus].values())]
+    return [*CALL_INSTRUCTIONS, *CALL_TIMES, *measured, *servers]

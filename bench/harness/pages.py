@@ -155,8 +155,8 @@ by its loopback. Medians over at most 3 runs, in which the worlds take turns. Th
 host's.
 
 """,
-    ("network",),
-    network_figures.SECTIONS,
+    ("sockets", "network", "servers"),
+    {"Instructions": COUNTED + " Messages go over the loopback, within one thread.", **network_figures.SECTIONS},
     network_figures.all_figures,
     (),
     "Bandwidth over the size of messages, on logarithmic scales",

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <thread>
 
+#include "http.hpp"
 #include "sockets.hpp"
 #include "statistics.hpp"
 
@@ -104,6 +105,7 @@ public:
             case Test::tcp_latency: return each_size(latency_sizes, largest_message, [this](uint32_t size) { tcp_latency(size); });
             case Test::udp_latency: return each_size(datagram_sizes, largest_datagram, [this](uint32_t size) { udp_latency(size); });
             case Test::connections: return connections();
+            case Test::http: return http();
         }
     }
 
@@ -282,28 +284,45 @@ private:
         });
     }
 
-    void connections() const {
-        const Control control{*this, {.kind = Kind::control}};
-        const Address address = server_.with_port(control.session().connection_port);
+    // A second, of threads that do the same again and again. `connect` gives what each of them does.
+    double repetitions(std::function<std::function<void()>()> connect) const {
         std::atomic<uint64_t> count{0};
         Threads threads;
         const auto start = Clock::now();
         for (unsigned i = 0; i < options_.connections; ++i) {
             threads.add([&] {
                 const Bound bound{options_, options_.seconds};
-                std::byte data{};
+                const auto work = connect();
                 for (uint64_t n = 0; !bound.reached(n, Clock::now()); ++n) {
-                    const Socket socket = connect_to(address, SOCK_STREAM);
-                    if (!write_value(socket, data) || !read_value(socket, data)) throw std::runtime_error{"the server closes too early"};
-                    // The server closes first.
-                    if (read_some(socket, {&data, 1}) != 0) throw std::runtime_error{"the server does not close"};
+                    work();
                     count.fetch_add(1, std::memory_order_relaxed);
                 }
             });
         }
         threads.join();
-        print(options_.connections > 1 ? "connections_x" + std::to_string(options_.connections) : "connections", "per_second",
-              static_cast<double>(count) / seconds(Clock::now() - start));
+        return static_cast<double>(count) / seconds(Clock::now() - start);
+    }
+
+    void connections() const {
+        const Control control{*this, {.kind = Kind::control}};
+        const Address address = server_.with_port(control.session().connection_port);
+        const double rate = repetitions([&] {
+            return [&] {
+                const Socket socket = connect_to(address, SOCK_STREAM);
+                std::byte data{};
+                if (!write_value(socket, data) || !read_value(socket, data)) throw std::runtime_error{"the server closes too early"};
+                // The server closes first.
+                if (read_some(socket, {&data, 1}) != 0) throw std::runtime_error{"the server does not close"};
+            };
+        });
+        print(options_.connections > 1 ? "connections_x" + std::to_string(options_.connections) : "connections", "per_second", rate);
+    }
+
+    void http() const {
+        const double rate = repetitions([this] {
+            return [connection = std::make_shared<HttpConnection>(server_, options_.path)] { connection->get(); };
+        });
+        print("http", "per_second", rate);
     }
 
     const ClientOptions& options_;

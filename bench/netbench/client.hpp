@@ -7,7 +7,7 @@
 
 namespace eremite::netbench {
 
-enum class Test { tcp_bandwidth, udp_bandwidth, tcp_latency, udp_latency, connections };
+enum class Test { tcp_bandwidth, udp_bandwidth, tcp_latency, udp_latency, connections, http };
 enum class Direction { send, receive };
 
 struct ClientOptions {
@@ -21,6 +21,7 @@ struct ClientOptions {
     double seconds = 1;           // of each measurement
     double warm_up = 0.2;         // seconds before it
     uint64_t rounds = 0;          // messages, round trips or connections of each thread instead of a time; 0: the time counts
+    std::string path = "/";       // of the page that is asked for
     double patience = 10;         // seconds that the server may take to listen
     bool stop = false;            // the server, at the end
 };

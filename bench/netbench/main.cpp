@@ -26,10 +26,11 @@ int main(int argc, char** argv) {
                                             {"udp-bw", Test::udp_bandwidth},
                                             {"tcp-latency", Test::tcp_latency},
                                             {"udp-latency", Test::udp_latency},
-                                            {"connections", Test::connections}};
+                                            {"connections", Test::connections},
+                                            {"http", Test::http}};
     const std::map<std::string, Direction> directions{{"send", Direction::send}, {"receive", Direction::receive}};
     CLI::App* const client = program.add_subcommand("client", "Measure; one line for each figure: name, unit, value");
-    client->add_option("tests", options.tests, "tcp-bw, udp-bw, tcp-latency, udp-latency, connections; all if none is named")
+    client->add_option("tests", options.tests, "tcp-bw, udp-bw, tcp-latency, udp-latency, connections; all of these if none is named; and http, of a web server")
         ->transform(CLI::CheckedTransformer(tests).description(""));
     client->add_option("-a,--address", options.address, "The server's address")->capture_default_str();
     client->add_option("-p,--port", options.port, "The server's port")->capture_default_str();
@@ -47,6 +48,7 @@ int main(int argc, char** argv) {
     client->add_option("-w,--warmup", options.warm_up, "Seconds before each measurement")->capture_default_str()->check(CLI::NonNegativeNumber);
     client->add_option("-r,--rounds", options.rounds, "Messages, round trips or connections of each thread instead of a time; 0: the time counts")
         ->capture_default_str();
+    client->add_option("--path", options.path, "The page that the test http asks for on connections that stay")->capture_default_str();
     client->add_option("--patience", options.patience, "Seconds that the server may take until it listens")->capture_default_str();
     client->add_flag("--stop", options.stop, "End the server afterwards");
     CLI11_PARSE(program, argc, argv);

@@ -16,7 +16,7 @@ public:
 
     [[nodiscard]] net::Stack& stack() { return stack_; }
     // Guards all of it; what sockets wait for as well.
-    [[nodiscard]] sync::Spinlock& lock() { return lock_; }
+    [[nodiscard]] sync::Spinlock& lock() override { return lock_; }
 
     // Makes an interface of it, without addresses. ENOMEM, ENOSPC.
     [[nodiscard]] Result<net::Interface*> add(Nic& nic);

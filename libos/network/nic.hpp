@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "libos/sync/spinlock.hpp"
 #include "netstack/phy/device.hpp"
 
 namespace eremite::network {
@@ -16,6 +17,8 @@ public:
     class Listener {
     public:
         virtual void attention(Nic& nic) = 0;
+        // The network's lock.
+        [[nodiscard]] virtual sync::Spinlock& lock() = 0;
 
     protected:
         ~Listener() = default;
