@@ -135,6 +135,11 @@ public:
         return true;
     }
 
+    [[nodiscard]] bool sending() override {
+        reclaim();
+        return send_queue_->in_flight() != 0;
+    }
+
     [[nodiscard]] bool link_up() override {
         if (down_) return false;
         if (device_->has(VIRTIO_NET_F_STATUS) && configuration_changed_.load(std::memory_order_relaxed) && configuration_changed_.exchange(false))

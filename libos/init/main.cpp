@@ -243,6 +243,7 @@ Process& current() { return *init::process; }
 
 void end(int status) {
     init::store_files(status);
+    init::finish_network();
     init::end(status);
 }
 

@@ -20,6 +20,8 @@ public:
 
     // Makes an interface of it, without addresses. ENOMEM, ENOSPC.
     [[nodiscard]] Result<net::Interface*> add(Nic& nic);
+    // Before the machine ends: ends all streams, and waits a few seconds at most until others have what was sent (finish.cpp).
+    void finish();
     [[nodiscard]] Nic* nic_of(const net::Interface& interface) const;
 
 private:
@@ -40,6 +42,7 @@ private:
     void enter();
     void leave();
     [[nodiscard]] bool add_memory();
+    [[nodiscard]] uint64_t undelivered();
     // Empty: there is none, or no more for packets.
     [[nodiscard]] std::span<std::byte> block(unsigned order);
 

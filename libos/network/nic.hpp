@@ -38,6 +38,8 @@ public:
     [[nodiscard]] virtual bool poll(Receiver& receiver, size_t most) = 0;
     // Whether there was no room for a packet that was to be sent, and there is now. Asked after poll().
     [[nodiscard]] virtual bool has_room_again() = 0;
+    // Whether there are packets that the device has not taken yet.
+    [[nodiscard]] virtual bool sending() = 0;
     [[nodiscard]] virtual bool link_up() = 0;
     [[nodiscard]] virtual std::string_view driver() const = 0;
 };

@@ -20,6 +20,7 @@ inline Result<long> sys_identity() { return 0L; }
 Result<long> sys_getpgid(int pid);
 Result<long> sys_setpgid(int pid, int group);
 Result<long> sys_getgroups(int size, VirtualAddress list);
+Result<long> sys_setgroups(int size, mm::UserPtr<uint32_t> groups);
 Result<long> sys_getresid(mm::UserPtr<uint32_t> real, mm::UserPtr<uint32_t> effective, mm::UserPtr<uint32_t> saved);
 Result<long> sys_set_identity(uint32_t id);
 

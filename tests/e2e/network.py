@@ -40,7 +40,7 @@ def ip(*words):
 
 
 class Running:
-    """A program in a machine, from its start until the block ends."""
+    """A program in a machine, until stop()."""
 
     def __init__(self, test, command):
         self._test = test
@@ -52,10 +52,7 @@ class Running:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def stop(self):
         self._process.terminate()
         try:
             self._process.wait(20)
@@ -117,7 +114,10 @@ class NetworkTest(CommandTest):
         return [COMMAND, "run", "--accel", "tcg", "--timeout", self.limit, *network, *options, program, "--", *arguments]
 
     def start(self, program, *arguments, **how):
-        return Running(self, self.command(program, *arguments, **how))
+        """The program is stopped when the test ends."""
+        running = Running(self, self.command(program, *arguments, **how))
+        self.addCleanup(running.stop)
+        return running
 
     def exchange(self, port, data, *, until, limit=30):
         """Sends to a port and receives until the answer ends so."""

@@ -13,7 +13,6 @@ class MemcachedTest:
         self.write("files/etc/passwd", "root:x:0:0:root:/:/bin/sh\n")
         memcached = self.start(server("memcached"), "-u", "root", "-vv", "-t", "4", "-m", "64", ports=[PORT], 
                                options=["--files", self.folder / "files", "--cpus", "2", "--memory", "256M"])
-        self.addCleanup(memcached.__exit__)
         memcached.wait_for("server listening")
 
     def test_values(self):

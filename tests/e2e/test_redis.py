@@ -8,7 +8,6 @@ from network import TapTest, UserNetworkTest, server
 class RedisTest:
     def start_redis(self, **how):
         redis = self.start(server("redis"), "--save", "", "--protected-mode", "no", ports=[6379], options=["--memory", "256M"], **how)
-        self.addCleanup(redis.__exit__)
         redis.wait_for("Ready to accept connections")
         return redis
 

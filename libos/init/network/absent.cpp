@@ -10,4 +10,6 @@ Result<void> start_network(const NetworkArguments& arguments, const fs::Context&
     return Error{ENOSYS};
 }
 
+void finish_network() {}
+
 }  // namespace eremite::init

@@ -214,4 +214,8 @@ Result<void> start_network(const NetworkArguments& arguments, const fs::Context&
     return make_name_files(context, names.host_name, names.domain, std::span{names.servers}.first(names.server_count));
 }
 
+void finish_network() {
+    if (Network* const network = Network::running()) network->finish();
+}
+
 }  // namespace eremite::init

@@ -8,5 +8,7 @@ namespace eremite::init {
 // Waits a few seconds for a DHCP server where it needs one; a machine without an answer goes on without an address. EINVAL: a malformed
 // argument; ENODEV: arguments for an interface that is not there; ENOSYS: arguments, and an image without the component `net`.
 [[nodiscard]] Result<void> start_network(const NetworkArguments& arguments, const fs::Context& context);
+// What was sent last reaches others before the machine ends; a few seconds are spent on that at most.
+void finish_network();
 
 }  // namespace eremite::init
