@@ -140,6 +140,9 @@ public:
         return true;
     }
 
+    // The last one is the last that it takes.
+    [[nodiscard]] bool sending() override { return !is_sent((next_ + send_slots - 1) % send_slots); }
+
     [[nodiscard]] bool link_up() override {
         if (!link_known_) {
             link_known_ = true;
@@ -195,7 +198,8 @@ private:
 
     [[nodiscard]] uint16_t mask() const { return refused_ ? event::receiving | event::sending : event::receiving; }
     // The device takes the buffers in their order.
-    [[nodiscard]] bool has_room() const { return (read<uint32_t>(reg::transmit_status + 4 * next_) & send_done) != 0; }
+    [[nodiscard]] bool has_room() const { return is_sent(next_); }
+    [[nodiscard]] bool is_sent(unsigned slot) const { return (read<uint32_t>(reg::transmit_status + 4 * slot) & send_done) != 0; }
 
     // Null: there is no memory.
     [[nodiscard]] Packet copy(const Rtl8139Ring::Frame& frame) {
