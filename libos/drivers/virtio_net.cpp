@@ -136,6 +136,7 @@ public:
     }
 
     [[nodiscard]] bool sending() override {
+        if (down_) return false;
         reclaim();
         return send_queue_->in_flight() != 0;
     }
