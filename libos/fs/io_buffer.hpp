@@ -38,6 +38,13 @@ public:
         return IoBuffer{{reinterpret_cast<uint64_t>(bytes.data()), bytes.size()}, {}, bytes.size(), false};
     }
 
+    // The end of the longest file: offsets are signed in system calls.
+    static constexpr uint64_t size_maximum = INT64_MAX;
+    // Whether all of it can stand behind this offset (read(2), write(2)). EINVAL.
+    [[nodiscard]] Result<void> check(uint64_t offset) const {
+        return offset > size_maximum || remaining_ > size_maximum - offset ? Result<void>{Error{EINVAL}} : Result<void>{};
+    }
+
     [[nodiscard]] size_t remaining() const { return remaining_; }
     [[nodiscard]] bool is_user() const { return user_; }
     // Whether a copy met memory that is not accessible. Later copies do nothing.

@@ -38,14 +38,10 @@ tcp::Connection* tcp::Listener::accept() {
     return connection;
 }
 
-bool TcpLayer::can_listen(const Endpoint& local, const tcp::Settings& settings) {
+bool TcpLayer::can_listen(const Endpoint& local, bool reuse_port, bool v6_only) {
     for (Listener& other : listening_[local.port % listener_buckets]) {
-        if (other.local_.port != local.port || (other.settings.reuse_port && settings.reuse_port)) continue;
-        const IpAddress &a = other.local_.address, &b = local.address;
-        const bool any_a = a.is_unspecified(), any_b = b.is_unspecified();
-        const bool takes_v4_a = a.is_v4() || (any_a && !other.settings.v6_only), takes_v4_b = b.is_v4() || (any_b && !settings.v6_only);
-        if (!((takes_v4_a && takes_v4_b) || (!a.is_v4() && !b.is_v4()))) continue;
-        if (any_a || any_b || a == b) return false;
+        if (other.local_.port != local.port || (other.settings.reuse_port && reuse_port)) continue;
+        if (addresses_overlap(other.local_.address, other.settings.v6_only, local.address, v6_only)) return false;
     }
     return true;
 }
@@ -56,9 +52,9 @@ Result<Listener*> TcpLayer::listen(const Endpoint& local, uint32_t backlog, cons
     for (uint32_t tries = 0; local.port == 0 && tries < 1000; ++tries) {
         at.port = static_cast<uint16_t>(Stack::first_ephemeral_port +
                                         stack_.random().below(Stack::last_ephemeral_port - Stack::first_ephemeral_port + 1));
-        if (can_listen(at, settings)) break;
+        if (!is_held(at.port) && can_listen(at, settings.reuse_port, settings.v6_only)) break;
     }
-    if (!can_listen(at, settings)) return Error{EADDRINUSE};
+    if (!can_listen(at, settings.reuse_port, settings.v6_only)) return Error{EADDRINUSE};
     Listener* listener = listeners_.create(at, backlog, settings, observer);
     if (!listener) return Error{ENOBUFS};
     listening_[at.port % listener_buckets].push_back(*listener);

@@ -183,7 +183,7 @@ Result<uint16_t> TcpLayer::ephemeral_port(const FlowKey& key) {
         candidate.local.port = static_cast<uint16_t>(Stack::first_ephemeral_port + (start + i) % ports);
         const Steering& steering = configuration_.steering;
         if (steering.comes_here && !steering.comes_here(steering.context, candidate)) continue;
-        if (find_listener(candidate.local, candidate.remote)) continue;
+        if (is_held(candidate.local.port) || find_listener(candidate.local, candidate.remote)) continue;
         if (!table_.find(candidate) || reuse_time_wait(candidate)) return candidate.local.port;
     }
     return Error{EADDRNOTAVAIL};

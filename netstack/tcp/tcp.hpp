@@ -2,6 +2,7 @@
 // TCP as a whole: which segment belongs to whom, ports, and connections on their way in and out of existence.
 #include <array>
 
+#include "netstack/tcp/binding.hpp"
 #include "netstack/tcp/connection.hpp"
 #include "netstack/tcp/listener.hpp"
 #include "netstack/tcp/time_wait.hpp"
@@ -14,6 +15,8 @@ public:
     ~TcpLayer();
     [[nodiscard]] Result<void> start();
 
+    // binding.cpp. From here on the port is held, until the binding goes. Port 0: any that is free. EINVAL: it holds one; EADDRNOTAVAIL, EADDRINUSE.
+    [[nodiscard]] Result<void> bind(tcp::Binding& binding, const Endpoint& local, const tcp::Sharing& sharing);
     // `local` may name an address, a port, both or neither. EADDRNOTAVAIL: no port is free; EADDRINUSE; ENETUNREACH; ENOBUFS.
     [[nodiscard]] Result<tcp::Connection*> connect(const Endpoint& local, const Endpoint& remote, const tcp::Settings& settings,
                                                    Observer* observer);
@@ -72,9 +75,12 @@ private:
     void add_time_wait(const FlowKey& key, const tcp::TimeWaitState& state);
     void wait_for_memory(tcp::Connection& connection);
 
+    // binding.cpp
+    [[nodiscard]] bool is_held(uint16_t port) const;
+    [[nodiscard]] bool can_bind(const Endpoint& local, const tcp::Sharing& sharing);
     // listener.cpp
     [[nodiscard]] tcp::Listener* find_listener(const Endpoint& local, const Endpoint& remote);
-    [[nodiscard]] bool can_listen(const Endpoint& local, const tcp::Settings& settings);
+    [[nodiscard]] bool can_listen(const Endpoint& local, bool reuse_port, bool v6_only);
     void receive_syn(tcp::Listener& listener, const FlowKey& key, const Segment& segment, uint32_t initial);
     void answer(tcp::Request& request);
     void request_timeout(tcp::Request& request);
@@ -112,6 +118,7 @@ private:
     ObjectPool<tcp::Listener> listeners_{4096};
     tcp::SentQueue::Pool sent_segments_;
     std::array<List<tcp::Listener, tcp::Listener>, listener_buckets> listening_{};
+    std::array<List<tcp::Binding, tcp::Binding>, listener_buckets> bound_{};
     List<tcp::PendingNode, tcp::PendingNode> pending_{};
     List<tcp::TimeWait, tcp::TimeWait> waiting_{};
     TimeWaitTimer time_wait_timer_{*this};

@@ -75,13 +75,7 @@ void UdpLayer::receive_error(const Endpoint& local, const Endpoint& remote, int 
 bool UdpLayer::can_bind(const UdpSocket& socket, const Endpoint& local) {
     for (const UdpSocket& other : bucket(local.port)) {
         if (&other == &socket || other.local_.port != local.port || (other.options.reuse && socket.options.reuse)) continue;
-        const IpAddress &a = other.local_.address, &b = local.address;
-        // An unspecified address takes all of its family; that of IPv6 those of IPv4 too, unless told not to.
-        const bool any_a = a.is_unspecified(), any_b = b.is_unspecified();
-        const bool takes_v4_a = a.is_v4() || (any_a && !other.options.v6_only), takes_v4_b = b.is_v4() || (any_b && !socket.options.v6_only);
-        const bool takes_v6_a = !a.is_v4(), takes_v6_b = !b.is_v4();
-        if (!((takes_v4_a && takes_v4_b) || (takes_v6_a && takes_v6_b))) continue;
-        if (any_a || any_b || a == b) return false;
+        if (addresses_overlap(other.local_.address, other.options.v6_only, local.address, socket.options.v6_only)) return false;
     }
     return true;
 }

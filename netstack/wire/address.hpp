@@ -87,6 +87,15 @@ inline constexpr IpAddress all_nodes = IpAddress::v6({0xff02, 0, 0, 0, 0, 0, 0, 
 inline constexpr IpAddress all_routers = IpAddress::v6({0xff02, 0, 0, 0, 0, 0, 0, 2});
 inline constexpr IpAddress loopback_v6 = IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 1});
 
+// Whether somebody who takes what comes to `a` and another who takes what comes to `b` want some of the same. An unspecified address takes all of
+// its family; that of IPv6 those of IPv4 too, unless told not to.
+[[nodiscard]] inline bool addresses_overlap(const IpAddress& a, bool a_v6_only, const IpAddress& b, bool b_v6_only) {
+    const bool any_a = a.is_unspecified(), any_b = b.is_unspecified();
+    const bool takes_v4_a = a.is_v4() || (any_a && !a_v6_only), takes_v4_b = b.is_v4() || (any_b && !b_v6_only);
+    const bool both_v4 = takes_v4_a && takes_v4_b, both_v6 = !a.is_v4() && !b.is_v4();
+    return (both_v4 || both_v6) && (any_a || any_b || a == b);
+}
+
 // An address and a port: one end of a flow.
 struct Endpoint {
     IpAddress address{};

@@ -14,20 +14,6 @@ namespace {
 
 constexpr uint32_t most_links = 65000;
 
-uint8_t entry_type(const Node& node) {
-    switch (node.type()) {
-        case FileType::Regular: return EXT2_FT_REG_FILE;
-        case FileType::Directory: return EXT2_FT_DIR;
-        case FileType::SymbolicLink: return EXT2_FT_SYMLINK;
-        case FileType::CharacterDevice: return EXT2_FT_CHRDEV;
-        case FileType::BlockDevice: return EXT2_FT_BLKDEV;
-        case FileType::Fifo: return EXT2_FT_FIFO;
-        case FileType::Socket: return EXT2_FT_SOCK;
-        case FileType::Anonymous: break;
-    }
-    return EXT2_FT_UNKNOWN;
-}
-
 FileType file_type(uint8_t entry_type) {
     constexpr FileType types[] = {FileType::Anonymous,   FileType::Regular, FileType::Directory, FileType::CharacterDevice,
                                   FileType::BlockDevice, FileType::Fifo,    FileType::Socket,    FileType::SymbolicLink};
@@ -109,7 +95,7 @@ Result<Ref<Node>> Directory::make(uint32_t mode, uint64_t device_number) {
     }
     if (EXT2_INODE_SIZE(&volume().super()) > EXT2_GOOD_OLD_INODE_SIZE)
         whole.i_extra_isize = std::min<uint16_t>(sizeof whole, EXT2_INODE_SIZE(&volume().super())) - EXT2_GOOD_OLD_INODE_SIZE;
-    TRY(volume().write_inode(number, {reinterpret_cast<uint8_t*>(&whole), sizeof whole}, true));
+    TRY(volume().write_inode(number, inode_bytes(whole), true));
     Ref<Node> node = TRY(owner_.node(number));
     node->change();
     node->touch(Access | Modification | Change | Birth);
@@ -133,7 +119,7 @@ Result<void> Directory::count_directory(int change) {
 
 Result<void> Directory::enter(std::string_view name, Node& node) {
     change();
-    TRY(index_.add(map(), name, node.number(), entry_type(node)));
+    TRY(index_.add(map(), name, node.number(), node.entry_type()));
     touch(Modification | Change);
     return store();
 }

@@ -125,8 +125,7 @@ Result<Ref<Node>> FileSystem::node(ext2_ino_t number) {
     const bool special = number < EXT2_FIRST_INODE(&volume_.super()) && number != EXT2_ROOT_INO;
     if (special || number == 0 || number > volume_.super().s_inodes_count) return Error{EUCLEAN};
     ext2_inode inode;
-    // SAFETY: an inode is numbers all through.
-    TRY(volume_.read_inode(number, {reinterpret_cast<uint8_t*>(&inode), sizeof inode}, false));
+    TRY(volume_.read_inode(number, inode_bytes(inode), false));
     const auto type = type_of(inode.i_mode);
     if (!type || inode.i_links_count == 0 || (inode.i_flags & EXT4_INLINE_DATA_FL) != 0) return Error{EUCLEAN};
     Ref<Node> made = TRY(make_node(*this, number, *type));

@@ -13,9 +13,6 @@ namespace {
 
 constexpr int64_t second = 1'000'000'000;
 
-// SAFETY: an inode is numbers all through.
-std::span<uint8_t> bytes_of(ext2_inode_large& inode) { return {reinterpret_cast<uint8_t*>(&inode), sizeof inode}; }
-
 }  // namespace
 
 // A chain of directories may hang on this inode alone: it is taken apart in a loop.
@@ -31,6 +28,20 @@ void Node::dispose() const {
         delete node;
         node = up && up->release() ? up : nullptr;
     }
+}
+
+uint8_t Node::entry_type() const {
+    switch (type()) {
+        case FileType::Regular: return EXT2_FT_REG_FILE;
+        case FileType::Directory: return EXT2_FT_DIR;
+        case FileType::SymbolicLink: return EXT2_FT_SYMLINK;
+        case FileType::CharacterDevice: return EXT2_FT_CHRDEV;
+        case FileType::BlockDevice: return EXT2_FT_BLKDEV;
+        case FileType::Fifo: return EXT2_FT_FIFO;
+        case FileType::Socket: return EXT2_FT_SOCK;
+        case FileType::Anonymous: break;
+    }
+    return EXT2_FT_UNKNOWN;
 }
 
 Ref<Inode> Node::parent() {
@@ -55,7 +66,7 @@ Ref<Node> Node::place(Ref<Node> parent, String& name) {
 }
 
 Result<void> Node::load() {
-    TRY(volume().read_inode(number_, bytes_of(inode_)));
+    TRY(volume().read_inode(number_, inode_bytes(inode_)));
     if (inode_.i_extra_isize > EXT2_INODE_SIZE(&volume().super()) - EXT2_GOOD_OLD_INODE_SIZE || inode_.i_extra_isize % 4 != 0) inode_.i_extra_isize = 0;
     // The running transaction may hold changes that were made when it was in memory the last time.
     data_changed();
@@ -95,7 +106,7 @@ Result<void> Node::settle_times() {
     return operation.keep();
 }
 
-Result<void> Node::store() { return volume().write_inode(number_, bytes_of(inode_)); }
+Result<void> Node::store() { return volume().write_inode(number_, inode_bytes(inode_)); }
 
 // Documentation/filesystems/ext4/inodes.rst: 32 bits of seconds, two more of them in the low bits of the extra word, nanoseconds above.
 void Node::set_time(Time which, int64_t nanoseconds) {

@@ -18,6 +18,8 @@ public:
     Node(FileSystem& owner, ext2_ino_t number, FileType type) : Inode{type}, owner_{owner}, number_{number} {}
 
     [[nodiscard]] ext2_ino_t number() const { return number_; }
+    // What its entries in directories say that it is.
+    [[nodiscard]] uint8_t entry_type() const;
     [[nodiscard]] FileSystem& owner() const { return owner_; }
     [[nodiscard]] Volume& volume() const { return owner_.volume(); }
 

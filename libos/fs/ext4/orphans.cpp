@@ -132,19 +132,17 @@ Result<void> FileSystem::free_blocks(ext2_ino_t number, uint64_t from) {
 Result<void> FileSystem::free_file(ext2_ino_t number) {
     ext2_inode_large inode;
     auto& plain = reinterpret_cast<ext2_inode&>(inode);
-    // SAFETY: an inode is numbers all through.
-    const std::span bytes{reinterpret_cast<uint8_t*>(&inode), sizeof inode};
-    TRY(volume_.read_inode(number, bytes));
+    TRY(volume_.read_inode(number, inode_bytes(inode)));
     // Blocks may have been allocated behind the end.
     if (ext2fs_inode_has_valid_blocks2(volume_.library(), &plain) && ext2fs_inode_i_blocks(volume_.library(), &plain) != 0) TRY(free_blocks(number, 0));
     Volume::Part part{volume_};
     TRY(part.begin_after_commit());
-    TRY(volume_.read_inode(number, bytes));
+    TRY(volume_.read_inode(number, inode_bytes(inode)));
     TRY(checked(ext2fs_free_ext_attr(volume_.library(), number, &inode)));
     inode.i_dtime = static_cast<uint32_t>(platform::realtime_now() / Duration::seconds(1).ns);
     inode.i_links_count = 0;
     inode.i_file_acl = 0;
-    TRY(volume_.write_inode(number, bytes));
+    TRY(volume_.write_inode(number, inode_bytes(inode)));
     // Last, since the lists in memory do not follow an operation that fails.
     TRY(unlist_orphan(number));
     volume_.free_inode(number, LINUX_S_ISDIR(inode.i_mode));

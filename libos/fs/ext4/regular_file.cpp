@@ -7,16 +7,6 @@
 
 namespace eremite::fs::ext4 {
 
-namespace {
-
-// read(2), write(2): EINVAL for what no offset can count.
-Result<void> check(uint64_t position, const IoBuffer& buffer) {
-    if (position > INT64_MAX || buffer.remaining() > INT64_MAX - position) return Error{EINVAL};
-    return {};
-}
-
-}  // namespace
-
 class RegularFile::OpenFile final : public CachedFile {
 public:
     OpenFile(Ref<RegularFile> file, uint32_t flags) : CachedFile{file, file->cache_, flags} { file->open_files_.fetch_add(1, std::memory_order_relaxed); }
@@ -43,7 +33,7 @@ void RegularFile::fill(Attributes& attributes) {
 }
 
 Result<size_t> RegularFile::read(uint64_t& position, IoBuffer& buffer) {
-    TRY(check(position, buffer));
+    TRY(buffer.check(position));
     const size_t done = TRY(cache_.read(position, buffer));
     position += done;
     accessed();
@@ -51,7 +41,7 @@ Result<size_t> RegularFile::read(uint64_t& position, IoBuffer& buffer) {
 }
 
 Result<size_t> RegularFile::write(uint64_t& position, IoBuffer& buffer, bool append) {
-    TRY(check(position, buffer));
+    TRY(buffer.check(position));
     if (buffer.remaining() == 0) return size_t{0};
     uint64_t at = position;
     if (!append) {

@@ -66,13 +66,9 @@ Result<void> Directory::move_name(std::string_view name, Directory& to, std::str
     }
     change();
     to.change();
-    const auto type = [](const Node& node) -> uint8_t {
-        constexpr uint8_t types[] = {EXT2_FT_REG_FILE, EXT2_FT_DIR, EXT2_FT_SYMLINK, EXT2_FT_CHRDEV, EXT2_FT_BLKDEV, EXT2_FT_FIFO, EXT2_FT_SOCK};
-        return types[static_cast<size_t>(node.type())];
-    };
-    if (replaced) TRY(to.index_.replace(to.map(), new_name, moved->number(), type(*moved)));
-    else TRY(to.index_.add(to.map(), new_name, moved->number(), type(*moved)));
-    if (exchange) TRY(index_.replace(map(), name, replaced->number(), type(*replaced)));
+    if (replaced) TRY(to.index_.replace(to.map(), new_name, moved->number(), moved->entry_type()));
+    else TRY(to.index_.add(to.map(), new_name, moved->number(), moved->entry_type()));
+    if (exchange) TRY(index_.replace(map(), name, replaced->number(), replaced->entry_type()));
     else TRY(index_.remove(map(), name));
     if (this != &to && moved->is_directory()) {
         TRY(count_directory(-1));

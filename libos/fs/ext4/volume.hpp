@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <type_traits>
 
 #include "base/list.hpp"
 #include "base/time.hpp"
@@ -25,6 +27,14 @@ public:
 protected:
     ~Follower() = default;
 };
+
+// An inode, or the part that every volume has, as bytes.
+template <typename Inode>
+[[nodiscard]] std::span<uint8_t> inode_bytes(Inode& inode) {
+    static_assert(std::is_same_v<Inode, ext2_inode> || std::is_same_v<Inode, ext2_inode_large>);
+    // SAFETY: an inode is numbers all through.
+    return {reinterpret_cast<uint8_t*>(&inode), sizeof inode};
+}
 
 // Blocks, one behind the other.
 struct BlockRange {

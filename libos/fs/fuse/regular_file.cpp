@@ -43,7 +43,7 @@ Result<uint64_t> StoredFile::seek_data(uint64_t offset, bool hole) {
     in.offset = offset;
     in.whence = hole ? SEEK_HOLE : SEEK_DATA;
     const auto out = client().call<fuse_lseek_out>({FUSE_LSEEK, number(), in});
-    if (out.ok()) return out.value().offset > remote::Contents::size_maximum ? Result<uint64_t>{Error{EIO}} : Result<uint64_t>{out.value().offset};
+    if (out.ok()) return out.value().offset > IoBuffer::size_maximum ? Result<uint64_t>{Error{EIO}} : Result<uint64_t>{out.value().offset};
     if (out.code() != ENOSYS) return out.error();
     // All of the file counts as data, as lseek(2) allows.
     const uint64_t size = TRY(attributes()).size;

@@ -9,7 +9,7 @@ namespace eremite::fs::ninep {
 
 Result<size_t> StoredFile::read_by(remote::Handle& handle, uint64_t& position, IoBuffer& buffer) {
     if (!is_ours()) [[likely]] return contents_.read(handle, position, buffer);
-    TRY(remote::Contents::check(position, buffer));
+    TRY(buffer.check(position));
     const sched::MutexGuard guard{contents_.mutex()};
     const uint64_t size = detached_size();
     if (position >= size || buffer.remaining() == 0) return size_t{0};
@@ -23,7 +23,7 @@ Result<size_t> StoredFile::read_by(remote::Handle& handle, uint64_t& position, I
 
 Result<size_t> StoredFile::write_by(remote::Handle& handle, uint64_t& position, IoBuffer& buffer, bool append) {
     if (!is_ours()) [[likely]] return contents_.write(handle, position, buffer, append);
-    TRY(remote::Contents::check(position, buffer));
+    TRY(buffer.check(position));
     if (buffer.remaining() == 0) return size_t{0};
     const sched::MutexGuard guard{contents_.mutex()};
     const uint64_t offset = append ? detached_size() : position;

@@ -10,13 +10,6 @@
 
 namespace eremite::fs {
 
-namespace {
-
-// Offsets are signed in system calls.
-constexpr uint64_t size_maximum = INT64_MAX;
-
-}  // namespace
-
 // As long as a page is dirty the owner stays.
 void FileCache::mark_dirty(uint64_t index, uint64_t& page) {
     page = (page | slot::referenced) & ~slot::evicting;
@@ -48,8 +41,8 @@ Result<size_t> FileCache::write(uint64_t& offset, IoBuffer& buffer, bool append)
     const sched::MutexGuard writers{writers_};
     if (append) offset = size();
     if (buffer.remaining() == 0) return size_t{0};
-    if (offset >= size_maximum) return Error{EFBIG};
-    buffer.limit(size_maximum - offset);
+    if (offset >= IoBuffer::size_maximum) return Error{EFBIG};
+    buffer.limit(IoBuffer::size_maximum - offset);
     buffer.limit(TRY(store_.prepare_write(offset, buffer.remaining())));
     if (offset > size()) {
         const sync::Guard guard{lock_};
@@ -184,7 +177,7 @@ void FileCache::take_out_from(uint64_t first) {
 }
 
 Result<void> FileCache::truncate(uint64_t size) {
-    if (size > size_maximum) return Error{EFBIG};
+    if (size > IoBuffer::size_maximum) return Error{EFBIG};
     Ref<mm::MemoryObject> not_needed;
     const sched::MutexGuard writers{writers_};
     const sched::MutexGuard transfers{transfers_};
@@ -195,7 +188,7 @@ Result<void> FileCache::truncate(uint64_t size) {
 }
 
 Result<void> FileCache::extend(uint64_t size) {
-    if (size > size_maximum) return Error{EFBIG};
+    if (size > IoBuffer::size_maximum) return Error{EFBIG};
     const sched::MutexGuard writers{writers_};
     const sched::MutexGuard transfers{transfers_};
     return size > this->size() ? truncate_locked(size) : Result<void>{};

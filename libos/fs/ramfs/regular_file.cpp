@@ -46,7 +46,7 @@ Result<size_t> RegularFile::read(uint64_t& position, IoBuffer& buffer) {
     const uint64_t size = size_.load(std::memory_order_relaxed);
     uint64_t offset = position;
     size_t done = 0;
-    if (offset > size_maximum - buffer.remaining()) [[unlikely]] return Error{EINVAL};
+    TRY(buffer.check(offset));
     while (offset < size && buffer.remaining() > 0) {
         const uint64_t in_page = offset % page_size;
         const size_t piece = std::min({page_size - in_page, size - offset, uint64_t{buffer.remaining()}});
@@ -99,10 +99,10 @@ Result<size_t> RegularFile::write(uint64_t& position, IoBuffer& buffer, bool app
     const sync::Guard guard{file_lock_};
     uint64_t size = size_.load(std::memory_order_relaxed);
     uint64_t offset = append ? size : position;
-    if (position > size_maximum - buffer.remaining()) [[unlikely]] return Error{EINVAL};
+    TRY(buffer.check(position));
     if (buffer.remaining() == 0) return size_t{0};
-    if (offset >= size_maximum) return Error{EFBIG};
-    buffer.limit(size_maximum - offset);
+    if (offset >= IoBuffer::size_maximum) return Error{EFBIG};
+    buffer.limit(IoBuffer::size_maximum - offset);
     if (const uint32_t seals = seals_.load(std::memory_order_relaxed); (seals & ~uint32_t{F_SEAL_SEAL}) != 0) [[unlikely]] {
         if ((seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0) return Error{EPERM};
         if ((seals & F_SEAL_GROW) != 0 && offset + buffer.remaining() > size) return Error{EPERM};
@@ -154,7 +154,7 @@ void RegularFile::release_pages(uint64_t first, uint64_t last) {
 }
 
 Result<void> RegularFile::truncate(uint64_t size) {
-    if (size > size_maximum) return Error{EFBIG};
+    if (size > IoBuffer::size_maximum) return Error{EFBIG};
     const sync::Guard guard{file_lock_};
     const uint64_t old = size_.load(std::memory_order_relaxed);
     const uint32_t seals = seals_.load(std::memory_order_relaxed);
@@ -173,7 +173,7 @@ Result<void> RegularFile::truncate(uint64_t size) {
 
 Result<void> RegularFile::allocate(AllocateMode mode, uint64_t offset, uint64_t length, bool keep_size) {
     uint64_t end = 0;
-    if (__builtin_add_overflow(offset, length, &end) || end > size_maximum) return Error{EFBIG};
+    if (__builtin_add_overflow(offset, length, &end) || end > IoBuffer::size_maximum) return Error{EFBIG};
     const sync::Guard guard{file_lock_};
     const uint32_t seals = seals_.load(std::memory_order_relaxed);
     const uint64_t size = size_.load(std::memory_order_relaxed);

@@ -17,8 +17,6 @@ class RegularFile final : public Node {
 public:
     // F_SEAL_EXEC, newer than some headers.
     static constexpr uint32_t seal_executable = 0x20;
-    // Offsets are signed in system calls.
-    static constexpr uint64_t size_maximum = INT64_MAX;
 
     RegularFile(FileSystem& file_system, uint32_t permissions) : Node{file_system, FileType::Regular, permissions} {}
     ~RegularFile() override;

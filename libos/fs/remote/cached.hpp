@@ -55,7 +55,7 @@ public:
         return Base::write_by(*handle, position, buffer, append);
     }
     [[nodiscard]] Result<void> truncate(uint64_t size) override {
-        if (size > Contents::size_maximum) return Error{EFBIG};
+        if (size > IoBuffer::size_maximum) return Error{EFBIG};
         return cache() ? cache_.truncate(size) : Base::resize(size);
     }
     [[nodiscard]] Result<void> synchronize(bool data_only) override {

@@ -4,13 +4,8 @@
 
 namespace eremite::fs::remote {
 
-Result<void> Contents::check(uint64_t offset, const IoBuffer& buffer) {
-    if (offset > size_maximum || buffer.remaining() > size_maximum - offset) return Error{EINVAL};
-    return {};
-}
-
 Result<size_t> Contents::read(Handle& handle, uint64_t& position, IoBuffer& buffer) {
-    TRY(check(position, buffer));
+    TRY(buffer.check(position));
     if (buffer.remaining() == 0) return size_t{0};
     const size_t done = TRY(read_at(handle, position, buffer));
     position += done;
@@ -37,7 +32,7 @@ Result<size_t> Contents::read_at(Handle& handle, uint64_t offset, IoBuffer& buff
 }
 
 Result<size_t> Contents::write(Handle& handle, uint64_t& position, IoBuffer& buffer, bool append) {
-    TRY(check(position, buffer));
+    TRY(buffer.check(position));
     if (buffer.remaining() == 0) return size_t{0};
     if (!append) [[likely]] {
         const size_t done = TRY(write_at(handle, position, buffer));
@@ -54,8 +49,8 @@ Result<size_t> Contents::write(Handle& handle, uint64_t& position, IoBuffer& buf
 }
 
 Result<size_t> Contents::write_at(Handle& handle, uint64_t offset, IoBuffer& buffer) {
-    if (offset >= size_maximum) return Error{EFBIG};
-    buffer.limit(size_maximum - offset);
+    if (offset >= IoBuffer::size_maximum) return Error{EFBIG};
+    buffer.limit(IoBuffer::size_maximum - offset);
     const TransferBuffer transfer{node_.owner(), buffer.remaining()};
     size_t done = 0;
     while (buffer.remaining() > 0) {

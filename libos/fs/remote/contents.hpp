@@ -6,16 +6,11 @@ namespace eremite::fs::remote {
 
 class Contents {
 public:
-    // Offsets are signed in system calls.
-    static constexpr uint64_t size_maximum = INT64_MAX;
-
     explicit Contents(Node& node) : node_{node} {}
 
     // As Node::read_by() and write_by().
     [[nodiscard]] Result<size_t> read(Handle& handle, uint64_t& position, IoBuffer& buffer);
     [[nodiscard]] Result<size_t> write(Handle& handle, uint64_t& position, IoBuffer& buffer, bool append);
-    // EINVAL: offsets that cannot be.
-    [[nodiscard]] static Result<void> check(uint64_t offset, const IoBuffer& buffer);
 
     // Transfers as much as there is. The server's error, or EFAULT, when that is nothing.
     [[nodiscard]] Result<size_t> read_at(Handle& handle, uint64_t offset, IoBuffer& buffer);

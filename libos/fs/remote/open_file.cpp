@@ -56,7 +56,7 @@ Result<size_t> OpenFile::read_from(uint64_t& position, IoBuffer& buffer) {
     FileCache* const cached = cache();
     // A file without a size may have bytes all the same, such as those of /proc.
     if (cached && cached->size() != 0) {
-        TRY(Contents::check(position, buffer));
+        TRY(buffer.check(position));
         auto done = cached->read(position, buffer);
         if (done.ok()) position += done.value();
         // Without memory for pages the server can be asked all the same.
@@ -83,7 +83,7 @@ Result<size_t> OpenFile::write_end(IoBuffer& buffer, bool move) {
 Result<size_t> OpenFile::write_to(uint64_t& position, IoBuffer& buffer, bool append) {
     FileCache* const cached = cache();
     if (!cached) return write_directly(position, buffer, append);
-    TRY(Contents::check(position, buffer));
+    TRY(buffer.check(position));
     uint64_t at = position;
     // An attempt that fails may have taken bytes from the buffer.
     fs::IoBuffer attempt = buffer;

@@ -54,11 +54,13 @@ private:
     [[nodiscard]] Result<bool> set_number(int level, int name, int value) override;
     [[nodiscard]] int take_error_locked() { return connection_ ? connection_->take_error() : std::exchange(error_, 0); }
     void configure();
+    [[nodiscard]] Result<void> bind_to(const net::Endpoint& wanted);
     [[nodiscard]] Result<void> finish_connecting(network::NetworkGuard& guard);
     [[nodiscard]] Result<size_t> send_stream(Message& message);
 
     net::tcp::Settings settings_{};
     net::Endpoint local_, remote_{};
+    net::tcp::Binding binding_{};
     net::tcp::Listener* listener_ = nullptr;
     net::tcp::Connection* connection_ = nullptr;
     bool connected_ = false;   // or was
@@ -70,6 +72,7 @@ TcpSocket::~TcpSocket() {
     const network::NetworkGuard guard{network_};
     if (listener_) network_.stack().tcp().close(*listener_);
     if (connection_) connection_->close();
+    binding_.release();
 }
 
 void TcpSocket::configure() {
@@ -92,11 +95,13 @@ void TcpSocket::configure() {
 Result<void> TcpSocket::bind(std::span<const uint8_t> address) {
     const net::Endpoint wanted = TRY(parse(address));
     const network::NetworkGuard guard{network_};
-    if (local_.port != 0 || connection_ || listener_) return Error{EINVAL};
-    if (!wanted.address.is_unspecified() && !network_.stack().is_local(wanted.address)) return Error{EADDRNOTAVAIL};
-    configure();
-    // The port is taken when the socket listens or connects, but who asks for any gets one now.
-    local_ = wanted;
+    if (connection_ || listener_) return Error{EINVAL};
+    return bind_to(wanted);
+}
+
+Result<void> TcpSocket::bind_to(const net::Endpoint& wanted) {
+    TRY(network_.stack().tcp().bind(binding_, wanted, {.reuse_address = reuse_address_, .reuse_port = reuse_port_, .v6_only = v6_only_}));
+    local_ = binding_.local();
     return {};
 }
 
@@ -110,8 +115,8 @@ Result<void> TcpSocket::listen(int backlog) {
     }
     if (connection_) return Error{EINVAL};
     configure();
+    if (!binding_.held()) TRY(bind_to(local_));
     listener_ = TRY(network_.stack().tcp().listen(local_, bounded, settings_, this));
-    local_ = listener_->local();
     return {};
 }
 

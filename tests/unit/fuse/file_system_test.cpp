@@ -242,20 +242,7 @@ TEST_F(FuseFileSystem, Renaming) {
     EXPECT_EQ(fault(mounted->rename("other", *mounted, "x", fs::RenameMode::Replace)), 0);
 }
 
-TEST_F(FuseFileSystem, DirectoriesGoWithTheirNames) {
-    ASSERT_TRUE(mounted->create_directory("d", 0755).ok());
-    const auto directory = find("/mnt/d");
-    ASSERT_TRUE(directory->create_directory("e", 0700).ok());
-    EXPECT_EQ(fault(mounted->remove_directory("d")), ENOTEMPTY);
-    ASSERT_TRUE(directory->remove_directory("e").ok());
-    ASSERT_TRUE(mounted->remove_directory("d").ok());
-    EXPECT_TRUE(directory->unlinked());
-    EXPECT_EQ(directory->attributes()->links, 0U);
-    ASSERT_TRUE(mounted->create_directory("d", 0755).ok());
-    EXPECT_EQ(directory->lookup("x").code(), ENOENT);
-    EXPECT_EQ(directory->create_open("x", 0644, O_RDWR).code(), ENOENT);
-    EXPECT_TRUE(find("/mnt/d")->create_open("x", 0644, O_RDWR).ok());
-}
+TEST_F(FuseFileSystem, DirectoriesGoWithTheirNames) { expect_directories_to_go_with_their_names(); }
 
 TEST_F(FuseFileSystem, LargeFoldersAreListedPageByPage) {
     std::multiset<std::string> expected{".", "..", "z"};
@@ -290,26 +277,11 @@ TEST_F(FuseFileSystem, LargeFoldersAreListedPageByPage) {
     EXPECT_EQ(without_opening.names, expected);
 }
 
-TEST_F(FuseFileSystem, ABrokenTransportIsAnIoError) {
-    const auto file = create("f");
-    EXPECT_EQ(put(*file, "x"), 1);
-    transport.broken = true;
-    EXPECT_EQ(put(*file, "x"), -EIO);
-    EXPECT_EQ(file->attributes().code(), EIO);
-    EXPECT_EQ(mounted->lookup("f").code(), EIO);
-    EXPECT_EQ(fault(file->inode()->synchronize(false)), EIO);
-    EXPECT_EQ(file_system->status().code(), EIO);
-    transport.broken = false;
-}
+TEST_F(FuseFileSystem, ABrokenTransportIsAnIoError) { expect_io_errors_of_a_broken(transport); }
 
 TEST_F(FuseFileSystem, TransfersManageWithoutMemory) {
     const std::string text(100'000, 'x');
-    const auto file = create("f");
-    {
-        const Hunger hunger{0};
-        EXPECT_EQ(put(*file, text), 100'000);
-        EXPECT_EQ(get_at(*file, 0, 200'000), text);
-    }
+    transfer_without_memory(text);
     EXPECT_EQ(read_server("f"), text);
 }
 
@@ -318,14 +290,7 @@ TEST_F(FuseFileSystem, AFailedAllocationFailsOneCallAndLosesNothing) {
     on_server("d", "", S_IFDIR | 0755);
     int failures = 0;
     for (int64_t successes = 0; successes < 40; ++successes) {
-        {
-            const FailingHeap heap{successes};
-            auto file = mounted->create_open("new", 0644, O_RDWR);
-            failures += file.code() == ENOMEM;
-            if (auto found = mounted->lookup("f"); found.ok()) failures += found.value()->open(O_RDONLY).code() == ENOMEM;
-            else EXPECT_EQ(found.code(), ENOMEM);
-            failures += fault(mounted->rename("f", *mounted, "g", fs::RenameMode::Replace)) == ENOMEM;
-        }
+        failures += failures_of_allocations(successes);
         if (server.tree.find("g")) server.tree.rename(server.tree.root(), "g", server.tree.root(), "f", 0);
         if (server.tree.find("new")) server.tree.unlink(*server.tree.root(), "new");
         ASSERT_EQ(server.known_files(), 0U);

@@ -209,26 +209,11 @@ TEST_F(NinepFileSystem, ErrorsAreTheServers) {
     EXPECT_EQ(find("/mnt/f")->open(O_RDONLY).code(), 0);
 }
 
-TEST_F(NinepFileSystem, ABrokenTransportIsAnIoError) {
-    const auto file = create("f");
-    EXPECT_EQ(put(*file, "x"), 1);
-    transport.broken = true;
-    EXPECT_EQ(put(*file, "x"), -EIO);
-    EXPECT_EQ(file->attributes().code(), EIO);
-    EXPECT_EQ(mounted->lookup("f").code(), EIO);
-    EXPECT_EQ(fault(file->inode()->synchronize(false)), EIO);
-    EXPECT_EQ(file_system->status().code(), EIO);
-    transport.broken = false;
-}
+TEST_F(NinepFileSystem, ABrokenTransportIsAnIoError) { expect_io_errors_of_a_broken(transport); }
 
 TEST_F(NinepFileSystem, TransfersManageWithoutMemory) {
     const std::string text(100'000, 'x');
-    const auto file = create("f");
-    {
-        const Hunger hunger{0};
-        EXPECT_EQ(put(*file, text), 100'000);
-        EXPECT_EQ(get_at(*file, 0, 200'000), text);
-    }
+    transfer_without_memory(text);
     EXPECT_EQ(read_host("f"), text);
 }
 
@@ -237,12 +222,7 @@ TEST_F(NinepFileSystem, AFailedAllocationFailsOneCallAndLosesNothing) {
     filesystem::create_directory(host("d"));
     int failures = 0;
     for (int64_t successes = 0; successes < 40; ++successes) {
-        const FailingHeap heap{successes};
-        auto file = mounted->create_open("new", 0644, O_RDWR);
-        failures += file.code() == ENOMEM;
-        if (auto found = mounted->lookup("f"); found.ok()) failures += found.value()->open(O_RDONLY).code() == ENOMEM;
-        else EXPECT_EQ(found.code(), ENOMEM);
-        failures += fault(mounted->rename("f", *mounted, "g", fs::RenameMode::Replace)) == ENOMEM;
+        failures += failures_of_allocations(successes);
         if (filesystem::exists(host("g"))) filesystem::rename(host("g"), host("f"));
         filesystem::remove(host("new"));
     }

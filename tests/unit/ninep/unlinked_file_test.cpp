@@ -73,20 +73,6 @@ TEST_F(NinepFileSystem, ReplacedAndLinkedFilesStayUsable) {
     EXPECT_EQ(fault(mounted->rename("second", *mounted, "third", fs::RenameMode::NoReplace)), 0);
 }
 
-TEST_F(NinepFileSystem, DirectoriesGoWithTheirNames) {
-    ASSERT_TRUE(mounted->create_directory("d", 0755).ok());
-    const auto directory = find("/mnt/d");
-    ASSERT_TRUE(directory->create_directory("e", 0700).ok());
-    EXPECT_EQ(fault(mounted->remove_directory("d")), ENOTEMPTY);
-    ASSERT_TRUE(directory->remove_directory("e").ok());
-    ASSERT_TRUE(mounted->remove_directory("d").ok());
-    EXPECT_TRUE(directory->unlinked());
-    EXPECT_EQ(directory->attributes()->links, 0U);
-    // A new one of the same name is not the old one.
-    ASSERT_TRUE(mounted->create_directory("d", 0755).ok());
-    EXPECT_EQ(directory->lookup("x").code(), ENOENT);
-    EXPECT_EQ(directory->create_open("x", 0644, O_RDWR).code(), ENOENT);
-    EXPECT_TRUE(find("/mnt/d")->create_open("x", 0644, O_RDWR).ok());
-}
+TEST_F(NinepFileSystem, DirectoriesGoWithTheirNames) { expect_directories_to_go_with_their_names(); }
 
 }  // namespace eremite::test

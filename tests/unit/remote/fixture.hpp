@@ -6,6 +6,7 @@
 #include "libos/fs/file.hpp"
 #include "libos/fs/mount.hpp"
 #include "tests/unit/fs/fixture.hpp"
+#include "tests/unit/remote/transports.hpp"
 
 namespace eremite::test {
 
@@ -66,6 +67,51 @@ protected:
         std::string text(size, '\0');
         for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i * 31 ^ (i >> 9));
         return text;
+    }
+
+    // What holds of every server's file system.
+    void expect_directories_to_go_with_their_names() {
+        ASSERT_TRUE(mounted->create_directory("d", 0755).ok());
+        const auto directory = find("/mnt/d");
+        ASSERT_TRUE(directory->create_directory("e", 0700).ok());
+        EXPECT_EQ(fault(mounted->remove_directory("d")), ENOTEMPTY);
+        ASSERT_TRUE(directory->remove_directory("e").ok());
+        ASSERT_TRUE(mounted->remove_directory("d").ok());
+        EXPECT_TRUE(directory->unlinked());
+        EXPECT_EQ(directory->attributes()->links, 0U);
+        // A new one of the same name is not the old one.
+        ASSERT_TRUE(mounted->create_directory("d", 0755).ok());
+        EXPECT_EQ(directory->lookup("x").code(), ENOENT);
+        EXPECT_EQ(directory->create_open("x", 0644, O_RDWR).code(), ENOENT);
+        EXPECT_TRUE(find("/mnt/d")->create_open("x", 0644, O_RDWR).ok());
+    }
+    void expect_io_errors_of_a_broken(TestTransport& transport) {
+        const auto file = create("f");
+        EXPECT_EQ(put(*file, "x"), 1);
+        transport.broken = true;
+        EXPECT_EQ(put(*file, "x"), -EIO);
+        EXPECT_EQ(file->attributes().code(), EIO);
+        EXPECT_EQ(mounted->lookup("f").code(), EIO);
+        EXPECT_EQ(fault(file->inode()->synchronize(false)), EIO);
+        EXPECT_EQ(mounted->file_system().status().code(), EIO);
+        transport.broken = false;
+    }
+    // Writes this to the file "f" without memory, and reads it again.
+    void transfer_without_memory(const std::string& text) {
+        const auto file = create("f");
+        const Hunger hunger{0};
+        EXPECT_EQ(put(*file, text), static_cast<int>(text.size()));
+        EXPECT_EQ(get_at(*file, 0, 2 * text.size()), text);
+    }
+    // Creates "new", opens "f" and renames it to "g" where memory ends after some allocations; returns how many of these failed.
+    int failures_of_allocations(int64_t successes) {
+        const FailingHeap heap{successes};
+        auto file = mounted->create_open("new", 0644, O_RDWR);
+        int failures = file.code() == ENOMEM;
+        if (auto found = mounted->lookup("f"); found.ok()) failures += found.value()->open(O_RDONLY).code() == ENOMEM;
+        else EXPECT_EQ(found.code(), ENOMEM);
+        failures += fault(mounted->rename("f", *mounted, "g", fs::RenameMode::Replace)) == ENOMEM;
+        return failures;
     }
 
     Ref<fs::Inode> mounted;  // its root

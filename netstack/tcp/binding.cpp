@@ -1,0 +1,57 @@
+// Ports: who holds one, and which are free.
+#include "netstack/tcp/binding.hpp"
+
+#include "netstack/stack.hpp"
+
+namespace eremite::net {
+
+using tcp::Binding;
+using tcp::FlowKind;
+using tcp::Sharing;
+
+bool TcpLayer::is_held(uint16_t port) const {
+    for (const Binding& other : bound_[port % listener_buckets])
+        if (other.local_.port == port) return true;
+    return false;
+}
+
+bool TcpLayer::can_bind(const Endpoint& local, const Sharing& sharing) {
+    for (const Binding& other : bound_[local.port % listener_buckets]) {
+        if (other.local_.port != local.port) continue;
+        if ((other.sharing_.reuse_port && sharing.reuse_port) || (other.sharing_.reuse_address && sharing.reuse_address)) continue;
+        if (addresses_overlap(other.local_.address, other.sharing_.v6_only, local.address, sharing.v6_only)) return false;
+    }
+    // Nobody joins one who listens without the leave of both.
+    if (!can_listen(local, sharing.reuse_port, sharing.v6_only)) return false;
+    // What is left of connections, TIME-WAIT included, keeps those away who did not say SO_REUSEADDR.
+    bool free = true;
+    if (!sharing.reuse_address && !sharing.reuse_port)
+        table_.for_each([&](const tcp::FlowEntry& flow) {
+            if (flow.key.local.port == local.port && addresses_overlap(flow.key.local.address, false, local.address, sharing.v6_only)) free = false;
+        });
+    return free;
+}
+
+Result<void> TcpLayer::bind(Binding& binding, const Endpoint& local, const Sharing& sharing) {
+    if (binding.held()) return Error{EINVAL};
+    if (!local.address.is_unspecified() && !local.address.is_loopback() && !stack_.is_local(local.address)) return Error{EADDRNOTAVAIL};
+    Endpoint at = local;
+    if (local.port == 0) {
+        constexpr uint32_t ports = Stack::last_ephemeral_port - Stack::first_ephemeral_port + 1;
+        const uint32_t start = stack_.random().below(ports);
+        // A port of one's own, not one that could be shared.
+        for (uint32_t i = 0; i < ports; ++i) {
+            at.port = static_cast<uint16_t>(Stack::first_ephemeral_port + (start + i) % ports);
+            if (can_bind(at, {.v6_only = sharing.v6_only})) break;
+            if (i == ports - 1) return Error{EADDRINUSE};
+        }
+    } else if (!can_bind(at, sharing)) {
+        return Error{EADDRINUSE};
+    }
+    binding.local_ = at;
+    binding.sharing_ = sharing;
+    bound_[at.port % listener_buckets].push_back(binding);
+    return {};
+}
+
+}  // namespace eremite::net
