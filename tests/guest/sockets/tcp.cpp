@@ -220,7 +220,6 @@ void data() {
     from = Address{};
     show("recvfrom", ::recvfrom(c.peer, a, 1, 0, from.get(), &from.size));
     std::printf("no address: %u\n", from.size);
-    show("out of band", ::send(c.client, "!", 1, MSG_OOB));
     show("out of band wanted, none", ::recv(c.client, a, 1, MSG_OOB));
 }
 
@@ -240,7 +239,6 @@ void timeouts() {
     const ssize_t sent = ::send(c.client, much.data(), much.size(), 0);
     std::printf("some was sent: %d\n", sent > 0 && sent < static_cast<ssize_t>(much.size()));
     show_waited("it", start, 29);
-    show("no more", ::send(c.client, much.data(), 1, MSG_DONTWAIT));
     show_events("full", c.client);
     int bytes = 0;
     ::ioctl(c.client, TIOCOUTQ, &bytes);

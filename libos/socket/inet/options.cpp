@@ -1,0 +1,148 @@
+// Options that sockets of the Internet have in common (socket(7), ip(7), ipv6(7)).
+#include <algorithm>
+#include <cstring>
+
+#include "libos/socket/inet/inet_socket.hpp"
+#include "libos/socket/inet/interfaces.hpp"
+
+namespace eremite::socket {
+
+// Those that are on or off.
+bool* InetSocket::find_switch(int level, int name) {
+    const struct {
+        int level, name;
+        bool* value;
+    } switches[] = {
+        {SOL_SOCKET, SO_REUSEADDR, &reuse_address_},
+        {SOL_SOCKET, SO_REUSEPORT, &reuse_port_},
+        {SOL_SOCKET, SO_KEEPALIVE, &keep_alive_},
+        {SOL_SOCKET, SO_BROADCAST, &broadcast_},
+        {SOL_SOCKET, SO_DONTROUTE, &dont_route_},
+        {IPPROTO_IP, IP_PKTINFO, &want_info_v4_},
+        {IPPROTO_IP, IP_RECVTTL, &want_ttl_v4_},
+        {IPPROTO_IP, IP_RECVTOS, &want_class_v4_},
+        {IPPROTO_IP, IP_RECVERR, &errors_v4_},
+        {IPPROTO_IP, IP_FREEBIND, &any_local_},
+        {IPPROTO_IP, IP_TRANSPARENT, &any_local_},
+        {IPPROTO_IPV6, IPV6_V6ONLY, &v6_only_},
+        {IPPROTO_IPV6, IPV6_RECVPKTINFO, &want_info_v6_},
+        {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &want_ttl_v6_},
+        {IPPROTO_IPV6, IPV6_RECVTCLASS, &want_class_v6_},
+        {IPPROTO_IPV6, IPV6_RECVERR, &errors_v6_},
+    };
+    for (const auto& s : switches)
+        if (s.level == level && s.name == name) return s.value;
+    return nullptr;
+}
+
+std::optional<int> InetSocket::number(int level, int name) {
+    if (level == IPPROTO_IPV6 && domain() != AF_INET6) return std::nullopt;
+    if (const bool* const value = find_switch(level, name)) return *value;
+    if (level == SOL_SOCKET) {
+        switch (name) {
+            case SO_PRIORITY: return priority_;
+            case SO_MARK: return mark_;
+            case SO_TIMESTAMP:
+            case SO_TIMESTAMPNS: return timestamp_ == name;
+            default: return std::nullopt;
+        }
+    }
+    if (level == IPPROTO_IP) {
+        switch (name) {
+            case IP_TTL: return ttl_;
+            case IP_TOS: return traffic_class_;
+            case IP_MTU_DISCOVER: return discover_v4_;
+            default: return std::nullopt;
+        }
+    }
+    if (level == IPPROTO_IPV6) {
+        switch (name) {
+            case IPV6_UNICAST_HOPS: return ttl_;
+            case IPV6_TCLASS: return traffic_class_;
+            case IPV6_MTU_DISCOVER: return discover_v6_;
+            default: return std::nullopt;
+        }
+    }
+    return std::nullopt;
+}
+
+Result<bool> InetSocket::set_number(int level, int name, int value) {
+    if (level == IPPROTO_IPV6 && domain() != AF_INET6) return Error{ENOPROTOOPT};
+    if (bool* const on = find_switch(level, name)) {
+        // What a socket that is bound has taken stays.
+        const auto own = endpoint(false);
+        if (on == &v6_only_ && own.ok() && own.value().port != 0) return Error{EINVAL};
+        *on = value != 0;
+        return true;
+    }
+    if (level == SOL_SOCKET) {
+        switch (name) {
+            case SO_PRIORITY: priority_ = value; return true;
+            case SO_MARK: mark_ = value; return true;
+            case SO_TIMESTAMP:
+            case SO_TIMESTAMPNS: timestamp_ = static_cast<uint8_t>(value != 0 ? name : 0); return true;
+            default: return false;
+        }
+    }
+    const bool v4 = level == IPPROTO_IP, v6 = level == IPPROTO_IPV6;
+    if ((v4 && name == IP_TTL) || (v6 && name == IPV6_UNICAST_HOPS)) {
+        if (value == -1) value = 64;
+        if (value < (v4 ? 1 : 0) || value > 255) return Error{EINVAL};
+        ttl_ = static_cast<uint8_t>(value);
+        return true;
+    }
+    if ((v4 && name == IP_TOS) || (v6 && name == IPV6_TCLASS)) {
+        if (v6 && (value < -1 || value > 255)) return Error{EINVAL};
+        traffic_class_ = static_cast<uint8_t>(value == -1 ? 0 : value);
+        return true;
+    }
+    if ((v4 && name == IP_MTU_DISCOVER) || (v6 && name == IPV6_MTU_DISCOVER)) {
+        if (value < IP_PMTUDISC_DONT || value > IP_PMTUDISC_OMIT) return Error{EINVAL};
+        (v4 ? discover_v4_ : discover_v6_) = static_cast<uint8_t>(value);
+        return true;
+    }
+    return false;
+}
+
+Result<size_t> InetSocket::option(int level, int name, std::span<uint8_t> value) {
+    const network::NetworkGuard guard{network_};
+    if (level == SOL_SOCKET && name == SO_BINDTODEVICE) {
+        if (!device_) return size_t{0};
+        const InterfaceName device = name_of(*device_);
+        const size_t size = device.view().size() + 1;
+        if (value.size() < IFNAMSIZ) return Error{EINVAL};
+        std::memcpy(value.data(), device.text.data(), size);
+        return size;
+    }
+    const auto found = number(level, name);
+    if (!found) return Error{ENOPROTOOPT};
+    // Options of IP may be single bytes (ip(7)).
+    const size_t size = level == IPPROTO_IP && !value.empty() && value.size() < sizeof *found && *found >= 0 && *found <= 255 ? 1 : sizeof *found;
+    std::memcpy(value.data(), &*found, std::min(value.size(), size));
+    return std::min(value.size(), size);
+}
+
+Result<void> InetSocket::bind_to_device(std::span<const uint8_t> bytes) {
+    char name[IFNAMSIZ]{};
+    std::memcpy(name, bytes.data(), std::min(bytes.size(), sizeof name - 1));
+    net::Interface* const interface = name[0] == '\0' ? nullptr : find_interface(network_.stack(), std::string_view{name});
+    if (name[0] != '\0' && !interface) return Error{ENODEV};
+    device_ = interface;
+    return {};
+}
+
+Result<void> InetSocket::set_option(int level, int name, std::span<const uint8_t> value) {
+    const network::NetworkGuard guard{network_};
+    if (level == SOL_SOCKET && name == SO_BINDTODEVICE) return bind_to_device(value);
+    int wanted = 0;
+    if (value.size() >= sizeof wanted) std::memcpy(&wanted, value.data(), sizeof wanted);
+    // Options of IP may be single bytes (ip(7)).
+    else if (!value.empty() && level == IPPROTO_IP) wanted = value[0];
+    else return Error{level == SOL_SOCKET || find_switch(level, name) || number(level, name) ? EINVAL : ENOPROTOOPT};
+    if (!TRY(set_number(level, name, wanted))) return Error{ENOPROTOOPT};
+    return {};
+}
+
+Result<long> InetSocket::ioctl(uint32_t request, uint64_t argument) { return interface_ioctl(request, argument); }
+
+}  // namespace eremite::socket
