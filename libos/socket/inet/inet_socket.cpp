@@ -1,5 +1,7 @@
 #include "libos/socket/inet/inet_socket.hpp"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -85,7 +87,32 @@ size_t InetSocket::write(const net::Endpoint& endpoint, std::span<uint8_t> buffe
 
 net::IpAddress InetSocket::any_address() const { return domain() == AF_INET ? net::IpAddress{net::Ipv4Address{}} : net::IpAddress{}; }
 
-void InetSocket::notify(uint32_t) {
+Result<size_t> InetSocket::receive_note(Message& message) {
+    if (notes_.empty()) return Error{EAGAIN};
+    const ErrorQueue::Note note = notes_.take();
+    const bool v6 = domain() == AF_INET6;
+    // The report, and who sent it: on the loopback and where that is not known, the peer itself.
+    std::array<uint8_t, sizeof(sock_extended_err) + sizeof(sockaddr_in6)> report{};
+    const size_t size = sizeof note.error + (v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
+    std::memcpy(report.data(), &note.error, sizeof note.error);
+    if (note.error.ee_origin != SO_EE_ORIGIN_ZEROCOPY) {
+        (void)write({note.about.address, 0}, std::span{report}.subspan(sizeof note.error));
+        message.from_size = write(note.about, message.from);
+    }
+    if (message.control)
+        message.control->add(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, std::span<const uint8_t>{report}.first(size));
+    message.result_flags |= MSG_ERRQUEUE;
+    return size_t{0};
+}
+
+void InetSocket::note_sent(const Message& message) {
+    if (!zero_copy_ || (message.flags & MSG_ZEROCOPY) == 0) return;
+    notes_.add_copied();
+    source_.notify(POLLERR);
+}
+
+void InetSocket::notify(uint32_t happened) {
+    if ((happened & net::event::error) != 0) failed();
     ++notifications_;
     waiting_.wake_all();
     source_.notify(events());

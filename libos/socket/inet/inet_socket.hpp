@@ -6,6 +6,7 @@
 
 #include "libos/network/network.hpp"
 #include "libos/sched/wait_queue.hpp"
+#include "libos/socket/inet/error_queue.hpp"
 #include "libos/socket/inet_sockets.hpp"
 
 namespace eremite::socket {
@@ -50,8 +51,13 @@ protected:
     using Socket::number;
     [[nodiscard]] virtual std::optional<int> number(int level, int name);
     [[nodiscard]] virtual Result<bool> set_number(int level, int name, int value);
-    // Whether the error queue has something (MSG_ERRQUEUE).
-    [[nodiscard]] virtual bool has_notes() const { return false; }
+    // What the error queue has next (MSG_ERRQUEUE). EAGAIN: nothing.
+    [[nodiscard]] Result<size_t> receive_note(Message& message);
+    [[nodiscard]] bool has_notes() const { return !notes_.empty(); }
+    // A send is done, of data that the program lets the kernel keep (MSG_ZEROCOPY).
+    void note_sent(const Message& message);
+    // An error is there, of which programs may want to know more (IP_RECVERR). Called as notify() is.
+    virtual void failed() {}
 
     network::Network& network_;
     bool v6_only_ = false;
@@ -63,6 +69,8 @@ protected:
     bool want_info_v4_ = false, want_info_v6_ = false, want_ttl_v4_ = false, want_ttl_v6_ = false, want_class_v4_ = false, want_class_v6_ = false;
     uint8_t timestamp_ = 0;  // SO_TIMESTAMP, SO_TIMESTAMPNS, or nothing
     bool errors_v4_ = false, errors_v6_ = false;  // IP_RECVERR
+    bool zero_copy_ = false;                      // SO_ZEROCOPY
+    ErrorQueue notes_;
     net::Interface* device_ = nullptr;  // SO_BINDTODEVICE
     int priority_ = 0, mark_ = 0;
 

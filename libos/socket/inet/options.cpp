@@ -18,6 +18,7 @@ bool* InetSocket::find_switch(int level, int name) {
         {SOL_SOCKET, SO_KEEPALIVE, &keep_alive_},
         {SOL_SOCKET, SO_BROADCAST, &broadcast_},
         {SOL_SOCKET, SO_DONTROUTE, &dont_route_},
+        {SOL_SOCKET, SO_ZEROCOPY, &zero_copy_},
         {IPPROTO_IP, IP_PKTINFO, &want_info_v4_},
         {IPPROTO_IP, IP_RECVTTL, &want_ttl_v4_},
         {IPPROTO_IP, IP_RECVTOS, &want_class_v4_},
@@ -72,6 +73,7 @@ Result<bool> InetSocket::set_number(int level, int name, int value) {
         // What a socket that is bound has taken stays.
         const auto own = endpoint(false);
         if (on == &v6_only_ && own.ok() && own.value().port != 0) return Error{EINVAL};
+        if (on == &zero_copy_ && (value < 0 || value > 1)) return Error{EINVAL};
         *on = value != 0;
         return true;
     }

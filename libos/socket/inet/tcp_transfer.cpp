@@ -22,6 +22,7 @@ Result<size_t> TcpSocket::send_stream(Message& message) {
         if (!waited.ok()) return done != 0 ? Result<size_t>{done} : waited.error();
     }
     if (done == 0 && message.data.faulted()) return Error{EFAULT};
+    note_sent(message);
     return done;
 }
 
@@ -36,6 +37,7 @@ Result<size_t> TcpSocket::receive(Message& message) {
     if ((message.flags & MSG_OOB) != 0) return Error{EINVAL};
     const Instant end = deadline(receive_timeout);
     network::NetworkGuard guard{network_};
+    if ((message.flags & MSG_ERRQUEUE) != 0) return receive_note(message);
     if (const int error = connection_ ? 0 : std::exchange(error_, 0)) return Error{error};
     if (!connection_) return Error{ENOTCONN};
     const bool peek = (message.flags & MSG_PEEK) != 0;

@@ -29,7 +29,7 @@ public:
     [[nodiscard]] Result<void> shutdown(int how) override;
     [[nodiscard]] int take_error() override {
         const network::NetworkGuard guard{network_};
-        return socket_.take_error();
+        return std::exchange(error_, 0);
     }
     [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override;
 
@@ -49,6 +49,10 @@ private:
     [[nodiscard]] Result<void> leave(const net::IpAddress& group, net::Interface& interface) override { return socket_.leave(group, interface); }
     [[nodiscard]] bool readable() const { return peeked_ || socket_.readable(); }
     void configure();
+    void failed() override {
+        error_ = socket_.take_error();
+        if (socket_.remote().address.is_v4() ? errors_v4_ || errors_v6_ : errors_v6_) notes_.add_error(error_, socket_.remote());
+    }
     [[nodiscard]] Result<void> bind_any();
 
     net::UdpSocket socket_;
@@ -56,6 +60,7 @@ private:
     net::Packet peeked_{};
     net::Datagram peeked_arrival_{};
     bool read_shut_ = false, write_shut_ = false;
+    int error_ = 0;
 };
 
 void UdpSocket::configure() {
@@ -119,7 +124,7 @@ Result<size_t> UdpSocket::send(Message& message) {
     if (to && !may_reach(*to)) return Error{ENETUNREACH};
     if (to && to->port == 0) return Error{EINVAL};
     if (to && to->address.is_unspecified()) to->address = to->address.is_v4() ? net::IpAddress{net::Ipv4Address::of(127, 0, 0, 1)} : net::loopback_v6;
-    if (const int error = socket_.take_error()) return Error{error};
+    if (const int error = std::exchange(error_, 0)) return Error{error};
     if (!to && !socket_.connected()) return Error{EDESTADDRREQ};
     configure();
     const net::IpAddress& address = to ? to->address : socket_.remote().address;
@@ -142,7 +147,10 @@ Result<size_t> UdpSocket::send(Message& message) {
         const auto sent = socket_.send(source, size, to ? &*to : nullptr);
         options.source = {};
         options.interface = device_;
-        if (sent.ok()) return size;
+        if (sent.ok()) {
+            note_sent(message);
+            return size;
+        }
         if (sent.code() != EAGAIN) return sent.error();
         TRY(wait(guard, waits(message), end));
     }
@@ -152,9 +160,9 @@ Result<size_t> UdpSocket::receive(Message& message) {
     if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
     const Instant end = deadline(receive_timeout);
     network::NetworkGuard guard{network_};
-    if ((message.flags & MSG_ERRQUEUE) != 0) return Error{EAGAIN};
+    if ((message.flags & MSG_ERRQUEUE) != 0) return receive_note(message);
     while (!readable()) {
-        if (const int error = socket_.take_error()) return Error{error};
+        if (const int error = std::exchange(error_, 0)) return Error{error};
         if (read_shut_) return size_t{0};
         TRY(wait(guard, waits(message), end));
     }
@@ -189,7 +197,7 @@ Result<long> UdpSocket::ioctl(uint32_t request, uint64_t argument) {
 uint32_t UdpSocket::events() {
     constexpr uint32_t can_read = POLLIN | POLLRDNORM, can_write = POLLOUT | POLLWRNORM | POLLWRBAND;
     return can_write | (readable() || read_shut_ ? can_read : 0) | (read_shut_ ? POLLRDHUP : 0) | (read_shut_ && write_shut_ ? POLLHUP : 0) |
-           (socket_.failed() ? POLLERR : 0);
+           (error_ != 0 || has_notes() ? POLLERR : 0);
 }
 
 Result<net::Endpoint> UdpSocket::endpoint(bool of_peer) {
