@@ -35,7 +35,9 @@ struct ForwardedPort {
 // A network interface: of a TAP device, or if that is empty of a network that QEMU makes.
 struct NetworkInterface {
     std::string tap;
+    std::string machine_address;  // IPv4, to which ports are forwarded; empty: the one that QEMU gives by DHCP
     std::vector<ForwardedPort> forwarded;
+    std::string capture;  // a file for all packets; empty: none
 };
 
 struct VirtualMachine {

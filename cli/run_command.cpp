@@ -1,6 +1,7 @@
 #include "cli/run_command.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -136,6 +137,24 @@ std::vector<std::string> mount_arguments(const RunOptions& options) {
     return words;
 }
 
+std::vector<std::string> network_arguments(const NetworkOption& network) {
+    std::vector<std::string> words;
+    for (const std::string& address : network.addresses) words.push_back("ip=" + address);
+    for (const std::string& gateway : network.gateways) words.push_back("gateway=" + gateway);
+    if (!network.name_servers.empty()) words.push_back(fmt::format("dns={}", fmt::join(network.name_servers, ",")));
+    if (!network.mtu.empty()) words.push_back("mtu=" + network.mtu);
+    return words;
+}
+
+NetworkInterface network_interface(const NetworkOption& network) {
+    NetworkInterface interface{.tap = network.tap, .machine_address = {}, .forwarded = {}, .capture = {}};
+    if (!network.capture.empty()) interface.capture = fs::absolute(network.capture).string();
+    for (const std::string& address : network.addresses)
+        if (address.find(':') == std::string::npos) interface.machine_address = address.substr(0, address.find('/'));
+    for (const PublishedPort& port : network.published) interface.forwarded.push_back({port.address, port.host_port, port.program_port, port.udp});
+    return interface;
+}
+
 std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot& boot, uint64_t tsc_khz, bool terminal) {
     std::vector<std::string> words{"arg0=" + boot.argument0};
     if (!options.log_level.empty()) words.push_back("log=" + options.log_level);
@@ -147,10 +166,7 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
     if (!options.trace.empty()) words.push_back(options.trace == "*" ? "trace=syscalls" : "trace=syscalls:" + options.trace);
     if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);
     std::ranges::copy(mount_arguments(options), std::back_inserter(words));
-    if (options.network) {
-        words.push_back("ip=" + options.network->address);
-        if (!options.network->gateway.empty()) words.push_back("gateway=" + options.network->gateway);
-    }
+    if (options.network) std::ranges::copy(network_arguments(*options.network), std::back_inserter(words));
     for (const std::string& variable : options.environment) words.push_back("env." + variable);
     return words;
 }
@@ -176,7 +192,10 @@ void start_daemon(const RunOptions& options, SharedFolder& folder, std::list<Sha
     }
 }
 
-std::string hint_for(std::string_view messages) {
+std::string hint_for(std::string_view messages, const RunOptions& options) {
+    if (options.network) {
+        if (const std::string why = explain_network_failure(messages, *options.network); !why.empty()) return why;
+    }
     const auto says = [messages](std::string_view text) { return messages.find(text) != std::string_view::npos; };
     if (says("Could not access KVM") || says("failed to initialize kvm"))
         return "KVM is not usable here; run with --accel tcg, or see `eremite doctor`";
@@ -205,7 +224,7 @@ int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end)
     const bool failed_to_start = !end.output_seen && !end.qemu_messages.empty();
     if (failed_to_start) {
         throw Failure{exit_status::eremite_failed,
-                      fmt::format("QEMU did not start:\n{}{}", end.qemu_messages, hint_for(end.qemu_messages))};
+                      fmt::format("QEMU did not start:\n{}{}", end.qemu_messages, hint_for(end.qemu_messages, options))};
     }
     if (WIFSIGNALED(end.wait_status)) {
         throw Failure{exit_status::eremite_failed, fmt::format("QEMU died by signal {}\n{}", WTERMSIG(end.wait_status), end.qemu_messages)};
@@ -251,11 +270,7 @@ int run_command(const RunOptions& options) {
         kernel_arguments(options, boot, options.count_instructions ? counted_tsc_khz : facts.tsc_khz, terminal), options.arguments);
     for (const MountOption& volume : options.volumes)
         machine.volumes.push_back({volume_tag(machine.volumes.size()), fs::absolute(volume.source).string(), volume.read_only});
-    if (options.network) {
-        machine.network.emplace(NetworkInterface{options.network->tap, {}});
-        for (const PublishedPort& port : options.network->published)
-            machine.network->forwarded.push_back({port.address, port.host_port, port.program_port, port.udp});
-    }
+    if (options.network) machine.network = network_interface(*options.network);
     std::list<ShareDaemon> daemons;
     for (const MountOption& mount : options.mounts) {
         machine.folders.push_back({mount_tag(machine.folders.size()), fs::absolute(mount.source).string(), mount.read_only});
@@ -267,6 +282,7 @@ int run_command(const RunOptions& options) {
         fmt::print("{}\n", shell_command(qemu_command(machine)));
         return 0;
     }
+    if (options.network) require_tap(*options.network);
     if (options.log_level == "debug") fmt::print(stderr, "eremite: accelerator {}: {}\n", name_of(choice.accelerator), choice.reason);
     if (options.gdb_port) {
         fmt::print(stderr, "eremite: the machine waits for a debugger; in another terminal: {}\n",

@@ -45,6 +45,10 @@ void Stack::advance(Instant now) {
 }
 
 void Stack::flush() {
+    for (Interface* interface : interfaces_) {
+        if (!interface) break;
+        interface->end_of_batch();
+    }
     tcp_.flush();
     // What is sent to ourselves is received here. Answers to it go out in the same call, but a conversation does not keep us.
     for (int round = 0; round < 4 && !loopback_device_.empty(); ++round) {

@@ -35,10 +35,19 @@ command -v apt-get >/dev/null || skip "there is no apt-get to fetch the sources 
 list_sources
 # One source that does not answer is no harm as long as the package is in another.
 private_apt apt-get update >apt/log 2>&1 || true
-mkdir -p download
-if ! (cd download && private_apt apt-get source --download-only "$package" >>../apt/log 2>&1); then
-    skip "apt-get cannot fetch the source package $package: $(tail -n 3 apt/log | tr '\n' ' ')"
-fi
+
+# The newest version, or an earlier one: a mirror may name files in its lists that it does not have.
+download() {
+    local version
+    for version in $(private_apt apt-cache madison "$package" 2>>apt/log | awk -F' *[|] *' '$3 ~ /Sources$/ { print $2 }' | uniq); do
+        rm -rf download
+        mkdir download
+        if (cd download && private_apt apt-get source --download-only "$package=$version" >>../apt/log 2>&1); then return 0; fi
+    done
+    return 1
+}
+
+download || skip "apt-get cannot fetch the source package $package: $(tail -n 3 apt/log | tr '\n' ' ')"
 rm -rf sources.new
 mkdir sources.new
 archives=(download/"$package"_*.orig.tar.*)

@@ -11,6 +11,9 @@ WORLDS = (EREMITE, GUEST, PROCESS)
 INSTRUCTIONS, NANOSECONDS, BYTES = "instructions", "ns", "bytes"
 RATIO, PARTS_PER_MILLION, PER_SECOND = "ratio", "ppm", "per_second"
 COUNT = "count"
+# Of these, more is better; of all others, less.
+BITS_PER_SECOND, RATE = "bits_per_second", "rate"
+MORE_IS_BETTER = (BITS_PER_SECOND, RATE)
 
 MIB = 1 << 20
 KIB = 1 << 10
@@ -86,7 +89,7 @@ SMALLEST_MEMORY = Figure(
     "memory", "smallest memory that runs hello world", BYTES, "Memory and size", at_most(8 * MIB, "≤ 8 MiB")
 )
 ADDED_SIZE = Figure("size", "added to the stripped ELF file", BYTES, "Memory and size", at_most(400 * KIB, "≤ 400 KiB"))
-ADDED_BY_ALL = Figure("size_all", "the same with all components", BYTES, "Memory and size", at_most(720 * KIB, "≤ 720 KiB"))
+ADDED_BY_ALL = Figure("size_all", "the same with all components", BYTES, "Memory and size", at_most(1024 * KIB, "≤ 1 MiB"))
 # What an image can have beside the core, each with what it adds to that; what it needs is counted with it.
 ADDED_BY_COMPONENT = {
     name: Figure(f"size_{name}", f"of these, the component {name}", BYTES, "Memory and size") for name in ("share", "trace", "virtio", "volume")

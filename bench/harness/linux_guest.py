@@ -2,7 +2,7 @@
 
 import struct
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 PACKAGE = "linux-image-cloud-amd64"
 
@@ -93,19 +93,29 @@ def module(root: Path, name: str) -> bytes:
     return found[0].read_bytes()
 
 
-def initramfs(program: bytes, modules: list[bytes]) -> bytes:
-    """An archive whose /init is `program`, with the device nodes that the programs open, so that nothing has to be mounted. The modules
+def archive(files: dict[str, bytes]) -> bytes:
+    """Files that can all be executed, with the directories that they stand in, each before what is in it."""
+    directory, executable = 0o040755, 0o100755
+    folders = sorted({str(folder) for name in files for folder in PurePosixPath(name).parents} - {"."})
+    entries = [_entry(folder, directory) for folder in folders] + [_entry(name, executable, data) for name, data in files.items()]
+    return b"".join(entries)
+
+
+def end() -> bytes:
+    return _entry("TRAILER!!!", 0)
+
+
+def initramfs(files: dict[str, bytes], modules: list[bytes]) -> bytes:
+    """An archive of files, one of them /init, with the device nodes that programs open, so that nothing has to be mounted. The modules
     stand in /modules under names in their order."""
-    directory, regular, character_device, executable = 0o040755, 0o100644, 0o020666, 0o100755
+    character_device = 0o020666
+    drivers = {f"modules/{number:02}.ko": data for number, data in enumerate(modules)}
     return b"".join(
         [
-            _entry("modules", directory),
-            *(_entry(f"modules/{number:02}.ko", regular, data) for number, data in enumerate(modules)),
-            _entry("dev", directory),
+            archive({**files, **drivers, "dev/.empty": b""}),
             _entry("dev/console", character_device, device=(5, 1)),
             _entry("dev/null", character_device, device=(1, 3)),
             _entry("dev/zero", character_device, device=(1, 5)),
-            _entry("init", executable, program),
-            _entry("TRAILER!!!", 0),
+            end(),
         ]
     )

@@ -5,6 +5,8 @@ import selectors
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,6 +96,10 @@ class Machine:
     cpus: int = 1
     # What stands behind the directory that files are made in.
     storage: "Storage | None" = None
+    # What its network device is connected to.
+    network: "Network | None" = None
+    # What stands beside a program that is no image: it is handed to the kernel that runs any program.
+    files: dict[str, bytes] | None = None
 
     def command(self, kernel: Path, append: str, initrd: Path | None = None) -> list[str]:
         if self.icount:
@@ -111,7 +117,8 @@ class Machine:
         command += ["-kernel", str(kernel), "-append", append]
         if initrd:
             command += ["-initrd", str(initrd)]
-        return command + (self.storage.options(self) if self.storage else [])
+        command += self.storage.options(self) if self.storage else []
+        return [*self.network.enter, *command, *self.network.options] if self.network else command
 
 
 class Storage:
@@ -137,13 +144,33 @@ class Storage:
         raise NotImplementedError
 
 
+class Network:
+    """A network that a virtual machine is connected to."""
+
+    # Of the Linux guest: the device's drivers in the order of loading.
+    modules = ("virtio_ring", "virtio", "virtio_mmio", "failover", "net_failover", "virtio_net")
+    # The guest's address with the length of its prefix.
+    address = ""
+    # The words that a command begins with to be run where the network is.
+    enter: list[str] = []
+    # Words of the QEMU command.
+    options: list[str] = []
+
+
 class World:
     """A way of running a benchmark program. `name` is its title in tables."""
 
     name = ""
 
-    def run(self, program: str, arguments: list[str], machine: Machine, timeout: float) -> Output:
+    @contextmanager
+    def command(self, program: str, arguments: list[str], machine: Machine) -> Iterator[list[str]]:
+        """What runs the program; it can be used within the context."""
         raise NotImplementedError
+        yield
+
+    def run(self, program: str, arguments: list[str], machine: Machine, timeout: float) -> Output:
+        with self.command(program, arguments, machine) as command:
+            return execute(command, timeout)
 
 
 @dataclass
@@ -153,8 +180,10 @@ class Process(World):
     programs: Path
     name = "Linux process"
 
-    def run(self, program: str, arguments: list[str], machine: Machine, timeout: float) -> Output:
-        return execute([str(self.programs / program), *arguments], timeout)
+    @contextmanager
+    def command(self, program: str, arguments: list[str], machine: Machine) -> Iterator[list[str]]:
+        enter = machine.network.enter if machine.network else []
+        yield [*enter, str(self.programs / program), *arguments]
 
 
 @dataclass
@@ -165,12 +194,21 @@ class Eremite(World):
     tsc_mhz: float
     name = "Eremite"
 
-    def run(self, program: str, arguments: list[str], machine: Machine, timeout: float) -> Output:
+    @contextmanager
+    def command(self, program: str, arguments: list[str], machine: Machine) -> Iterator[list[str]]:
         tsc_mhz = 1000 if machine.icount else self.tsc_mhz
         # Errors only, as the Linux guest is told to be quiet.
         mount = [f"mount={machine.storage.argument}"] if machine.storage else []
-        append = " ".join(["log=error", f"cpus={machine.cpus}", f"tsc_mhz={tsc_mhz:.3f}", *mount, "--", *arguments])
-        return execute(machine.command(self.programs / program, append), timeout)
+        network = [f"ip={machine.network.address}"] if machine.network else []
+        append = " ".join(["log=error", f"cpus={machine.cpus}", f"tsc_mhz={tsc_mhz:.3f}", *mount, *network, "--", *arguments])
+        if machine.files is None:
+            yield machine.command(self.programs / program, append)
+            return
+        content = linux_guest.archive({"program": (self.programs / program).read_bytes(), **machine.files}) + linux_guest.end()
+        with tempfile.NamedTemporaryFile(prefix="eremite-bench-", suffix=".cpio") as archive:
+            archive.write(content)
+            archive.flush()
+            yield machine.command(self.programs.parent / "lib" / "eremite-kernel", f"init=/program {append}", Path(archive.name))
 
 
 @dataclass
@@ -183,18 +221,22 @@ class LinuxGuest(World):
     options: str = ""
     name = "Linux guest"
 
-    def run(self, program: str, arguments: list[str], machine: Machine, timeout: float) -> Output:
+    @contextmanager
+    def command(self, program: str, arguments: list[str], machine: Machine) -> Iterator[list[str]]:
         # The guest's own calibration of the counter against an emulated timer fails now and then, so it is told the frequency.
         khz = 1000000 if machine.icount else round(self.tsc_mhz * 1000)
-        # Our benchmark programs end the machine themselves when they are told that they are its first process. Any other program just
-        # ends, at which the kernel panics and restarts.
-        init = [] if program.startswith("../") else ["--init"]
         append = f"console=ttyS0 tsc=reliable tsc_early_khz={khz} quiet panic=-1 reboot=t {self.options}"
+        # Our benchmark programs end the machine themselves when they are told that they are its first process. Any other program just
+        # ends, at which the kernel panics and restarts. Where there is a network, a first process of its own sets it up.
+        init = [machine.network.address] if machine.network else [] if program.startswith("../") else ["--init"]
         storage = [f"--mount={machine.storage.mount}"] if machine.storage else []
         append = " ".join([append.strip(), "--", *init, *storage, *arguments])
         root = self.vmlinux.parent / "root"
-        modules = [linux_guest.module(root, name) for name in machine.storage.modules] if machine.storage else []
+        names = [*(machine.storage.modules if machine.storage else ()), *(machine.network.modules if machine.network else ())]
+        files = {"init": (self.programs / program).read_bytes()}
+        if machine.network:
+            files = {"init": (self.programs / "linux_init").read_bytes(), "program": files["init"], **(machine.files or {})}
         with tempfile.NamedTemporaryFile(prefix="eremite-bench-", suffix=".cpio") as archive:
-            archive.write(linux_guest.initramfs((self.programs / program).read_bytes(), modules))
+            archive.write(linux_guest.initramfs(files, [linux_guest.module(root, name) for name in dict.fromkeys(names)]))
             archive.flush()
-            return execute(machine.command(self.vmlinux, append, Path(archive.name)), timeout)
+            yield machine.command(self.vmlinux, append, Path(archive.name))

@@ -1,6 +1,6 @@
 """The measurements by the name that `--only` takes."""
 
-from . import collect, files, noise, threads
+from . import collect, files, network, noise, servers, threads
 
 MEASUREMENTS = {
     "boot": collect.boot,
@@ -13,4 +13,7 @@ MEASUREMENTS = {
     "parallel": threads.parallel,
     "noise": noise.noise,
     "files": files.files,
+    "sockets": network.sockets,
+    "network": network.network,
+    "servers": servers.servers,
 }

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import figures, file_figures, noise_figures, thread_figures
+from . import figures, file_figures, network_figures, noise_figures, thread_figures
 from .figures import INSTRUCTIONS, NANOSECONDS, Figure
 
 
@@ -139,4 +139,27 @@ at random places. Instructions are counted with 1,000 files and 4 MiB. Both gues
     ),
 )
 
-PAGES = (FOUNDATION, THREADS, NOISE, FILES)
+NETWORK = Page(
+    "network",
+    "# The network, measured ({accel})\n\n"
+    """One static C++ program, `netbench`, is the server: booted by itself in Eremite, under a Linux guest on the same virtual machine, and as a
+process of the host. The same program as a process of the host is the client. `bench/run` made this page.
+
+{plot}{facts}
+
+How it is measured: a network namespace with one TAP device, with checksum and segmentation offloads (`vnet_hdr`), whose packets QEMU moves
+(`vhost=off`); in the guest a virtio network device on QEMU's `microvm`, 256 MiB. Addresses are static, everything else is as Linux and
+Eremite have it. The client takes the times. Bandwidth is what the receiver's program has read, with one call for each message of that size on
+both sides, in 0.3 s after 0.1 s; a round trip is a message each way of the same size, with `TCP_NODELAY`. The process of the host is reached
+by its loopback. Medians over at most 3 runs, in which the worlds take turns. The CPUs of the guest, QEMU and the client share the
+host's.
+
+""",
+    ("sockets", "network", "servers"),
+    {"Instructions": COUNTED + " Messages go over the loopback, within one thread.", **network_figures.SECTIONS},
+    network_figures.all_figures,
+    (),
+    "Bandwidth over the size of messages, on logarithmic scales",
+)
+
+PAGES = (FOUNDATION, THREADS, NOISE, FILES, NETWORK)

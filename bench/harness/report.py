@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from .figures import BYTES, COUNT, EREMITE, GUEST, INSTRUCTIONS, PARTS_PER_MILLION, PER_SECOND, PROCESS, RATIO, Figure, Results, Values
+from .figures import BITS_PER_SECOND, BYTES, COUNT, EREMITE, GUEST, INSTRUCTIONS, MORE_IS_BETTER, PARTS_PER_MILLION, PER_SECOND, PROCESS, RATE, RATIO
+from .figures import Figure, Results, Values
 from .pages import Page
 
 MISSING = "–"
@@ -27,16 +28,18 @@ def quantity(value: float, unit: str) -> str:
         return f"{value:.2f}"
     if unit == PARTS_PER_MILLION:
         return f"{value / 1e4:.3g} %"
-    if unit == PER_SECOND:
+    if unit == BITS_PER_SECOND:
+        return _scaled(value, [(1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s"), (1, "bit/s")])
+    if unit in (PER_SECOND, RATE):
         return f"{value:,.0f}" if value >= 100 or value == 0 else f"{value:.1f}"
     return _scaled(value, [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns")])
 
 
-def ratio(values: Values, world: str) -> str:
-    """How many times Eremite's value goes into the other world's."""
-    if EREMITE not in values or world not in values or values[EREMITE] <= 0:
+def ratio(values: Values, world: str, unit: str) -> str:
+    """How many times better Eremite is than the other world."""
+    if EREMITE not in values or world not in values or min(values[EREMITE], values[world]) <= 0:
         return MISSING
-    factor = values[world] / values[EREMITE]
+    factor = values[EREMITE] / values[world] if unit in MORE_IS_BETTER else values[world] / values[EREMITE]
     return f"{factor:,.0f}" if factor >= 100 else f"{factor:.3g}" if factor >= 10 else f"{factor:.2f}"
 
 
@@ -54,13 +57,15 @@ def table(results: Results, page: Page, section: str, accel: str) -> str:
         return ""
     with_process = any(PROCESS in results.values(figure) for figure in rows)
     head = ["", EREMITE, GUEST] + ([PROCESS] if with_process else [])
-    head += [f"{GUEST} / {EREMITE}"] + ([f"{PROCESS} / {EREMITE}"] if with_process else []) + ["target"]
+    more_is_better = rows[0].unit in MORE_IS_BETTER
+    others = (GUEST, PROCESS) if with_process else (GUEST,)
+    head += [f"{EREMITE} / {world}" if more_is_better else f"{world} / {EREMITE}" for world in others] + ["target"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 2) + ["---"]]
     for figure in rows:
         values = results.values(figure)
         worlds = (EREMITE, GUEST, PROCESS) if with_process else (EREMITE, GUEST)
         cells = [figure.title] + [quantity(values[world], figure.unit) if world in values else MISSING for world in worlds]
-        cells += [ratio(values, world) for world in worlds[1:]] + [verdict(figure, values)]
+        cells += [ratio(values, world, figure.unit) for world in worlds[1:]] + [verdict(figure, values)]
         lines.append(cells)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 

@@ -110,12 +110,19 @@ Result<void> set(Field& field, const std::optional<T>& value) {
     return {};
 }
 
+std::optional<std::string_view> if_not_empty(std::string_view value) { return value.empty() ? std::nullopt : std::optional{value}; }
+
+Result<void> add(Vector<std::string_view>& list, std::string_view value) {
+    return value.empty() ? Result<void>{Error{EINVAL}} : list.push_back(value);
+}
+
 Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     const size_t equals = word.find('=');
     const std::string_view key = word.substr(0, equals);
     if (equals == std::string_view::npos) {
         constexpr std::string_view with_value[] = {"log",   "tsc_mhz", "arg0", "init",  "tty",  "stdin",
-                                                   "stats", "disks",   "cpus", "trace", "mount",   "ip",   "gateway", "mtu"};
+                                                   "stats", "disks",   "cpus", "trace", "mount",
+                                                   "ip",    "gateway", "dns",  "mtu",   "hostname"};
         const bool incomplete = key.starts_with("env.") || std::find(std::begin(with_value), std::end(with_value), key) != std::end(with_value);
         return incomplete ? Result<void>{Error{EINVAL}} : out.unknown.push_back(word);
     }
@@ -126,7 +133,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     }
     if (key == "log") return set(out.log_level, parse_level(value));
     if (key == "tsc_mhz") return set(out.tsc_khz, parse_mhz(value));
-    if (key == "trace") return set(out.trace, value.empty() ? std::nullopt : std::optional{value});
+    if (key == "trace") return set(out.trace, if_not_empty(value));
     if (key == "tty") return set(out.terminal, parse_switch(value));
     if (key == "cpus") return set(out.cpus, parse_count(value));
     if (key == "disks") return set(out.disks, parse_switch(value));
@@ -136,9 +143,11 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
         const auto mount = parse_mount(value);
         return mount ? out.mounts.push_back(*mount) : Result<void>{Error{EINVAL}};
     }
-    if (key == "ip") return set(out.network.address, value.empty() ? std::nullopt : std::optional{value});
-    if (key == "gateway") return set(out.network.gateway, value.empty() ? std::nullopt : std::optional{value});
-    if (key == "mtu") return set(out.network.mtu, value.empty() ? std::nullopt : std::optional{value});
+    if (key == "ip") return add(out.network.addresses, value);
+    if (key == "gateway") return add(out.network.gateways, value);
+    if (key == "dns") return set(out.network.dns, if_not_empty(value));
+    if (key == "mtu") return set(out.network.mtu, if_not_empty(value));
+    if (key == "hostname") return set(out.network.host_name, if_not_empty(value));
     if (key == "arg0") out.program_name = value;
     else if (key == "init") out.init_path = value;
     else return out.unknown.push_back(word);

@@ -20,11 +20,13 @@ struct MountArgument {
     uint32_t patience = 60;  // seconds after which a server that takes nothing more is dead
 };
 
-// What network interfaces get; empty: what else there is.
+// What network interfaces get (docs/network.md); empty: what else there is. The first three may come several times.
 struct NetworkArguments {
-    std::string_view address;  // ip=ADDRESS/LENGTH
-    std::string_view gateway;  // gateway=ADDRESS
-    std::string_view mtu;      // mtu=BYTES
+    Vector<std::string_view> addresses;  // ip=ADDRESS[/LENGTH][@INTERFACE]
+    Vector<std::string_view> gateways;   // gateway=ADDRESS
+    std::string_view dns;                // dns=ADDRESS[,ADDRESS]
+    std::string_view mtu;                // mtu=BYTES
+    std::string_view host_name;          // hostname=NAME
 };
 
 struct KernelArguments {

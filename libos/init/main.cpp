@@ -37,6 +37,7 @@
 #include "libos/sched/threads.hpp"
 #include "libos/signal/signals.hpp"
 #include "libos/syscall/futex.hpp"
+#include "libos/syscall/process.hpp"
 #include "libos/trace/trace.hpp"
 
 namespace eremite::init {
@@ -148,7 +149,10 @@ Result<void> start_disks(Boot& boot) {
 
 Result<void> mount_step(Boot& boot) { return mount_arguments(process->fs(), boot.arguments.mounts.span()); }
 
-Result<void> start_network_step(Boot& boot) { return start_network(boot.arguments.network); }
+Result<void> start_network_step(Boot& boot) {
+    if (const std::string_view name = boot.arguments.network.host_name; !name.empty()) syscall::set_host_name(name);
+    return start_network(boot.arguments.network, process->fs());
+}
 
 Result<void> load_program_step(Boot& boot) {
     boot.program = has_linked_program() ? linked_program() : TRY(load_program(*process, {machine.modules, machine.module_count}, boot.arguments));
@@ -191,7 +195,7 @@ constexpr Step steps[] = {
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
     {"disks", start_disks, {"devices", "threads", "files"}},
     {"mounts", mount_step, {"devices", "threads", "files"}},
-    {"network", start_network_step, {"devices", "threads", "random numbers"}},
+    {"network", start_network_step, {"files", "threads", "random numbers"}},
     {"program", load_program_step, {"memory", "disks", "mounts"}},
     {"initial stack", make_stack, {"program", "random numbers", "kernel arguments"}},
 };
@@ -239,6 +243,7 @@ Process& current() { return *init::process; }
 
 void end(int status) {
     init::store_files(status);
+    init::finish_network();
     init::end(status);
 }
 

@@ -9,6 +9,7 @@
 #include "libos/arch/syscall.hpp"
 #include "libos/arch/trap.hpp"
 #include "libos/drivers/host_channel.hpp"
+#include "libos/init/network/network.hpp"
 #include "libos/init/power_off.hpp"
 #include "libos/init/statistics.hpp"
 #include "libos/init/store_files.hpp"
@@ -125,7 +126,10 @@ void program_died(const ProgramFault& fault) {
         log::error("the program died: {} ({}) at address {}, instruction {}", init::signal_name(fault.signal), fault.reason, fault.address,
                    fault.instruction);
     // Where there was no memory for a copy of the kernel's, locks are held. Not so where somebody has sent the signal.
-    if (fault.signal != SIGKILL || fault.sent) init::store_files(128 + fault.signal);
+    if (fault.signal != SIGKILL || fault.sent) {
+        init::store_files(128 + fault.signal);
+        init::finish_network();
+    }
     init::end(128 + fault.signal);
 }
 

@@ -12,10 +12,15 @@ namespace eremite::network {
 
 namespace {
 
-// Memory for packets comes in blocks of this size, of which so many parts are for fragments, and for large buffers.
-constexpr unsigned block_order = 7;  // 512 KiB
-constexpr size_t block_size = page_size << block_order;
-constexpr size_t fragment_part = block_size / 8, large_part = block_size / 4;
+// Memory for packets comes in blocks, each for one kind of them, when less than so many are left.
+constexpr size_t least_fragments = 512, least_small = 96, least_large = 24;
+constexpr unsigned fragments_order = 5, small_order = 6, large_order = 7;  // 128, 256 and 512 KiB
+
+bool has_plenty(const net::PacketPool& pool) {
+    return pool.free_fragments() >= least_fragments && pool.free_small() >= least_small && pool.free_large() >= least_large;
+}
+
+constexpr uint64_t packet_share = 8;
 // Packets of one interface that are taken before others have their turn.
 constexpr size_t batch = 64;
 constexpr int most_batches = 8;
@@ -37,10 +42,10 @@ Network::Clock::Clock(Network& owner)
       }},
       network{owner} {}
 
-Result<void> Network::start(uint64_t pages) {
+Result<void> Network::start() {
     net::Configuration configuration;
     random::fill({reinterpret_cast<uint8_t*>(configuration.secret.data()), sizeof configuration.secret});
-    auto* const network = new (std::nothrow) Network{pages, configuration};
+    auto* const network = new (std::nothrow) Network{mm::page_allocator().available_pages() / packet_share, configuration};
     if (!network) return Error{ENOMEM};
     if (!network->add_memory()) {
         delete network;
@@ -51,17 +56,25 @@ Result<void> Network::start(uint64_t pages) {
     return network->stack_.start();
 }
 
-bool Network::add_memory() {
-    constexpr uint64_t pages = uint64_t{1} << block_order;
-    if (pages_left_ < pages) return false;
-    const auto block = mm::page_allocator().allocate(block_order);
-    if (!block.ok()) return false;
+std::span<std::byte> Network::block(unsigned order) {
+    const uint64_t pages = uint64_t{1} << order;
+    if (pages_left_ < pages) return {};
+    const auto block = mm::page_allocator().allocate(order);
+    if (!block.ok()) return {};
     pages_left_ -= pages;
     // SAFETY: the block is ours for good.
-    const std::span memory{direct_map(block.value()).as<std::byte>(), block_size};
-    pool_.add_fragments(memory.first(fragment_part));
-    pool_.add_large(memory.subspan(fragment_part, large_part));
-    pool_.add_small(memory.subspan(fragment_part + large_part));
+    return {direct_map(block.value()).as<std::byte>(), page_size << order};
+}
+
+bool Network::add_memory() {
+    while (!has_plenty(pool_)) {
+        const bool fragments = pool_.free_fragments() < least_fragments, small = pool_.free_small() < least_small;
+        const std::span<std::byte> memory = block(fragments ? fragments_order : small ? small_order : large_order);
+        if (memory.empty()) return false;
+        if (fragments) pool_.add_fragments(memory);
+        else if (small) pool_.add_small(memory);
+        else pool_.add_large(memory);
+    }
     return true;
 }
 
@@ -69,7 +82,7 @@ void Network::enter() { stack_.advance(platform::monotonic_now()); }
 
 void Network::leave() {
     stack_.flush();
-    if (pool_.under_pressure()) (void)add_memory();  // there is what there is
+    if (!has_plenty(pool_)) [[unlikely]] (void)add_memory();  // there is what there is
     const Instant next = stack_.next_deadline();
     if (next >= clock_set_) return;
     clock_set_ = next;

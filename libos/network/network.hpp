@@ -9,17 +9,19 @@ namespace eremite::network {
 
 class Network final : private Nic::Listener {
 public:
-    // With memory for packets from `pages` of the machine's at most. ENOMEM.
-    [[nodiscard]] static Result<void> start(uint64_t pages);
+    // Packets get an eighth of the machine's memory at most. ENOMEM.
+    [[nodiscard]] static Result<void> start();
     // Null before.
     [[nodiscard]] static Network* running() { return instance_; }
 
     [[nodiscard]] net::Stack& stack() { return stack_; }
     // Guards all of it; what sockets wait for as well.
-    [[nodiscard]] sync::Spinlock& lock() { return lock_; }
+    [[nodiscard]] sync::Spinlock& lock() override { return lock_; }
 
     // Makes an interface of it, without addresses. ENOMEM, ENOSPC.
     [[nodiscard]] Result<net::Interface*> add(Nic& nic);
+    // Before the machine ends: ends all streams, and waits a few seconds at most until others have what was sent (finish.cpp).
+    void finish();
     [[nodiscard]] Nic* nic_of(const net::Interface& interface) const;
 
 private:
@@ -40,6 +42,9 @@ private:
     void enter();
     void leave();
     [[nodiscard]] bool add_memory();
+    [[nodiscard]] uint64_t undelivered();
+    // Empty: there is none, or no more for packets.
+    [[nodiscard]] std::span<std::byte> block(unsigned order);
 
     static constinit Network* instance_;
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "libos/sync/spinlock.hpp"
 #include "netstack/phy/device.hpp"
 
 namespace eremite::network {
@@ -16,6 +17,8 @@ public:
     class Listener {
     public:
         virtual void attention(Nic& nic) = 0;
+        // The network's lock.
+        [[nodiscard]] virtual sync::Spinlock& lock() = 0;
 
     protected:
         ~Listener() = default;
@@ -35,6 +38,8 @@ public:
     [[nodiscard]] virtual bool poll(Receiver& receiver, size_t most) = 0;
     // Whether there was no room for a packet that was to be sent, and there is now. Asked after poll().
     [[nodiscard]] virtual bool has_room_again() = 0;
+    // Whether there are packets that the device has not taken yet.
+    [[nodiscard]] virtual bool sending() = 0;
     [[nodiscard]] virtual bool link_up() = 0;
     [[nodiscard]] virtual std::string_view driver() const = 0;
 };

@@ -86,6 +86,14 @@ Result<long> sys_getgroups(int size, VirtualAddress) {
     return 0L;
 }
 
+Result<long> sys_setgroups(int size, mm::UserPtr<uint32_t> groups) {
+    constexpr int most = 65536;
+    if (size < 0 || size > most) return Error{EINVAL};
+    for (int i = 0; i < size; ++i)
+        if (TRY((groups + i).load()) != 0) return Error{EPERM};  // there is but the one
+    return 0L;
+}
+
 Result<long> sys_getresid(mm::UserPtr<uint32_t> real, mm::UserPtr<uint32_t> effective, mm::UserPtr<uint32_t> saved) {
     TRY(real.store(0));
     TRY(effective.store(0));
@@ -109,6 +117,11 @@ Result<long> sys_uname(VirtualAddress buffer) {
     set_field(name.machine, "x86_64");
     set_field(name.domainname, "(none)");
     return store(buffer, name);
+}
+
+void set_host_name(std::string_view name) {
+    std::fill(std::begin(host_name), std::end(host_name), '\0');
+    name.copy(host_name, sizeof host_name - 1);
 }
 
 std::string_view current_host_name() { return host_name; }

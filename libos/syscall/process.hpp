@@ -20,10 +20,13 @@ inline Result<long> sys_identity() { return 0L; }
 Result<long> sys_getpgid(int pid);
 Result<long> sys_setpgid(int pid, int group);
 Result<long> sys_getgroups(int size, VirtualAddress list);
+Result<long> sys_setgroups(int size, mm::UserPtr<uint32_t> groups);
 Result<long> sys_getresid(mm::UserPtr<uint32_t> real, mm::UserPtr<uint32_t> effective, mm::UserPtr<uint32_t> saved);
 Result<long> sys_set_identity(uint32_t id);
 
 Result<long> sys_uname(VirtualAddress buffer);
+// The host name that the machine starts with; what is longer than a host name may be is cut off.
+void set_host_name(std::string_view name);
 // The host name as uname(2) and sethostname(2) know it.
 [[nodiscard]] std::string_view current_host_name();
 Result<long> sys_sethostname(VirtualAddress name, size_t length);

@@ -58,6 +58,7 @@ constexpr Assignment assignments[] = {
     {__NR_getsid, adapt<sys_getpgid>},
     {__NR_setpgid, adapt<sys_setpgid>},
     {__NR_getgroups, adapt<sys_getgroups>},
+    {__NR_setgroups, adapt<sys_setgroups>},
     {__NR_uname, adapt<sys_uname>},
     {__NR_sethostname, adapt<sys_sethostname>},
     {__NR_sysinfo, adapt<sys_sysinfo>},

@@ -30,6 +30,7 @@ constexpr Description descriptions[] = {
     {__NR_getsid, 0, Int, {Int}},
     {__NR_setpgid, 0, Int, {Int, Int}},
     {__NR_getgroups, with_identity, Int, {Int, out(IntArray)}},
+    {__NR_setgroups, with_identity, Int, {Int, Pointer}},
     {__NR_uname, 0, Int, {out(SystemNames)}},
     {__NR_sethostname, 0, Int, {Buffer, Size}},
     {__NR_sysinfo, 0, Int, {out(SystemInfo)}},

@@ -230,8 +230,12 @@ void Interface::receive(Packet&& packet) {
     packet.offload().link_group = group;
     packet.remove_front(sizeof(EthernetHeader));
     switch (static_cast<EtherType>(type)) {
-        case EtherType::Ipv4: return stack_.ip().receive_v4(*this, std::move(packet));
-        case EtherType::Ipv6: return stack_.ip().receive_v6(*this, std::move(packet));
+        case EtherType::Ipv4:
+            if (!group && !capabilities().receive_segmentation) return coalescer_.receive(std::move(packet), false);
+            return stack_.ip().receive_v4(*this, std::move(packet));
+        case EtherType::Ipv6:
+            if (!group && !capabilities().receive_segmentation) return coalescer_.receive(std::move(packet), true);
+            return stack_.ip().receive_v6(*this, std::move(packet));
         case EtherType::Arp: return receive_arp(std::move(packet));
     }
     stack_.count(Drop::UnknownProtocol);

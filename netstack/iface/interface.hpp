@@ -5,6 +5,7 @@
 
 #include "base/list.hpp"
 #include "base/result.hpp"
+#include "netstack/iface/coalescer.hpp"
 #include "netstack/iface/neighbour.hpp"
 #include "netstack/phy/device.hpp"
 #include "netstack/wire/ethernet.hpp"
@@ -118,6 +119,8 @@ public:
     void device_ready();
 
     void receive(Packet&& packet);
+    // The end of a batch of received packets.
+    void end_of_batch() { coalescer_.flush(); }
 
 private:
     friend class NeighbourDiscovery;
@@ -144,6 +147,7 @@ private:
     size_t broadcast_count_ = 0;
     RouterDiscovery router_discovery_{};
     PacketQueue queue_{};
+    Coalescer coalescer_{*this};
     List<BlockedSender, BlockedSender> blocked_{};
     InterfaceCounters counters_{};
 };

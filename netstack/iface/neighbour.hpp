@@ -62,6 +62,8 @@ public:
     static constexpr Duration delay_first_probe = Duration::seconds(5);
     static constexpr Duration retransmission = Duration::seconds(1);
     static constexpr uint8_t most_probes = 3;
+    // Packets that wait for link addresses.
+    [[nodiscard]] size_t pending() const { return pending_; }
 
 private:
     friend struct Neighbour;

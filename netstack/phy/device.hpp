@@ -16,6 +16,7 @@ struct Capabilities {
     uint16_t mtu = 1500;  // of IP packets
     bool transmit_checksum = false;     // completes ChecksumState::Partial
     bool receive_checksum = false;      // may say Verified
+    bool receive_segmentation = false;  // joins segments that arrive; where it does not, the interface does
     bool loopback = false;
     uint32_t tcp4_segmentation = 0;     // the longest payload that the device cuts into segments; 0: none
     uint32_t tcp6_segmentation = 0;

@@ -16,6 +16,7 @@ void TimerWheel::place(Timer& timer) {
     if (timer.tick <= current_) {
         timer.place = overdue_place;
         overdue_.push_back(timer);
+        earliest_ = std::min(earliest_, current_);
         return;
     }
     // The highest bit in which the times differ names the level: there the timer's slot is behind the current one.
@@ -25,6 +26,7 @@ void TimerWheel::place(Timer& timer) {
     timer.place = static_cast<uint16_t>(level * slots + slot);
     lists_[timer.place].push_back(timer);
     used_[level] |= uint64_t{1} << slot;
+    earliest_ = std::min(earliest_, timer.tick >> (level_bits * level) << (level_bits * level));
 }
 
 void TimerWheel::cancel(Timer& timer) {
@@ -54,8 +56,8 @@ void TimerWheel::fire(List<Timer, Timer>& list) {
     }
 }
 
-void TimerWheel::advance(Instant now) {
-    const int64_t target = std::max(current_, now.ns >> tick_shift);
+void TimerWheel::turn(int64_t target) {
+    target = std::max(current_, target);
     // What is set while these fire, and due at once, waits for the next call: so this one ends.
     const auto fire_overdue = [this] {
         List<Timer, Timer> due;
@@ -80,12 +82,8 @@ void TimerWheel::advance(Instant now) {
         fire_overdue();
     }
     current_ = target;
-}
-
-Instant TimerWheel::next() const {
-    if (!overdue_.empty()) return {current_ << tick_shift};
     const Event event = first_event();
-    return event.level == levels ? Instant::never() : Instant{event.tick << tick_shift};
+    earliest_ = !overdue_.empty() ? current_ : event.level == levels ? none : event.tick;
 }
 
 }  // namespace eremite::net

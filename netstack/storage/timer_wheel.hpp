@@ -26,15 +26,21 @@ public:
     void cancel(Timer& timer);
     [[nodiscard]] static Instant due(const Timer& timer) { return {timer.tick << tick_shift}; }
     // Fires what is due. Functions may set and cancel any timer.
-    void advance(Instant now);
-    // When advance() has something to do; not later than the first timer, and never() when there is none.
-    [[nodiscard]] Instant next() const;
+    void advance(Instant now) {
+        const int64_t target = now.ns >> tick_shift;
+        if (target >= earliest_) [[unlikely]] turn(target);
+        else if (target > current_) current_ = target;
+    }
+    // When advance() may have something to do; not later than the first timer.
+    [[nodiscard]] Instant next() const { return earliest_ == none ? Instant::never() : Instant{earliest_ << tick_shift}; }
 
 private:
     static constexpr unsigned level_bits = 6, slots = 1 << level_bits, levels = 8;
     static_assert(levels * level_bits + tick_shift >= 63, "every time has a place");
     static constexpr uint16_t overdue_place = slots * levels;
 
+    static constexpr int64_t none = INT64_MAX;
+    void turn(int64_t target);
     void place(Timer& timer);
     void fire(List<Timer, Timer>& list);
     // The first slot in use behind the current one in the lowest level that has one: its level, and the tick at its start.
@@ -46,6 +52,7 @@ private:
     [[nodiscard]] Event first_event() const;
 
     int64_t current_ = 0;
+    int64_t earliest_ = none;  // nothing is due before; what is cancelled leaves it as it is
     std::array<uint64_t, levels> used_{};
     std::array<List<Timer, Timer>, slots * levels> lists_{};
     List<Timer, Timer> overdue_{};

@@ -131,6 +131,13 @@ void TcpLayer::send_reset(const FlowKey& key, const Segment& segment) {
     else send_bare(key, TcpHeader::rst | TcpHeader::ack, 0, segment.sequence + segment.span(), 0, {}, nullptr, {});
 }
 
+void TcpLayer::end_streams() {
+    table_.for_each([](tcp::FlowEntry& entry) {
+        // One that is not open yet has nothing to end.
+        if (entry.kind == tcp::FlowKind::Connection) (void)static_cast<tcp::Connection&>(entry).shutdown(false, true);
+    });
+}
+
 void TcpLayer::receive(const IpReceived& ip, Packet&& packet) {
     Segment segment;
     FlowKey key;

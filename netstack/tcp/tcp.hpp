@@ -25,6 +25,9 @@ public:
     // Connections that nobody accepted are reset.
     void close(tcp::Listener& listener);
 
+    // As if all users had shut their connections down for writing.
+    void end_streams();
+
     void receive(const IpReceived& ip, Packet&& packet);
     [[nodiscard]] bool knows(const Endpoint& local, const Endpoint& remote, uint32_t sequence);
     void receive_error(const Endpoint& local, const Endpoint& remote, uint32_t sequence, int error, uint16_t mtu);

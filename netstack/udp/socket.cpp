@@ -105,7 +105,9 @@ void UdpSocket::disconnect() {
 }
 
 void UdpSocket::close() {
-    if (linked()) unlink();
+    using Bound = ListNode<UdpSocket>;
+    if (Bound::linked()) Bound::unlink();
+    if (BlockedSender::linked()) BlockedSender::unlink();
     for (Membership& m : memberships_)
         if (m.interface) std::exchange(m.interface, nullptr)->leave(m.group);
     queue_.clear();
@@ -114,6 +116,8 @@ void UdpSocket::close() {
 
 Result<void> UdpSocket::send(ByteSource& source, size_t size, const Endpoint* to) {
     if (size > most_data((to ? *to : remote_).address)) return Error{EMSGSIZE};
+    const Path path = TRY(ready_path(to));
+    const Endpoint& destination = to ? *to : remote_;
     PacketPool& pool = layer_.stack().pool();
     Packet packet = Packet::allocate(pool);
     if (!packet) return Error{ENOBUFS};
@@ -121,7 +125,7 @@ Result<void> UdpSocket::send(ByteSource& source, size_t size, const Endpoint* to
     if (size <= head->tailroom()) {
         TRY(source.read({head->data, size}));
         head->length = head->total = static_cast<uint32_t>(size);
-        return send(std::move(packet), to);
+        return transmit(path, destination, std::move(packet));
     }
     while (size > 0) {
         Packet piece = pool.allocate_data(static_cast<uint32_t>(size));
@@ -133,26 +137,40 @@ Result<void> UdpSocket::send(ByteSource& source, size_t size, const Endpoint* to
         packet.append(std::move(piece));
         size -= length;
     }
-    return send(std::move(packet), to);
+    return transmit(path, destination, std::move(packet));
 }
 
 Result<void> UdpSocket::send(Packet&& data, const Endpoint* to) {
-    Stack& stack = layer_.stack();
+    const Path path = TRY(ready_path(to));
+    return transmit(path, to ? *to : remote_, std::move(data));
+}
+
+void UdpSocket::interface_ready() { observer_.notify(event::writable); }
+
+Result<Path> UdpSocket::ready_path(const Endpoint* to) {
     if (const int error = take_error()) return Error{error};
     if (!to && !connected()) return Error{EDESTADDRREQ};
-    const Endpoint destination = to ? *to : remote_;
+    const Endpoint& destination = to ? *to : remote_;
     if (destination.port == 0) return Error{EINVAL};
     Path path;
-    if (!to && options.source.is_unspecified() && path_.generation == stack.ip().generation()) {
+    if (!to && options.source.is_unspecified() && path_.generation == layer_.stack().ip().generation()) {
         path = path_;
     } else {
         path = TRY(path_to(destination));
         if (!to && options.source.is_unspecified()) path_ = path;
     }
-    const bool multicast = destination.address.is_multicast();
     if (!options.broadcast && path.interface->is_broadcast(destination.address)) return Error{EACCES};
     if (!bound()) TRY(bind({destination.address.is_v4() ? any_v4() : IpAddress{}, 0}));
-    if (path.interface->congested()) return Error{EAGAIN};
+    if (path.interface->congested()) {
+        path.interface->block(*this);
+        return Error{EAGAIN};
+    }
+    return path;
+}
+
+Result<void> UdpSocket::transmit(const Path& path, const Endpoint& destination, Packet&& data) {
+    Stack& stack = layer_.stack();
+    const bool multicast = destination.address.is_multicast();
     const size_t length = data.length() + sizeof(UdpHeader);
     if (data.length() > most_data(destination.address)) return Error{EMSGSIZE};
     auto* header = reinterpret_cast<UdpHeader*>(data.push_front(sizeof(UdpHeader)));

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/list.hpp"
+#include "netstack/iface/interface.hpp"
 #include "netstack/iface/ip.hpp"
 #include "netstack/observer.hpp"
 #include "netstack/storage/byte_stream.hpp"
@@ -61,7 +62,7 @@ struct UdpOptions {
     size_t receive_limit = 212'992;            // bytes that wait to be read
 };
 
-class UdpSocket : public ListNode<UdpSocket> {
+class UdpSocket : public ListNode<UdpSocket>, private BlockedSender {
 public:
     UdpSocket(UdpLayer& layer, Observer& observer) : layer_{layer}, observer_{observer} {}
     ~UdpSocket() { close(); }
@@ -74,7 +75,8 @@ public:
     void disconnect();
     void close();
 
-    // `to` null: the connected peer. EMSGSIZE, EDESTADDRREQ, EACCES: a broadcast without the option, ENETUNREACH, EAGAIN.
+    // `to` null: the connected peer. EMSGSIZE, EDESTADDRREQ, EACCES: a broadcast without the option, ENETUNREACH, EAGAIN: the device is
+    // full, nothing was read from the source, and the observer is told when it is writable again.
     [[nodiscard]] Result<void> send(ByteSource& source, size_t size, const Endpoint* to);
     [[nodiscard]] Result<void> send(Packet&& data, const Endpoint* to);
     // The next datagram, whose data are the packet. Null: there is none.
@@ -105,6 +107,10 @@ private:
         Interface* interface = nullptr;
     };
     [[nodiscard]] Result<Path> path_to(const Endpoint& to);
+    // The way of a datagram that can be sent now.
+    [[nodiscard]] Result<Path> ready_path(const Endpoint* to);
+    [[nodiscard]] Result<void> transmit(const Path& path, const Endpoint& destination, Packet&& data);
+    void interface_ready() override;
     // -1: not for this socket; higher fits better.
     [[nodiscard]] int match(const Endpoint& local, const Endpoint& remote) const;
     void deliver(const IpReceived& ip, const Endpoint& local, const Endpoint& remote, Packet&& data);

@@ -9,7 +9,7 @@ from pathlib import Path
 from options import environment, finish, parser, split_at_dashes
 
 MOST_ADDED = 400 << 10
-MOST_ADDED_BY_ALL = 720 << 10
+MOST_ADDED_BY_ALL = 1 << 20
 
 
 def link(command: list[str], strip: str, image: Path) -> int:

@@ -41,6 +41,7 @@ public:
     // First step: resets the device and agrees on features, of those `wanted` as many as it has. ENOTSUP: it lacks one that is
     // `required`, or does not agree; EIO: it does not answer.
     [[nodiscard]] Result<void> negotiate(uint64_t wanted = 0, uint64_t required = 0);
+    [[nodiscard]] uint64_t features() const { return features_; }
     [[nodiscard]] bool has(unsigned feature) const { return features_ >> feature & 1; }
 
     // Second step, for each queue. ENODEV: there is no such queue; EIO: the device refuses it; ENOSPC: no interrupt is left; ENOMEM.

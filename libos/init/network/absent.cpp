@@ -1,10 +1,15 @@
 // Of images without the component net.
 #include "libos/init/network/network.hpp"
+#include "libos/log/log.hpp"
 
 namespace eremite::init {
 
-Result<void> start_network(const NetworkArguments& arguments) {
-    return arguments.address.empty() ? Result<void>{} : Result<void>{Error{ENOSYS}};
+Result<void> start_network(const NetworkArguments& arguments, const fs::Context&) {
+    if (arguments.addresses.empty() && arguments.gateways.empty() && arguments.mtu.empty() && arguments.dns.empty()) return {};
+    log::error("this image was made without the component net");
+    return Error{ENOSYS};
 }
+
+void finish_network() {}
 
 }  // namespace eremite::init

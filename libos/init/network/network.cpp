@@ -1,71 +1,214 @@
 #include "libos/init/network/network.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
-#include <optional>
+#include <new>
 
 #include "libos/drivers/virtio_net.hpp"
+#include "libos/init/network/addresses.hpp"
+#include "libos/init/network/name_files.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
+#include "libos/network/address_text.hpp"
 #include "libos/network/network.hpp"
+#include "libos/platform/clock.hpp"
+#include "libos/sched/wait_queue.hpp"
+#include "libos/syscall/process.hpp"
+#include "netstack/dhcp/client.hpp"
 
 namespace eremite::init {
 
 namespace {
 
-template <typename T>
-std::optional<T> parse_number(std::string_view text) {
-    T number = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return std::nullopt;
-    return number;
+using network::AddressText;
+using network::Network;
+using network::NetworkGuard;
+
+constexpr Duration longest_wait = Duration::seconds(6);  // for DHCP, which asks a second time after four
+
+constexpr std::string_view compiled_address = EREMITE_IP, compiled_mask = EREMITE_MASK, compiled_gateway = EREMITE_GATEWAY;
+
+// A DHCP client for as long as the machine runs, and somebody who may wait for its first lease.
+class Lease final : private net::Observer {
+public:
+    Lease(Network& network, net::Interface& interface) : network_{network}, client_{interface, this} {}
+    // These require the network's lock.
+    [[nodiscard]] Result<void> start(std::string_view host_name) {
+        return client_.start({reinterpret_cast<const uint8_t*>(host_name.data()), host_name.size()});
+    }
+    [[nodiscard]] const net::DhcpLease* wait(NetworkGuard& guard, Instant deadline) {
+        while (!client_.bound()) {
+            guard.pause();
+            const auto why = client_.bound() ? sched::Wakeup::Woken : bound_.wait(network_.lock(), deadline);
+            guard.resume();
+            if (why == sched::Wakeup::TimedOut) return client_.bound() ? &client_.lease() : nullptr;
+        }
+        return &client_.lease();
+    }
+
+private:
+    void notify(uint32_t) override { bound_.wake_all(); }
+
+    Network& network_;
+    sched::WaitQueue bound_;
+    net::DhcpClient client_;
+};
+
+// What the start of the network found out, for the files of names.
+struct Names {
+    std::string_view host_name, domain;
+    std::array<net::IpAddress, 3> servers{};
+    size_t server_count = 0;
+
+    void add(const net::IpAddress& server) {
+        if (server_count < servers.size() && std::find(servers.begin(), servers.end(), server) == servers.end()) servers[server_count++] = server;
+    }
+};
+
+Result<void> refuse(std::string_view argument, std::string_view value, std::string_view why) {
+    log::error("{}={}: {}", argument, value, why);
+    return Error{EINVAL};
 }
 
-// Four numbers with dots between them.
-std::optional<net::Ipv4Address> parse_address(std::string_view text) {
-    uint32_t value = 0;
-    for (int i = 0; i < 4; ++i) {
-        const size_t dot = i < 3 ? text.find('.') : text.size();
-        if (dot == text.npos) return std::nullopt;
-        const auto byte = parse_number<uint8_t>(text.substr(0, dot));
-        if (!byte) return std::nullopt;
-        value = value << 8 | *byte;
-        text.remove_prefix(std::min(dot + 1, text.size()));
-    }
-    return net::Ipv4Address{value};
+Result<void> add_address(net::Interface& interface, const AddressArgument& argument) {
+    TRY(interface.add_address(argument.address, argument.length));
+    log::info("network: {} has the address {}/{}", argument.interface, AddressText{argument.address}.view(), argument.length);
+    return {};
 }
 
-Result<void> configure(net::Interface& interface, const NetworkArguments& arguments) {
-    const size_t slash = arguments.address.find('/');
-    const auto address = parse_address(arguments.address.substr(0, slash));
-    const auto length = slash == arguments.address.npos ? std::optional<uint8_t>{24} : parse_number<uint8_t>(arguments.address.substr(slash + 1));
-    if (!address || !length || *length > 32) return Error{EINVAL};
-    TRY(interface.add_address(*address, *length));
-    if (!arguments.mtu.empty()) {
-        const auto mtu = parse_number<uint16_t>(arguments.mtu);
-        if (!mtu) return Error{EINVAL};
-        TRY(interface.set_mtu(*mtu));
+Result<void> add_gateway(Network& network, std::string_view text) {
+    const auto gateway = parse_address(text);
+    if (!gateway) return refuse("gateway", text, "not an address");
+    net::IpLayer& ip = network.stack().ip();
+    const auto path = ip.find_path(*gateway, {}, nullptr);
+    if (!path.ok()) return refuse("gateway", text, "no interface has an address beside it");
+    return ip.routes().add({.prefix = gateway->is_v4() ? net::any_v4() : net::IpAddress{},
+                            .length = static_cast<uint8_t>(gateway->is_v4() ? net::v4_prefix_base : 0),
+                            .gateway = *gateway,
+                            .interface = path.value().interface});
+}
+
+Result<void> add_servers(std::string_view text, Names& names) {
+    std::string_view rest = text;
+    while (!rest.empty()) {
+        const size_t comma = rest.find(',');
+        const auto server = parse_address(rest.substr(0, comma));
+        if (!server) return refuse("dns", text, "write ADDRESS[,ADDRESS]");
+        names.add(*server);
+        rest = comma == rest.npos ? std::string_view{} : rest.substr(comma + 1);
     }
-    if (arguments.gateway.empty()) return {};
-    const auto gateway = parse_address(arguments.gateway);
-    if (!gateway) return Error{EINVAL};
-    constexpr uint8_t v4_bits = 96;
-    return interface.stack().ip().routes().add({.prefix = net::Ipv4Address{}, .length = v4_bits, .gateway = *gateway, .interface = &interface});
+    return {};
+}
+
+Result<void> set_mtu(net::Interface& interface, std::string_view text) {
+    uint16_t mtu = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), mtu);
+    if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || !interface.set_mtu(mtu).ok())
+        return refuse("mtu", text, "not a number of bytes that the interface can send, or below 576");
+    return {};
+}
+
+void wait_for(Lease& lease, Network& network, std::string_view name, Instant deadline, Names& names) {
+    NetworkGuard guard{network};
+    const net::DhcpLease* const got = lease.wait(guard, deadline);
+    if (!got) return log::warn("network: no DHCP server answers on {}; it has no address (give one with ip=ADDRESS/LENGTH)", name);
+    log::info("network: {} has the address {}/{} by DHCP", name, AddressText{net::IpAddress{got->address}}.view(), got->prefix_length);
+    for (uint8_t i = 0; i < got->dns_count; ++i) names.add(net::IpAddress{got->dns[i]});
+    if (names.host_name.empty()) names.host_name = got->host_name.data();
+    if (names.domain.empty()) names.domain = got->domain.data();
+}
+
+struct Card {
+    net::Interface* interface = nullptr;
+    char name[8]{};
+    bool has_address = false;
+    Lease* lease = nullptr;
+};
+
+// Interfaces as they are found are eth0, eth1 and so on.
+Result<size_t> add_interfaces(std::span<Card> cards) {
+    size_t count = 0;
+    for (; count < cards.size(); ++count) {
+        const auto nic = drivers::claim_virtio_net();
+        if (!nic.ok()) {
+            if (nic.code() == ENODEV) break;
+            return nic.error();
+        }
+        if (!Network::running()) TRY(Network::start());
+        BufferSink name{cards[count].name};
+        format(name, "eth{}", count);
+        cards[count].interface = TRY(Network::running()->add(*nic.value()));
+    }
+    return count;
+}
+
+Result<void> give_address(Network& network, std::span<Card> cards, std::string_view text) {
+    // ip=off, ip=off@eth1: neither an address nor DHCP.
+    constexpr std::string_view off = "off";
+    const bool none = text == off || text.starts_with("off@");
+    const auto argument = none ? std::optional<AddressArgument>{AddressArgument{}} : parse_address_argument(text);
+    if (!argument) return refuse("ip", text, "write ADDRESS[/LENGTH][@INTERFACE], or off");
+    const std::string_view name = none && text.size() > off.size() ? text.substr(off.size() + 1) : argument->interface;
+    const auto card = std::find_if(cards.begin(), cards.end(), [&](const Card& c) { return name == std::string_view{c.name}; });
+    if (card == cards.end()) {
+        log::error("ip={}: there is no network interface {}", text, name);
+        return Error{ENODEV};
+    }
+    card->has_address |= none || argument->address.is_v4();
+    if (none) return {};
+    const NetworkGuard guard{network};
+    return add_address(*card->interface, *argument);
 }
 
 }  // namespace
 
-Result<void> start_network(const NetworkArguments& arguments) {
-    if (arguments.address.empty()) return {};
-    // An eighth of the memory for packets.
-    if (!network::Network::running()) TRY(network::Network::start(mm::page_allocator().available_pages() / 8));
-    network::Nic* const nic = TRY(drivers::claim_virtio_net());
-    network::Network& network = *network::Network::running();
-    net::Interface* const interface = TRY(network.add(*nic));
-    const network::NetworkGuard guard{network};
-    TRY(configure(*interface, arguments));
-    log::info("network: {} has address {}", nic->driver(), arguments.address);
-    return {};
+Result<void> start_network(const NetworkArguments& arguments, const fs::Context& context) {
+    std::array<Card, net::Stack::most_interfaces - 1> storage{};
+    const std::span cards = std::span{storage}.first(TRY(add_interfaces(storage)));
+    Names names{.host_name = arguments.host_name};
+    TRY(add_servers(arguments.dns, names));
+    if (cards.empty()) {
+        if (!arguments.addresses.empty()) {
+            log::error("ip={}: there is no network interface", arguments.addresses[0]);
+            return Error{ENODEV};
+        }
+        return make_name_files(context, names.host_name, {}, std::span{names.servers}.first(names.server_count));
+    }
+    Network& network = *Network::running();
+    for (std::string_view address : arguments.addresses.span()) TRY(give_address(network, cards, address));
+    if (arguments.addresses.empty() && !compiled_address.empty()) {
+        char text[48];
+        BufferSink sink{text};
+        format(sink, "{}/{}", compiled_address, compiled_mask);
+        TRY(give_address(network, cards, sink.view()));
+        if (arguments.gateways.empty() && !compiled_gateway.empty()) {
+            const NetworkGuard guard{network};
+            TRY(add_gateway(network, compiled_gateway));
+        }
+    }
+    for (Card& card : cards) {
+        const NetworkGuard guard{network};
+        if (!arguments.mtu.empty()) TRY(set_mtu(*card.interface, arguments.mtu));
+        TRY(network.stack().ndp().enable(*card.interface));
+        if (card.has_address) continue;
+        card.lease = new (std::nothrow) Lease{network, *card.interface};
+        if (!card.lease) return Error{ENOMEM};
+        TRY(card.lease->start(arguments.host_name));
+    }
+    for (std::string_view gateway : arguments.gateways.span()) {
+        const NetworkGuard guard{network};
+        TRY(add_gateway(network, gateway));
+    }
+    const Instant deadline = platform::monotonic_now() + longest_wait;
+    for (Card& card : cards)
+        if (card.lease) wait_for(*card.lease, network, card.name, deadline, names);
+    if (arguments.host_name.empty() && !names.host_name.empty()) syscall::set_host_name(names.host_name);
+    return make_name_files(context, names.host_name, names.domain, std::span{names.servers}.first(names.server_count));
+}
+
+void finish_network() {
+    if (Network* const network = Network::running()) network->finish();
 }
 
 }  // namespace eremite::init

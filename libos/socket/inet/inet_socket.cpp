@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "libos/mm/page_allocator.hpp"
 #include "libos/socket/inet/interfaces.hpp"
 
 namespace eremite::socket {
@@ -18,7 +17,7 @@ uint16_t port_of(in_port_t port) { return __builtin_bswap16(port); }
 
 // Without an interface there is the loopback.
 Result<network::Network*> running_network() {
-    if (!network::Network::running()) TRY(network::Network::start(mm::page_allocator().available_pages() / 8));
+    if (!network::Network::running()) TRY(network::Network::start());
     return network::Network::running();
 }
 

@@ -35,7 +35,10 @@ size_t write_tcp_info(const net::tcp::Connection* connection, bool listening, st
     info.tcpi_state = listening ? listen : closed;
     if (connection) {
         const net::tcp::Info i = connection->info();
+        // Linux counts segments; a part of one counts.
         const uint32_t mss = std::max(i.send_mss, 1u);
+        const auto segments = [mss](uint32_t bytes) { return bytes / mss + (bytes % mss != 0 ? 1 : 0); };
+        constexpr uint32_t no_threshold = 0x7fff'ffff;
         info.tcpi_state = linux_state(i.state);
         info.tcpi_ca_state = i.in_loss ? TCP_CA_Loss : i.in_recovery ? TCP_CA_Recovery : i.reordering ? TCP_CA_Disorder : TCP_CA_Open;
         info.tcpi_backoff = i.backoff;
@@ -46,14 +49,14 @@ size_t write_tcp_info(const net::tcp::Connection* connection, bool listening, st
         info.tcpi_rto = microseconds(i.timeout);
         info.tcpi_snd_mss = i.send_mss;
         info.tcpi_rcv_mss = i.receive_mss;
-        info.tcpi_unacked = i.unacknowledged;
-        info.tcpi_sacked = i.sacked;
-        info.tcpi_lost = i.lost;
+        info.tcpi_unacked = segments(i.unacknowledged);
+        info.tcpi_sacked = segments(i.sacked);
+        info.tcpi_lost = segments(i.lost);
         info.tcpi_pmtu = i.path_mtu;
         info.tcpi_rtt = microseconds(i.rtt);
         info.tcpi_rttvar = microseconds(i.rtt_variance);
         info.tcpi_min_rtt = microseconds(i.smallest_rtt);
-        info.tcpi_snd_ssthresh = i.threshold / mss;
+        info.tcpi_snd_ssthresh = i.threshold >= no_threshold ? no_threshold : i.threshold / mss;
         info.tcpi_snd_cwnd = i.congestion_window / mss;
         info.tcpi_rcv_space = i.receive_window;
         info.tcpi_total_retrans = i.counters.retransmissions;

@@ -74,6 +74,18 @@ TEST(KernelArguments, Mounts) {
         EXPECT_EQ(Line{text}.code, EINVAL) << text;
 }
 
+TEST(KernelArguments, Network) {
+    const Line line{"ip=10.0.0.2/24 ip=fd00::2@eth1 gateway=10.0.0.1 dns=1.1.1.1,8.8.8.8 mtu=9000 hostname=box"};
+    ASSERT_EQ(line.code, 0);
+    const init::NetworkArguments& network = line.arguments.network;
+    EXPECT_EQ(words(network.addresses.span()), (Words{"10.0.0.2/24", "fd00::2@eth1"}));
+    EXPECT_EQ(words(network.gateways.span()), Words{"10.0.0.1"});
+    EXPECT_EQ(network.dns, "1.1.1.1,8.8.8.8");
+    EXPECT_EQ(network.mtu, "9000");
+    EXPECT_EQ(network.host_name, "box");
+    for (const char* text : {"ip", "ip=", "gateway=", "dns=", "mtu=", "hostname="}) EXPECT_EQ(Line{text}.code, EINVAL) << text;
+}
+
 TEST(KernelArguments, AllOfThem) {
     const Line line{"log=debug env.HOME=/ env.EMPTY= tsc_mhz=2600.013 arg0=server init=/bin/server tty=0 stdin=framed stats=1 trace=syscalls:!futex -- -p 80"};
     ASSERT_EQ(line.code, 0) << line.offender;
@@ -136,11 +148,11 @@ TEST(KernelArguments, Malformed) {
 }
 
 TEST(KernelArguments, UnknownOnesAreKept) {
-    const Line line{"ip=10.0.0.2/24 quiet Log=info \"two words\" \"\" env. "};
+    const Line line{"root=/dev/vda quiet Log=info \"two words\" \"\" env. "};
     EXPECT_EQ(line.code, EINVAL);
-    const Line known{"ip=10.0.0.2/24 quiet Log=info \"two words\" \"\" =x environment=1"};
+    const Line known{"root=/dev/vda quiet Log=info \"two words\" \"\" =x environment=1"};
     ASSERT_EQ(known.code, 0);
-    EXPECT_EQ(words(known.arguments.unknown.span()), (Words{"ip=10.0.0.2/24", "quiet", "Log=info", "two words", "", "=x", "environment=1"}));
+    EXPECT_EQ(words(known.arguments.unknown.span()), (Words{"root=/dev/vda", "quiet", "Log=info", "two words", "", "=x", "environment=1"}));
 }
 
 TEST(KernelArguments, Separators) {

@@ -65,6 +65,8 @@ void raise(std::pair<unsigned, unsigned> cpu_and_vector);
 bool expire_timers(int64_t now = 0);
 // How many times error messages were written.
 extern int errors_logged;
+// As if there were no drivers, for tests of those that live for good.
+void forget_interrupts();
 // Vectors that are in use.
 size_t vectors_in_use();
 

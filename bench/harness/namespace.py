@@ -1,0 +1,83 @@
+"""A network namespace of one's own with a TAP device: a guest is connected to it, and the host's processes in it are the other end."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .machine import Machine, Network, World
+
+TAP = "tap0"
+HOST = "10.0.5.1"
+GUEST = "10.0.5.3"
+
+
+class NoNamespace(Exception):
+    """There can be none here; the message says why."""
+
+
+def _run(*command: str) -> None:
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    if answer.returncode != 0:
+        raise NoNamespace(f"`{' '.join(command)}` failed: {answer.stderr.strip()}")
+
+
+class Namespace(Network):
+    """To be entered for the time of a run, so that no connection of an earlier one is left."""
+
+    address = f"{GUEST}/24"
+    _made = 0
+
+    def __enter__(self) -> "Namespace":
+        if not shutil.which("ip"):
+            raise NoNamespace("`ip` is not installed (package iproute2)")
+        Namespace._made += 1
+        self._name = f"eremite-bench-{os.getpid()}-{Namespace._made}"
+        _run("ip", "netns", "add", self._name)
+        self.enter = ["ip", "netns", "exec", self._name]
+        try:
+            _run("ip", "-n", self._name, "link", "set", "lo", "up")
+            _run("ip", "-n", self._name, "tuntap", "add", TAP, "mode", "tap", "vnet_hdr")
+            _run("ip", "-n", self._name, "address", "add", f"{HOST}/24", "dev", TAP)
+            _run("ip", "-n", self._name, "link", "set", TAP, "up")
+        except NoNamespace:
+            self.__exit__()
+            raise
+        # The kernel's own part of the host's end is left out: QEMU itself moves the packets, as for a user without privileges.
+        netdev = f"tap,id=network,ifname={TAP},script=no,downscript=no,vhost=off"
+        self.options = ["-netdev", netdev, "-device", "virtio-net-device,netdev=network"]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        subprocess.run(["ip", "netns", "delete", self._name], capture_output=True, timeout=20, check=False)
+
+
+class Running:
+    """A program that runs in a world meanwhile."""
+
+    def __init__(self, process: subprocess.Popen, output: "tempfile._TemporaryFileWrapper") -> None:
+        self._process, self._output = process, output
+
+    def text(self) -> str:
+        self._output.seek(0)
+        return self._output.read().decode(errors="replace")
+
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+
+@contextmanager
+def running(world: World, program: str, arguments: list[str], machine: Machine, seconds_to_end: float = 5) -> Iterator[Running]:
+    """It may end by itself within that time after the context, or is killed."""
+    with world.command(program, arguments, machine) as command, tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            yield Running(process, output)
+            process.wait(timeout=seconds_to_end)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            process.kill()
+            process.wait()

@@ -1,0 +1,10 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace eremite::netbench {
+
+/// Serves clients at `port`, and `port` + 1 for connections of one byte each way, until one of them says that it is enough.
+void serve(const std::string& address, uint16_t port);
+
+}  // namespace eremite::netbench

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Makes a server of the distribution as a static executable, FOLDER/NAME: from its source package, as Debian has none that is static.
+# What is there already is kept. Exit status 77: the sources or libraries cannot be had here.
+#   build.sh FOLDER redis|nginx|memcached|iperf3
+set -euo pipefail
+folder=$1 name=$2
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+mkdir -p "$folder"
+cd "$folder"
+
+# need_library FILE PACKAGE
+need_library() {
+    if [[ $(${CC:-cc} -print-file-name="$1") != /* ]]; then
+        echo "skipped: there is no $1 (Debian package $2)"
+        exit 77
+    fi
+}
+
+# The linker warns of functions that load shared libraries when they are called, which no server here does.
+quiet=(-static -Wl,--no-warnings)
+
+build_redis() {
+    make -C sources/src -j2 MALLOC=libc OPTIMIZATION=-O2 DEBUG= CFLAGS=-w LDFLAGS="${quiet[*]}" redis-server redis-benchmark
+    cp sources/src/redis-benchmark redis-benchmark
+    cp sources/src/redis-server redis.new
+}
+
+build_nginx() {
+    need_library libssl.a libssl-dev
+    local without=() module
+    for module in auth_basic autoindex browser charset empty_gif fastcgi geo grpc gzip limit_conn limit_req map memcached mirror proxy \
+        referer rewrite scgi split_clients ssi upstream_hash upstream_ip_hash upstream_least_conn upstream_random upstream_keepalive \
+        upstream_zone userid uwsgi; do
+        without+=("--without-http_${module}_module")
+    done
+    (cd sources && ./configure "${without[@]}" --with-http_ssl_module --with-cc-opt="-O2 -w" --with-ld-opt="${quiet[*]}" --prefix=/ \
+        --conf-path=/nginx.conf --error-log-path=/dev/stderr --http-log-path=/dev/null --pid-path=/nginx.pid)
+    make -C sources -j2
+    cp sources/objs/nginx nginx.new
+}
+
+build_memcached() {
+    need_library libevent.a libevent-dev
+    (cd sources && ./configure --disable-docs --disable-coverage --disable-extstore --enable-64bit CFLAGS="-O2 -w" LDFLAGS="${quiet[*]}")
+    make -C sources -j2 memcached
+    cp sources/memcached memcached.new
+}
+
+# All of it is a library but the program that calls it.
+build_iperf3() {
+    need_library libiperf.a libiperf-dev
+    need_library libsctp.a libsctp-dev
+    ${CC:-cc} -O2 -Wall -Wextra "$here/iperf3.c" "${quiet[@]}" -liperf -lsctp -lssl -lcrypto -lm -o iperf3.new
+}
+
+if [[ -x $name ]]; then exit 0; fi
+if [[ $name != iperf3 && ! -d sources ]]; then "$here"/../../../scripts/fetch_source.sh "$folder" "$name"; fi
+"build_$name" >build.log 2>&1 || {
+    status=$?
+    tail -n 30 build.log
+    exit "$status"
+}
+strip "$name.new"
+mv "$name.new" "$name"
+rm -rf sources

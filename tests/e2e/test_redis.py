@@ -1,0 +1,48 @@
+"""Redis as Debian has it, unmodified, as a server."""
+
+import random
+
+from network import TapTest, UserNetworkTest, server
+
+
+class RedisTest:
+    def start_redis(self, **how):
+        redis = self.start(server("redis"), "--save", "", "--protected-mode", "no", ports=[6379], options=["--memory", "256M"], **how)
+        redis.wait_for("Ready to accept connections")
+        return redis
+
+    def ask(self, *words, until=b"\r\n"):
+        words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+        request = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+        return self.exchange(6379, request, until=until)
+
+    def test_values(self):
+        redis = self.start_redis()
+        value = random.Random(1).randbytes(3 << 20)
+        self.assertEqual(self.ask("set", "large", value), b"+OK\r\n")
+        self.assertEqual(self.ask("get", "large", until=value[-100:] + b"\r\n"), b"$%d\r\n%s\r\n" % (len(value), value))
+        self.assertEqual(self.ask("get", "nothing"), b"$-1\r\n")
+        self.assertEqual([self.ask("incr", "count") for _ in range(3)], [b":1\r\n", b":2\r\n", b":3\r\n"])
+        self.assertEqual(self.ask("eval", "return redis.call('get', 'count') .. 'x'", 0, until=b"3x\r\n"), b"$2\r\n3x\r\n")
+        self.assertEqual(self.ask("dbsize"), b":2\r\n")
+        # It ends by itself, and has no more to say than that it ends.
+        with self.assertRaisesRegex(AssertionError, "closed by the server after b''"):
+            self.ask("shutdown", "nosave")
+        self.assertEqual(redis.wait(), 0, redis.text)
+
+    def test_benchmark(self):
+        self.start_redis()
+        address, port = self.at[6379]
+        words = ["-h", address, "-p", port, "-t", "get,set", "-P", 16, "-c", 30, "-n", 20000, "-r", 1000, "-q"]
+        result = self.check(self.execute(server("redis", "redis-benchmark"), *words), errors=b"")
+        for test in ("SET", "GET"):
+            self.assertRegex(result.text, rf"{test}: \d+(\.\d+)? requests per second")
+        self.assertRegex(self.ask("dbsize"), rb":[1-9]\d*\r\n")
+
+
+class RedisTap(RedisTest, TapTest):
+    pass
+
+
+class RedisUser(RedisTest, UserNetworkTest):
+    pass
