@@ -288,8 +288,8 @@ Result<void> fs::proc::write_local_sockets(TextSink& out) {
         const socket::LocalSocket& s = *name.holder;
         const bool listens = s.listening();
         constexpr unsigned unconnected = 1, connected = 3;
-        format(out, "0000000000000000: 00000002 00000000 000{}0000 000{} 0{} {:>5} ", listens ? 1 : 0, s.type(), s.is_connected() ? connected : unconnected,
-               s.number());
+        format(out, "0000000000000000: 00000002 00000000 000{}0000 000{} 0{} {:>5} ", listens ? 1 : 0, s.type(),
+               s.is_connected() ? connected : unconnected, s.number());
         if (name.address.abstract()) out.write("@");
         out.write(name.address.path().substr(name.address.abstract() ? 1 : 0));
         out.write("\n");

@@ -196,7 +196,9 @@ Result<size_t> DatagramSocket::option(int level, int name, std::span<uint8_t> va
 Result<void> DatagramSocket::set_option(int level, int name, std::span<const uint8_t> value) {
     const bool v4 = level == IPPROTO_IP, v6 = level == IPPROTO_IPV6 && domain() == AF_INET6;
     const bool either = (v4 || v6) && (name == MCAST_JOIN_GROUP || name == MCAST_LEAVE_GROUP);
-    if (either || (v4 && (name == IP_ADD_MEMBERSHIP || name == IP_DROP_MEMBERSHIP)) || (v6 && (name == IPV6_JOIN_GROUP || name == IPV6_LEAVE_GROUP))) {
+    const bool of_v4 = v4 && (name == IP_ADD_MEMBERSHIP || name == IP_DROP_MEMBERSHIP);
+    const bool of_v6 = v6 && (name == IPV6_JOIN_GROUP || name == IPV6_LEAVE_GROUP);
+    if (either || of_v4 || of_v6) {
         const network::NetworkGuard guard{network_};
         return set_membership(level, name, value);
     }

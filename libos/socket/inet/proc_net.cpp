@@ -64,7 +64,8 @@ public:
     SocketTable(TextSink& out, bool v6, bool udp) : out_{out}, v6_{v6}, udp_{udp} {
         Line title{out};
         if (udp && !v6) title.text().write(" ");
-        title.text().write(v6 ? "  sl  local_address                         remote_address                       " : "  sl  local_address rem_address  ");
+        title.text().write(v6 ? "  sl  local_address                         remote_address                       "
+                              : "  sl  local_address rem_address  ");
         title.text().write(" st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode");
         if (udp) title.text().write(" ref pointer drops");
         title.finish(width());
@@ -135,7 +136,8 @@ Result<void> for_each(TextSink& out, std::string_view title, Write write) {
 
 Result<void> write_devices(TextSink& out) {
     constexpr std::string_view title = "Inter-|   Receive                                                |  Transmit\n"
-                                       " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n";
+                                       " face |bytes    packets errs drop fifo frame compressed multicast|"
+                                       "bytes    packets errs drop fifo colls carrier compressed\n";
     return for_each(out, title, [&](const net::Stack&, net::Interface& interface, std::string_view name) {
         const net::InterfaceCounters& c = interface.counters();
         format(out, "{:>6}: {:>7} {:>7} {:>4} {:>4} {:>4} {:>5} {:>10} {:>9}", name, c.received_bytes, c.received_packets, 0, 0, 0, 0, 0, 0);

@@ -121,7 +121,8 @@ void put_addresses(Answer& answer, net::Interface& interface, uint8_t family) {
         ifaddrmsg body{};
         body.ifa_family = v4 ? AF_INET : AF_INET6;
         body.ifa_prefixlen = prefix_length(a);
-        body.ifa_flags = static_cast<uint8_t>((a.from_router ? 0 : IFA_F_PERMANENT) | (a.state == net::AddressState::Tentative ? IFA_F_TENTATIVE : 0) |
+        body.ifa_flags = static_cast<uint8_t>((a.from_router ? 0 : IFA_F_PERMANENT) |
+                                              (a.state == net::AddressState::Tentative ? IFA_F_TENTATIVE : 0) |
                                               (a.state == net::AddressState::Deprecated ? IFA_F_DEPRECATED : 0));
         body.ifa_scope = a.address.is_loopback() ? RT_SCOPE_HOST : a.address.is_link_local() ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
         body.ifa_index = interface.index();

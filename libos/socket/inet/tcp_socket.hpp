@@ -6,10 +6,12 @@ namespace eremite::socket {
 
 class TcpSocket final : public InetSocket {
 public:
-    TcpSocket(network::Network& network, int domain, uint32_t flags) : InetSocket{network, domain, SOCK_STREAM, IPPROTO_TCP, flags}, local_{any_address(), 0} {}
+    TcpSocket(network::Network& network, int domain, uint32_t flags)
+        : InetSocket{network, domain, SOCK_STREAM, IPPROTO_TCP, flags}, local_{any_address(), 0} {}
     // One that a listener has accepted. Requires the network's lock.
     TcpSocket(const TcpSocket& listener, net::tcp::Connection& connection, uint32_t flags)
-        : InetSocket{listener.network_, listener.domain(), SOCK_STREAM, IPPROTO_TCP, flags}, settings_{connection.settings}, connection_{&connection} {
+        : InetSocket{listener.network_, listener.domain(), SOCK_STREAM, IPPROTO_TCP, flags},
+          settings_{connection.settings}, connection_{&connection} {
         local_ = connection.key.local;
         remote_ = connection.key.remote;
         connected_ = true;

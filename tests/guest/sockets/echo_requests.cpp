@@ -73,8 +73,10 @@ void raw_v4() {
     std::memcpy(&header, buffer, sizeof header);
     Request answer;
     std::memcpy(&answer, buffer + header.ihl * 4, sizeof answer);
-    std::printf("%zd bytes, version %d, protocol %d, length %d from %s\n", n, header.version, header.protocol, ntohs(header.tot_len), from.text().c_str());
-    std::printf("type %d identifier %d sequence %d checksum right: %d\n", answer.type, ntohs(answer.identifier), ntohs(answer.sequence), checksum_of(answer) == 0);
+    std::printf("%zd bytes, version %d, protocol %d, length %d from %s\n", n, header.version, header.protocol, ntohs(header.tot_len),
+                from.text().c_str());
+    std::printf("type %d identifier %d sequence %d checksum right: %d\n", answer.type, ntohs(answer.identifier), ntohs(answer.sequence),
+                checksum_of(answer) == 0);
     show_received("no more", s, 1);
 }
 

@@ -112,8 +112,8 @@ void by_netlink() {
             if (n < 0) break;
             auto left = static_cast<unsigned>(n);
             for (const auto* m = reinterpret_cast<const nlmsghdr*>(buffer); NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
-                std::printf("type %d flags %d sequence %u mine: %d from %u", m->nlmsg_type, m->nlmsg_flags & NLM_F_MULTI, m->nlmsg_seq, m->nlmsg_pid == own.nl_pid,
-                            from.nl_pid);
+                std::printf("type %d flags %d sequence %u mine: %d from %u", m->nlmsg_type, m->nlmsg_flags & NLM_F_MULTI, m->nlmsg_seq,
+                            m->nlmsg_pid == own.nl_pid, from.nl_pid);
                 if (m->nlmsg_type == NLMSG_ERROR) std::printf(" error %s", std::strerror(-static_cast<const nlmsgerr*>(NLMSG_DATA(m))->error));
                 std::printf("\n");
                 done = done || m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR;
@@ -152,8 +152,8 @@ void show_lines(const char* path, const std::string& word, const std::vector<siz
 }
 
 void files() {
-    for (const char* path : {"/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6", "/proc/net/dev", "/proc/net/route", "/proc/net/arp",
-                             "/proc/net/unix"})
+    for (const char* path : {"/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6", "/proc/net/dev", "/proc/net/route",
+                             "/proc/net/arp", "/proc/net/unix"})
         show_lines(path, "", {});
     show_lines("/proc/net/if_inet6", "lo", {0, 1, 2, 3, 4, 5});
     show_lines("/proc/net/dev", "lo:", {0});

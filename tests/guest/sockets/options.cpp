@@ -89,10 +89,16 @@ void internet(int domain, int type) {
 
 void tcp() {
     Socket s{AF_INET, SOCK_STREAM};
-    const Option options[] = {{"no delay", IPPROTO_TCP, TCP_NODELAY},      {"cork", IPPROTO_TCP, TCP_CORK},        {"idle", IPPROTO_TCP, TCP_KEEPIDLE},
-                              {"interval", IPPROTO_TCP, TCP_KEEPINTVL},    {"probes", IPPROTO_TCP, TCP_KEEPCNT},   {"tries", IPPROTO_TCP, TCP_SYNCNT},
-                              {"user timeout", IPPROTO_TCP, TCP_USER_TIMEOUT}, {"defer", IPPROTO_TCP, TCP_DEFER_ACCEPT}, {"low water", IPPROTO_TCP, TCP_NOTSENT_LOWAT},
-                              {"quick", IPPROTO_TCP, TCP_QUICKACK},        {"largest segment", IPPROTO_TCP, TCP_MAXSEG}};
+    const Option options[] = {{"no delay", IPPROTO_TCP, TCP_NODELAY},
+                              {"cork", IPPROTO_TCP, TCP_CORK},
+                              {"idle", IPPROTO_TCP, TCP_KEEPIDLE},
+                              {"interval", IPPROTO_TCP, TCP_KEEPINTVL},
+                              {"probes", IPPROTO_TCP, TCP_KEEPCNT},
+                              {"tries", IPPROTO_TCP, TCP_SYNCNT},
+                              {"user timeout", IPPROTO_TCP, TCP_USER_TIMEOUT},
+                              {"defer", IPPROTO_TCP, TCP_DEFER_ACCEPT},
+                              {"quick", IPPROTO_TCP, TCP_QUICKACK},
+                              {"largest segment", IPPROTO_TCP, TCP_MAXSEG}};
     for (const Option& o : options) show_option(o.text, s, o.level, o.name);
     for (size_t i = 0; i < 7; ++i)
         for (const int value : {1, 0, 100, 40'000, -1}) set_and_show(s, options[i], value);

@@ -171,7 +171,8 @@ void much(const char* address, size_t size) {
             received += static_cast<uint64_t>(n);
         }
     };
-    std::thread threads[] = {std::thread{pump, int{c.client}}, std::thread{pump, int{c.peer}}, std::thread{drain, int{c.client}}, std::thread{drain, int{c.peer}}};
+    std::thread threads[] = {std::thread{pump, int{c.client}}, std::thread{pump, int{c.peer}}, std::thread{drain, int{c.client}},
+                             std::thread{drain, int{c.peer}}};
     for (std::thread& t : threads) t.join();
     std::printf("both ways, %s: %llu %llu\n", address, static_cast<unsigned long long>(sent), static_cast<unsigned long long>(received));
 }
