@@ -24,7 +24,7 @@ public:
         return true;
     }
     template <typename T>
-    bool add(int level, int type, const T& value) {
+    bool add_value(int level, int type, const T& value) {
         uint8_t bytes[sizeof(T)];
         std::memcpy(bytes, &value, sizeof value);
         return add(level, type, std::span<const uint8_t>{bytes});

@@ -64,27 +64,27 @@ void DatagramSocket::describe_arrival(const net::Datagram& arrival, Message& mes
     if (timestamp_ != 0) {
         const int64_t now = platform::realtime_now();
         constexpr int64_t second = 1'000'000'000;
-        if (timestamp_ == SO_TIMESTAMPNS) items.add(SOL_SOCKET, SCM_TIMESTAMPNS, timespec{now / second, now % second});
-        else items.add(SOL_SOCKET, SCM_TIMESTAMP, timeval{now / second, now % second / 1000});
+        if (timestamp_ == SO_TIMESTAMPNS) items.add_value(SOL_SOCKET, SCM_TIMESTAMPNS, timespec{now / second, now % second});
+        else items.add_value(SOL_SOCKET, SCM_TIMESTAMP, timeval{now / second, now % second / 1000});
     }
     const bool v4 = arrival.destination.address.is_v4();
     const int ttl = arrival.ttl, traffic_class = arrival.traffic_class;
     if (v4) {
         const in_addr to = in_addr_of(arrival.destination.address);
-        if (want_info_v4_) items.add(IPPROTO_IP, IP_PKTINFO, in_pktinfo{arrival.interface, to, to});
-        if (want_ttl_v4_) items.add(IPPROTO_IP, IP_TTL, ttl);
-        if (want_class_v4_) items.add(IPPROTO_IP, IP_TOS, arrival.traffic_class);
+        if (want_info_v4_) items.add_value(IPPROTO_IP, IP_PKTINFO, in_pktinfo{arrival.interface, to, to});
+        if (want_ttl_v4_) items.add_value(IPPROTO_IP, IP_TTL, ttl);
+        if (want_class_v4_) items.add_value(IPPROTO_IP, IP_TOS, arrival.traffic_class);
     }
     if (domain() != AF_INET6) return;
     if (want_info_v6_) {
         in6_pktinfo info{};
         std::memcpy(&info.ipi6_addr, arrival.destination.address.bytes().data(), sizeof info.ipi6_addr);
         info.ipi6_ifindex = arrival.interface;
-        items.add(IPPROTO_IPV6, IPV6_PKTINFO, info);
+        items.add_value(IPPROTO_IPV6, IPV6_PKTINFO, info);
     }
     if (v4) return;
-    if (want_ttl_v6_) items.add(IPPROTO_IPV6, IPV6_HOPLIMIT, ttl);
-    if (want_class_v6_) items.add(IPPROTO_IPV6, IPV6_TCLASS, traffic_class);
+    if (want_ttl_v6_) items.add_value(IPPROTO_IPV6, IPV6_HOPLIMIT, ttl);
+    if (want_class_v6_) items.add_value(IPPROTO_IPV6, IPV6_TCLASS, traffic_class);
 }
 
 Result<size_t> DatagramSocket::hand_over(net::Packet& packet, const net::Datagram& arrival, Message& message) const {

@@ -41,6 +41,9 @@ protected:
     // A socket for IPv6 only does not talk to mapped addresses.
     [[nodiscard]] bool may_reach(const net::Endpoint& to) const { return !(domain() == AF_INET6 && v6_only_ && to.address.is_v4()); }
 
+    // An accepted socket has the options of the one that listened.
+    void inherit(const InetSocket& from);
+
     // These are called with the network's lock.
     void notify(uint32_t events) final;
     [[nodiscard]] virtual uint32_t events() = 0;  // POLL*

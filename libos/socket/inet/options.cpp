@@ -36,6 +36,30 @@ bool* InetSocket::find_switch(int level, int name) {
     return nullptr;
 }
 
+void InetSocket::inherit(const InetSocket& from) {
+    v6_only_ = from.v6_only_;
+    reuse_address_ = from.reuse_address_;
+    reuse_port_ = from.reuse_port_;
+    keep_alive_ = from.keep_alive_;
+    broadcast_ = from.broadcast_;
+    dont_route_ = from.dont_route_;
+    any_local_ = from.any_local_;
+    ttl_ = from.ttl_;
+    traffic_class_ = from.traffic_class_;
+    discover_v4_ = from.discover_v4_;
+    discover_v6_ = from.discover_v6_;
+    zero_copy_ = from.zero_copy_;
+    device_ = from.device_;
+    priority_ = from.priority_;
+    mark_ = from.mark_;
+    send_buffer = from.send_buffer.load();
+    receive_buffer = from.receive_buffer.load();
+    send_buffer_set = from.send_buffer_set.load();
+    receive_buffer_set = from.receive_buffer_set.load();
+    send_timeout = from.send_timeout.load();
+    receive_timeout = from.receive_timeout.load();
+}
+
 std::optional<int> InetSocket::number(int level, int name) {
     if (level == IPPROTO_IPV6 && domain() != AF_INET6) return std::nullopt;
     if (const bool* const value = find_switch(level, name)) return *value;
@@ -116,7 +140,11 @@ Result<size_t> InetSocket::option(int level, int name, std::span<uint8_t> value)
         std::memcpy(value.data(), device.text.data(), size);
         return size;
     }
-    const auto found = number(level, name);
+    auto found = number(level, name);
+    if ((level == IPPROTO_IP && name == IP_MTU) || (level == IPPROTO_IPV6 && domain() == AF_INET6 && name == IPV6_MTU)) {
+        const net::Endpoint peer = TRY(endpoint(true));
+        found = TRY(network_.stack().ip().find_path(peer.address, {}, device_)).mtu;
+    }
     if (!found) return Error{ENOPROTOOPT};
     // Options of IP may be single bytes (ip(7)).
     const size_t size = level == IPPROTO_IP && !value.empty() && value.size() < sizeof *found && *found >= 0 && *found <= 255 ? 1 : sizeof *found;

@@ -12,6 +12,7 @@ public:
     TcpSocket(const TcpSocket& listener, net::tcp::Connection& connection, uint32_t flags)
         : InetSocket{listener.network_, listener.domain(), SOCK_STREAM, IPPROTO_TCP, flags},
           settings_{connection.settings}, connection_{&connection} {
+        inherit(listener);
         local_ = connection.key.local;
         remote_ = connection.key.remote;
         connected_ = true;

@@ -37,7 +37,6 @@ private:
     // The rest requires the network's lock.
     [[nodiscard]] uint32_t events() override;
     [[nodiscard]] Result<net::Endpoint> endpoint(bool of_peer) override;
-    [[nodiscard]] std::optional<int> number(int level, int name) override;
     [[nodiscard]] Result<bool> set_number(int level, int name, int value) override {
         const bool known = TRY(DatagramSocket::set_number(level, name, value));
         configure();
@@ -204,13 +203,6 @@ Result<net::Endpoint> UdpSocket::endpoint(bool of_peer) {
     if (!of_peer) return socket_.bound() ? socket_.local() : net::Endpoint{any_address(), 0};
     if (!socket_.connected()) return Error{ENOTCONN};
     return socket_.remote();
-}
-
-std::optional<int> UdpSocket::number(int level, int name) {
-    const bool mtu = (level == IPPROTO_IP && name == IP_MTU) || (level == IPPROTO_IPV6 && domain() == AF_INET6 && name == IPV6_MTU);
-    if (!mtu || !socket_.connected()) return DatagramSocket::number(level, name);
-    const auto path = network_.stack().ip().find_path(socket_.remote().address);
-    return path.ok() ? path.value().mtu : 0;
 }
 
 }  // namespace
