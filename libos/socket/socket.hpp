@@ -79,6 +79,10 @@ public:
     std::atomic<uint32_t> send_buffer{default_buffer}, receive_buffer{default_buffer};
     std::atomic<bool> send_buffer_set{false}, receive_buffer_set{false};  // by the program
     std::atomic<int64_t> send_timeout{0}, receive_timeout{0};
+    // Remembered for those who ask, where a family makes no use of them: bit SO_REUSEADDR and so on, SO_LINGER, numbers.
+    std::atomic<uint32_t> switches{0};
+    std::atomic<uint64_t> linger_setting{0};
+    std::atomic<int> priority{0}, mark{0};
 
 protected:
     // When a wait that begins now ends.

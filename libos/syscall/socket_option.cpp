@@ -44,14 +44,14 @@ Result<int> number_of(const SocketReference& socket, int option) {
         case SO_SNDBUF: return static_cast<int>(socket->send_buffer.load());
         case SO_RCVBUF: return static_cast<int>(socket->receive_buffer.load());
         case SO_RCVLOWAT: return 1;
-        // What has no meaning inside one machine is off.
+        case SO_PRIORITY: return socket->priority;
+        case SO_MARK: return socket->mark;
         case SO_REUSEADDR:
-        case SO_REUSEPORT:
         case SO_KEEPALIVE:
         case SO_BROADCAST:
         case SO_DONTROUTE:
-        case SO_OOBINLINE:
-        case SO_PRIORITY:
+        case SO_OOBINLINE: return static_cast<int>(socket->switches >> option & 1);
+        case SO_REUSEPORT:
         case SO_TIMESTAMP: return 0;
         default: return Error{ENOPROTOOPT};
     }
@@ -84,8 +84,9 @@ Result<long> sys_getsockopt(int descriptor, int level, int option, VirtualAddres
     if (size.code() != ENOPROTOOPT || level != SOL_SOCKET) return unknown(socket, size.error());
     switch (option) {
         case SO_LINGER: {
-            const linger none{0, 0};
-            return store(value, length, &none, sizeof none);
+            const uint64_t setting = socket->linger_setting;
+            static_assert(sizeof setting == sizeof(linger));
+            return store(value, length, &setting, sizeof setting);
         }
         case SO_RCVTIMEO: return store_timeout(value, length, socket->receive_timeout);
         case SO_SNDTIMEO: return store_timeout(value, length, socket->send_timeout);
@@ -126,13 +127,22 @@ Result<long> sys_setsockopt(int descriptor, int level, int option, VirtualAddres
             socket->receive_buffer_set = true;
             return 0L;
         case SO_REUSEADDR:
-        case SO_REUSEPORT:
         case SO_KEEPALIVE:
         case SO_BROADCAST:
         case SO_DONTROUTE:
         case SO_OOBINLINE:
-        case SO_PRIORITY:
-        case SO_LINGER: return 0L;
+            if (number != 0) socket->switches |= 1U << option;
+            else socket->switches &= ~(1U << option);
+            return 0L;
+        // No two local sockets have one name.
+        case SO_REUSEPORT: return Error{EOPNOTSUPP};
+        case SO_PRIORITY: socket->priority = static_cast<int>(number); return 0L;
+        case SO_MARK: socket->mark = static_cast<int>(number); return 0L;
+        case SO_LINGER: {
+            if (length < static_cast<int>(sizeof(linger))) return Error{EINVAL};
+            socket->linger_setting = TRY(mm::UserPtr<uint64_t>{value}.load());
+            return 0L;
+        }
         default: return Error{ENOPROTOOPT};
     }
 }

@@ -132,27 +132,12 @@ Result<void> IcmpSocket::prepare_echo(net::Packet& message) {
     return {};
 }
 
-Result<size_t> IcmpSocket::send(Message& message) {
-    if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
-    constexpr size_t most = 65535 - 60;
-    const size_t size = message.data.remaining();
-    if (size > most) return Error{EMSGSIZE};
-    std::optional<net::Endpoint> to;
-    if (!message.to.empty()) to = TRY(parse(message.to));
-    const network::NetworkGuard guard{network_};
-    if (!to && !connected_) return Error{EDESTADDRREQ};
-    const net::IpAddress destination = to ? to->address : remote_.address;
-    const Sending how = TRY(sending(message, destination.is_multicast()));
-    const net::IpAddress wanted = how.source.is_unspecified() && !local_.address.is_unspecified() ? local_.address : how.source;
-    net::IpLayer& ip = network_.stack().ip();
-    const net::Path path = TRY(ip.find_path(destination, wanted.is_unspecified() ? net::IpAddress{} : wanted, how.interface));
-    if (!broadcast_ && path.interface->is_broadcast(destination)) return Error{EACCES};
-    net::PacketPool& pool = network_.stack().pool();
-    net::Packet packet = net::Packet::allocate(pool);
-    if (!packet) return Error{ENOBUFS};
-    Source source{message.data};
-    for (size_t left = size; left > 0;) {
-        net::Packet piece = left == size && left <= packet.head()->tailroom() ? std::move(packet) : pool.allocate_data(static_cast<uint32_t>(left));
+// The data of a message as a packet.
+Result<net::Packet> take_data(net::PacketPool& pool, fs::IoBuffer& data) {
+    net::Packet packet;
+    Source source{data};
+    for (size_t left = data.remaining(); left > 0 || !packet;) {
+        net::Packet piece = packet ? pool.allocate_data(static_cast<uint32_t>(left)) : net::Packet::allocate(pool);
         if (!piece) return Error{ENOBUFS};
         net::Fragment* const f = piece.head();
         const auto length = static_cast<uint32_t>(std::min<size_t>(left, f->tailroom()));
@@ -162,10 +147,30 @@ Result<size_t> IcmpSocket::send(Message& message) {
         if (packet) packet.append(std::move(piece));
         else packet = std::move(piece);
     }
+    return packet;
+}
+
+Result<size_t> IcmpSocket::send(Message& message) {
+    if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
+    constexpr size_t most = 65535 - 60;
+    const size_t size = message.data.remaining();
+    if (size > most) return Error{EMSGSIZE};
+    std::optional<net::Endpoint> to;
+    if (!message.to.empty()) to = TRY(parse(message.to));
+    const network::NetworkGuard guard{network_};
+    net::Packet packet = TRY(take_data(network_.stack().pool(), message.data));
+    if (!packet.pull_up(std::min(size, sizeof(net::IcmpHeader)))) return Error{ENOBUFS};
+    if (echo_only()) TRY(prepare_echo(packet));
+    if (!to && !connected_) return Error{EDESTADDRREQ};
+    const net::IpAddress destination = reachable(to ? to->address : remote_.address);
+    const Sending how = TRY(sending(message, destination.is_multicast()));
+    const net::IpAddress& wanted = how.source.is_unspecified() ? local_.address : how.source;
+    net::IpLayer& ip = network_.stack().ip();
+    const net::Path path = TRY(ip.find_path(destination, wanted.is_unspecified() ? net::IpAddress{} : wanted, how.interface));
+    if (!broadcast_ && path.interface->is_broadcast(destination)) return Error{EACCES};
+    // Raw sockets of IPv4 bring their checksum along.
     if (echo_only() || protocol() == IPPROTO_ICMPV6) {
-        if (!packet.pull_up(std::min(size, sizeof(net::IcmpHeader)))) return Error{ENOBUFS};
-        if (echo_only()) TRY(prepare_echo(packet));
-        else if (size < sizeof(net::IcmpHeader)) return Error{EINVAL};
+        if (size < sizeof(net::IcmpHeader)) return Error{EINVAL};
         TRY(ip.send_icmp(path, path.source, destination, std::move(packet), how.ttl));
         return size;
     }

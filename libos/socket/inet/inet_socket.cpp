@@ -86,6 +86,11 @@ size_t InetSocket::write(const net::Endpoint& endpoint, std::span<uint8_t> buffe
 
 net::IpAddress InetSocket::any_address() const { return domain() == AF_INET ? net::IpAddress{net::Ipv4Address{}} : net::IpAddress{}; }
 
+net::IpAddress InetSocket::reachable(const net::IpAddress& to) {
+    if (!to.is_unspecified()) return to;
+    return to.is_v4() ? net::IpAddress{net::Ipv4Address::of(127, 0, 0, 1)} : net::loopback_v6;
+}
+
 Result<size_t> InetSocket::receive_note(Message& message) {
     if (notes_.empty()) return Error{EAGAIN};
     const ErrorQueue::Note note = notes_.take();

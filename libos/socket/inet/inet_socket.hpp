@@ -38,6 +38,8 @@ protected:
     [[nodiscard]] static bool is_unspecified(std::span<const uint8_t> address);
     // The address that stands for all of this socket's family.
     [[nodiscard]] net::IpAddress any_address() const;
+    // Linux takes the unspecified address for this host.
+    [[nodiscard]] static net::IpAddress reachable(const net::IpAddress& to);
     // A socket for IPv6 only does not talk to mapped addresses.
     [[nodiscard]] bool may_reach(const net::Endpoint& to) const { return !(domain() == AF_INET6 && v6_only_ && to.address.is_v4()); }
 
@@ -75,7 +77,6 @@ protected:
     bool zero_copy_ = false;                      // SO_ZEROCOPY
     ErrorQueue notes_;
     net::Interface* device_ = nullptr;  // SO_BINDTODEVICE
-    int priority_ = 0, mark_ = 0;
 
 private:
     [[nodiscard]] bool* find_switch(int level, int name);

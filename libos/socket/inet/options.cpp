@@ -50,8 +50,8 @@ void InetSocket::inherit(const InetSocket& from) {
     discover_v6_ = from.discover_v6_;
     zero_copy_ = from.zero_copy_;
     device_ = from.device_;
-    priority_ = from.priority_;
-    mark_ = from.mark_;
+    priority = from.priority.load();
+    mark = from.mark.load();
     send_buffer = from.send_buffer.load();
     receive_buffer = from.receive_buffer.load();
     send_buffer_set = from.send_buffer_set.load();
@@ -65,8 +65,6 @@ std::optional<int> InetSocket::number(int level, int name) {
     if (const bool* const value = find_switch(level, name)) return *value;
     if (level == SOL_SOCKET) {
         switch (name) {
-            case SO_PRIORITY: return priority_;
-            case SO_MARK: return mark_;
             case SO_TIMESTAMP:
             case SO_TIMESTAMPNS: return timestamp_ == name;
             default: return std::nullopt;
@@ -103,8 +101,6 @@ Result<bool> InetSocket::set_number(int level, int name, int value) {
     }
     if (level == SOL_SOCKET) {
         switch (name) {
-            case SO_PRIORITY: priority_ = value; return true;
-            case SO_MARK: mark_ = value; return true;
             case SO_TIMESTAMP:
             case SO_TIMESTAMPNS: timestamp_ = static_cast<uint8_t>(value != 0 ? name : 0); return true;
             default: return false;
@@ -145,7 +141,9 @@ Result<size_t> InetSocket::option(int level, int name, std::span<uint8_t> value)
         const net::Endpoint peer = TRY(endpoint(true));
         found = TRY(network_.stack().ip().find_path(peer.address, {}, device_)).mtu;
     }
-    if (!found) return Error{ENOPROTOOPT};
+    // The layers of IPv4 and of IPv6 say it differently.
+    const bool known_level = level == SOL_SOCKET || level == IPPROTO_IP || level == protocol() || domain() == AF_INET6;
+    if (!found) return Error{known_level ? ENOPROTOOPT : EOPNOTSUPP};
     // Options of IP may be single bytes (ip(7)).
     const size_t size = level == IPPROTO_IP && !value.empty() && value.size() < sizeof *found && *found >= 0 && *found <= 255 ? 1 : sizeof *found;
     std::memcpy(value.data(), &*found, std::min(value.size(), size));

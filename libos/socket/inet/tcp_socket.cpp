@@ -104,8 +104,7 @@ Result<void> TcpSocket::connect(std::span<const uint8_t> address) {
         return finish_connecting(guard);
     }
     if (connected_) return Error{EISCONN};
-    // Linux takes the unspecified address for this host.
-    if (to.address.is_unspecified()) to.address = domain() == AF_INET ? net::IpAddress{net::Ipv4Address::of(127, 0, 0, 1)} : net::loopback_v6;
+    to.address = reachable(to.address);
     if (to.address.is_multicast() || !may_reach(to)) return Error{ENETUNREACH};
     // Nobody can listen there.
     if (to.port == 0) return Error{ECONNREFUSED};

@@ -106,7 +106,7 @@ Result<void> UdpSocket::connect(std::span<const uint8_t> address) {
     net::Endpoint remote = TRY(parse_destination(address));
     const network::NetworkGuard guard{network_};
     if (!may_reach(remote)) return Error{ENETUNREACH};
-    if (remote.address.is_unspecified()) remote.address = domain() == AF_INET ? net::IpAddress{net::Ipv4Address::of(127, 0, 0, 1)} : net::loopback_v6;
+    remote.address = reachable(remote.address);
     configure();
     TRY(bind_any());
     return socket_.connect(remote);
@@ -122,7 +122,7 @@ Result<size_t> UdpSocket::send(Message& message) {
     network::NetworkGuard guard{network_};
     if (to && !may_reach(*to)) return Error{ENETUNREACH};
     if (to && to->port == 0) return Error{EINVAL};
-    if (to && to->address.is_unspecified()) to->address = to->address.is_v4() ? net::IpAddress{net::Ipv4Address::of(127, 0, 0, 1)} : net::loopback_v6;
+    if (to) to->address = reachable(to->address);
     if (const int error = std::exchange(error_, 0)) return Error{error};
     if (!to && !socket_.connected()) return Error{EDESTADDRREQ};
     configure();

@@ -43,7 +43,7 @@ void common(int domain, int type) {
     size = 100;
     show("much room", ::getsockopt(s, SOL_SOCKET, SO_REUSEADDR, &value, &size));
     std::printf("%u bytes\n", size);
-    for (const int wanted : {1, 5000, 100'000, 10'000'000, -1}) {
+    for (const int wanted : {1, 5000, 100'000}) {
         set_and_show(s, {"send buffer", SOL_SOCKET, SO_SNDBUF}, wanted);
         set_and_show(s, {"receive buffer", SOL_SOCKET, SO_RCVBUF}, wanted);
     }
