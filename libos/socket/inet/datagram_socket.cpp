@@ -26,8 +26,8 @@ T load(std::span<const uint8_t> value) {
 
 }  // namespace
 
-Result<DatagramSocket::Sending> DatagramSocket::sending(const Message& message, bool multicast) const {
-    Sending s{multicast ? multicast_ttl_ : ttl_, traffic_class_, device_};
+Result<DatagramSocket::Sending> DatagramSocket::sending(const Message& message, const net::IpAddress& to) const {
+    Sending s{to.is_multicast() ? multicast_ttl_ : ttl_to(to), class_to(to), device_};
     if (!message.control) return s;
     int error = 0;
     message.control->for_each([&](const ControlItems::Item& item, std::span<const uint8_t> value) {
@@ -84,6 +84,7 @@ void DatagramSocket::describe_arrival(const net::Datagram& arrival, Message& mes
     }
     if (v4) return;
     if (want_ttl_v6_) items.add_value(IPPROTO_IPV6, IPV6_HOPLIMIT, ttl);
+    if (want_old_ttl_v6_) items.add_value(IPPROTO_IPV6, IPV6_2292HOPLIMIT, ttl);
     if (want_class_v6_) items.add_value(IPPROTO_IPV6, IPV6_TCLASS, traffic_class);
 }
 

@@ -19,7 +19,7 @@ protected:
         net::IpAddress source{};  // unspecified: the socket's
     };
     // By the options and what goes along. EINVAL, ENODEV. Requires the network's lock, as do all below.
-    [[nodiscard]] Result<Sending> sending(const Message& message, bool multicast) const;
+    [[nodiscard]] Result<Sending> sending(const Message& message, const net::IpAddress& to) const;
     // Tells what the program wants to know about a datagram.
     void describe_arrival(const net::Datagram& arrival, Message& message) const;
     // Copies a datagram's data to the program and tells of it; returns what receive() shall.

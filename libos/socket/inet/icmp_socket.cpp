@@ -163,7 +163,7 @@ Result<size_t> IcmpSocket::send(Message& message) {
     if (echo_only()) TRY(prepare_echo(packet));
     if (!to && !connected_) return Error{EDESTADDRREQ};
     const net::IpAddress destination = reachable(to ? to->address : remote_.address);
-    const Sending how = TRY(sending(message, destination.is_multicast()));
+    const Sending how = TRY(sending(message, destination));
     const net::IpAddress& wanted = how.source.is_unspecified() ? local_.address : how.source;
     net::IpLayer& ip = network_.stack().ip();
     const net::Path path = TRY(ip.find_path(destination, wanted.is_unspecified() ? net::IpAddress{} : wanted, how.interface));

@@ -68,10 +68,14 @@ protected:
     bool v6_only_ = false;
     bool reuse_address_ = false, reuse_port_ = false, keep_alive_ = false, broadcast_ = false, dont_route_ = false;
     bool any_local_ = false;  // IP_FREEBIND, IP_TRANSPARENT
-    uint8_t ttl_ = 64, traffic_class_ = 0;
+    // Those of IPv4, and those of IPv6.
+    uint8_t ttl_v4_ = 64, ttl_v6_ = 64, class_v4_ = 0, class_v6_ = 0;
+    [[nodiscard]] uint8_t ttl_to(const net::IpAddress& to) const { return domain() == AF_INET6 && !to.is_v4() ? ttl_v6_ : ttl_v4_; }
+    [[nodiscard]] uint8_t class_to(const net::IpAddress& to) const { return domain() == AF_INET6 && !to.is_v4() ? class_v6_ : class_v4_; }
     uint8_t discover_v4_ = IP_PMTUDISC_WANT, discover_v6_ = IPV6_PMTUDISC_WANT;
     // What is wanted along with datagrams.
     bool want_info_v4_ = false, want_info_v6_ = false, want_ttl_v4_ = false, want_ttl_v6_ = false, want_class_v4_ = false, want_class_v6_ = false;
+    bool want_old_ttl_v6_ = false;  // as RFC 2292 had it
     uint8_t timestamp_ = 0;  // SO_TIMESTAMP, SO_TIMESTAMPNS, or nothing
     bool errors_v4_ = false, errors_v6_ = false;  // IP_RECVERR
     bool zero_copy_ = false;                      // SO_ZEROCOPY

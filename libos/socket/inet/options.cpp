@@ -28,6 +28,7 @@ bool* InetSocket::find_switch(int level, int name) {
         {IPPROTO_IPV6, IPV6_V6ONLY, &v6_only_},
         {IPPROTO_IPV6, IPV6_RECVPKTINFO, &want_info_v6_},
         {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &want_ttl_v6_},
+        {IPPROTO_IPV6, IPV6_2292HOPLIMIT, &want_old_ttl_v6_},
         {IPPROTO_IPV6, IPV6_RECVTCLASS, &want_class_v6_},
         {IPPROTO_IPV6, IPV6_RECVERR, &errors_v6_},
     };
@@ -44,8 +45,10 @@ void InetSocket::inherit(const InetSocket& from) {
     broadcast_ = from.broadcast_;
     dont_route_ = from.dont_route_;
     any_local_ = from.any_local_;
-    ttl_ = from.ttl_;
-    traffic_class_ = from.traffic_class_;
+    ttl_v4_ = from.ttl_v4_;
+    ttl_v6_ = from.ttl_v6_;
+    class_v4_ = from.class_v4_;
+    class_v6_ = from.class_v6_;
     discover_v4_ = from.discover_v4_;
     discover_v6_ = from.discover_v6_;
     zero_copy_ = from.zero_copy_;
@@ -72,16 +75,16 @@ std::optional<int> InetSocket::number(int level, int name) {
     }
     if (level == IPPROTO_IP) {
         switch (name) {
-            case IP_TTL: return ttl_;
-            case IP_TOS: return traffic_class_;
+            case IP_TTL: return ttl_v4_;
+            case IP_TOS: return class_v4_;
             case IP_MTU_DISCOVER: return discover_v4_;
             default: return std::nullopt;
         }
     }
     if (level == IPPROTO_IPV6) {
         switch (name) {
-            case IPV6_UNICAST_HOPS: return ttl_;
-            case IPV6_TCLASS: return traffic_class_;
+            case IPV6_UNICAST_HOPS: return ttl_v6_;
+            case IPV6_TCLASS: return class_v6_;
             case IPV6_MTU_DISCOVER: return discover_v6_;
             default: return std::nullopt;
         }
@@ -110,12 +113,12 @@ Result<bool> InetSocket::set_number(int level, int name, int value) {
     if ((v4 && name == IP_TTL) || (v6 && name == IPV6_UNICAST_HOPS)) {
         if (value == -1) value = 64;
         if (value < (v4 ? 1 : 0) || value > 255) return Error{EINVAL};
-        ttl_ = static_cast<uint8_t>(value);
+        (v4 ? ttl_v4_ : ttl_v6_) = static_cast<uint8_t>(value);
         return true;
     }
     if ((v4 && name == IP_TOS) || (v6 && name == IPV6_TCLASS)) {
         if (v6 && (value < -1 || value > 255)) return Error{EINVAL};
-        traffic_class_ = static_cast<uint8_t>(value == -1 ? 0 : value);
+        (v4 ? class_v4_ : class_v6_) = static_cast<uint8_t>(value == -1 ? 0 : value);
         return true;
     }
     if ((v4 && name == IP_MTU_DISCOVER) || (v6 && name == IPV6_MTU_DISCOVER)) {

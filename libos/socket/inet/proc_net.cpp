@@ -125,6 +125,13 @@ Result<void> write_udp(TextSink& out) {
     return {};
 }
 
+// Raw sockets are not listed.
+template <bool v6>
+Result<void> write_raw(TextSink& out) {
+    (void)SocketTable{out, v6, true};
+    return {};
+}
+
 template <typename Write>
 Result<void> for_each(TextSink& out, std::string_view title, Write write) {
     network::Network& network = *TRY(running_network());
@@ -221,9 +228,17 @@ constexpr Entry constant(std::string_view name) {
 }
 
 constexpr Entry files[] = {
-    {"arp", Kind::File, write_neighbours},     {"dev", Kind::File, write_devices},    {"if_inet6", Kind::File, write_v6_addresses},
-    {"route", Kind::File, write_routes},       {"tcp", Kind::File, write_tcp<false>}, {"tcp6", Kind::File, write_tcp<true>},
-    {"udp", Kind::File, write_udp<false>},     {"udp6", Kind::File, write_udp<true>}, {"unix", Kind::File, fs::proc::write_local_sockets},
+    {"arp", Kind::File, write_neighbours},
+    {"dev", Kind::File, write_devices},
+    {"if_inet6", Kind::File, write_v6_addresses},
+    {"raw", Kind::File, write_raw<false>},
+    {"raw6", Kind::File, write_raw<true>},
+    {"route", Kind::File, write_routes},
+    {"tcp", Kind::File, write_tcp<false>},
+    {"tcp6", Kind::File, write_tcp<true>},
+    {"udp", Kind::File, write_udp<false>},
+    {"udp6", Kind::File, write_udp<true>},
+    {"unix", Kind::File, fs::proc::write_local_sockets},
 };
 
 // What servers look at, as it is.

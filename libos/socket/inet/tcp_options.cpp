@@ -15,8 +15,8 @@ void TcpSocket::configure() {
     settings_.reuse_port = reuse_port_;
     settings_.v6_only = v6_only_;
     settings_.keep_alive = keep_alive_;
-    settings_.ttl = ttl_;
-    settings_.traffic_class = traffic_class_;
+    settings_.ttl = ttl_to(remote_.address);
+    settings_.traffic_class = class_to(remote_.address);
     // Those whom the program does not tell sizes grow by themselves.
     if (send_buffer_set) settings_.send_buffer = send_buffer, settings_.send_buffer_fixed = true;
     if (receive_buffer_set) settings_.receive_buffer = receive_buffer, settings_.receive_buffer_fixed = true;

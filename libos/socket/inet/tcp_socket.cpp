@@ -108,11 +108,11 @@ Result<void> TcpSocket::connect(std::span<const uint8_t> address) {
     if (to.address.is_multicast() || !may_reach(to)) return Error{ENETUNREACH};
     // Nobody can listen there.
     if (to.port == 0) return Error{ECONNREFUSED};
+    remote_ = to;
     configure();
     error_ = 0;
     connection_ = TRY(network_.stack().tcp().connect(local_, to, settings_, this));
     local_ = connection_->key.local;
-    remote_ = to;
     connecting_ = true;
     return finish_connecting(guard);
 }

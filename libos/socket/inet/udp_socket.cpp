@@ -67,8 +67,6 @@ void UdpSocket::configure() {
     options.reuse = reuse_address_ || reuse_port_;
     options.v6_only = v6_only_;
     options.broadcast = broadcast_;
-    options.ttl = ttl_;
-    options.traffic_class = traffic_class_;
     options.interface = device_;
     options.multicast_interface = multicast_interface_;
     options.multicast_ttl = multicast_ttl_;
@@ -127,7 +125,7 @@ Result<size_t> UdpSocket::send(Message& message) {
     if (!to && !socket_.connected()) return Error{EDESTADDRREQ};
     configure();
     const net::IpAddress& address = to ? to->address : socket_.remote().address;
-    const Sending how = TRY(sending(message, address.is_multicast()));
+    const Sending how = TRY(sending(message, address));
     if (write_shut_) {
         if ((message.flags & MSG_NOSIGNAL) == 0) signal::raise_in_thread(SIGPIPE);
         return Error{EPIPE};
