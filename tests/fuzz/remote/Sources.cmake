@@ -12,7 +12,6 @@ set(remote_sources
     ${libos}/fs/remote/channel.cpp
     ${libos}/fs/remote/contents.cpp
     ${libos}/fs/remote/file_system.cpp
-    ${libos}/fs/remote/name_cache.cpp
     ${libos}/fs/remote/node.cpp
     ${libos}/fs/remote/open_file.cpp
     ${libos}/fs/remote/values.cpp
