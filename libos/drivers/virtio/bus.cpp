@@ -1,5 +1,9 @@
 #include "libos/drivers/virtio/bus.hpp"
 
+#include <linux/pci_regs.h>
+
+#include <utility>
+
 #include "base/vector.hpp"
 #include "libos/drivers/device_memory.hpp"
 #include "libos/drivers/io_apic.hpp"
@@ -28,20 +32,23 @@ struct Found {
 
 class Search final : public pci::Visitor {
 public:
-    explicit Search(Vector<Found>& list, pci::AddressWindow window) : list_{list}, window_{window} {}
+    Search(Vector<Found>& list, Vector<pci::Function>& others, pci::AddressWindow window) : list_{list}, others_{others}, window_{window} {}
 
     void look_at(pci::Configuration& configuration) {
         configuration_ = &configuration;
         for_each_function(configuration, *this);
     }
     void found(const pci::Function& function) override {
-        if (function.vendor() != virtio_vendor) return;
+        constexpr uint8_t network = 0x02;  // PCI Code and ID Assignment, chapter 1
+        const bool other = function.vendor() != virtio_vendor;
+        if (other && function.read8(PCI_CLASS_DEVICE + 1) != network) return;
         // Where firmware has assigned addresses, nothing is left to do. It may have done so for some devices only.
         if (lacks_addresses(function)) {
             if (!std::exchange(window_known_, true)) exclude_assigned(*configuration_, window_);
             if (!assign_addresses(function, window_).ok()) log::warn("PCI: no addresses for a device");
         }
-        add(open_pci_device(function));
+        if (!other) add(open_pci_device(function));
+        else if (!others_.push_back(function).ok()) log::warn("too little memory for a PCI device");
     }
     void add(Result<Transport*> opened) {
         if (!opened.ok()) {
@@ -55,17 +62,21 @@ public:
 
 private:
     Vector<Found>& list_;
+    Vector<pci::Function>& others_;
     pci::Configuration* configuration_ = nullptr;
     pci::AddressWindow window_;
     bool window_known_ = false;
 };
 
-Vector<Found>& devices() {
-    alignas(Vector<Found>) static constinit unsigned char storage[sizeof(Vector<Found>)]{};
-    static constinit Vector<Found>* list = nullptr;
-    if (!list) list = new (storage) Vector<Found>{};
+template <typename T>
+Vector<T>& listed() {
+    alignas(Vector<T>) static constinit unsigned char storage[sizeof(Vector<T>)]{};
+    static constinit Vector<T>* list = nullptr;
+    if (!list) list = new (storage) Vector<T>{};
     return *list;
 }
+Vector<Found>& devices() { return listed<Found>(); }
+Vector<pci::Function>& other_functions() { return listed<pci::Function>(); }
 
 // Of what firmware calls the bridge's window, what is surely free: it must not hold RAM.
 PhysicalRange usable_window(PhysicalRange window) {
@@ -78,7 +89,7 @@ void search() {
     platform::FirmwareMemory memory{mm::kernel_address_space()};
     drivers::set_io_apics(platform::find_io_apics(machine.acpi_root, memory));
     const platform::PciHost host = platform::find_pci_host(machine.acpi_root, memory);
-    Search result{devices(), pci::AddressWindow{usable_window(host.window)}};
+    Search result{devices(), other_functions(), pci::AddressWindow{usable_window(host.window)}};
 
     platform::VirtioMmioDevices by_memory;
     for (const std::string_view text : machine.announcements) {
@@ -105,12 +116,22 @@ void search() {
 
 void set_machine(const Machine& known) { machine = known; }
 
+Result<drivers::pci::Function> claim_other(uint16_t vendor, uint16_t device) {
+    const sync::Guard guard{lock};
+    if (!std::exchange(searched, true)) search();
+    Vector<pci::Function>& list = other_functions();
+    for (size_t i = 0; i < list.size(); ++i) {
+        const pci::Function function = list[i];
+        if (function.vendor() != vendor || function.device() != device) continue;
+        list.erase(i);
+        return function;
+    }
+    return Error{ENODEV};
+}
+
 Result<Transport*> claim(uint32_t type) {
     const sync::Guard guard{lock};
-    if (!searched) {
-        searched = true;
-        search();
-    }
+    if (!std::exchange(searched, true)) search();
     Vector<Found>& list = devices();
     for (size_t i = 0; i < list.size(); ++i) {
         if (list[i].type != type) continue;

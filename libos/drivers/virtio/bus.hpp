@@ -5,6 +5,7 @@
 
 #include "base/address.hpp"
 #include "base/result.hpp"
+#include "libos/drivers/pci/function.hpp"
 #include "libos/drivers/virtio/transport.hpp"
 
 namespace eremite::virtio {
@@ -19,5 +20,8 @@ void set_machine(const Machine& machine);
 
 // A device of this type (VIRTIO_ID_*) that nobody has yet; it is the caller's from now on. ENODEV: there is no further one.
 [[nodiscard]] Result<Transport*> claim(uint32_t type);
+
+// A network interface on a PCI bus that is no virtio device, of this vendor and kind; the caller's from now on. ENODEV.
+[[nodiscard]] Result<drivers::pci::Function> claim_other(uint16_t vendor, uint16_t device);
 
 }  // namespace eremite::virtio

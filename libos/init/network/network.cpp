@@ -5,6 +5,7 @@
 #include <charconv>
 #include <new>
 
+#include "libos/drivers/rtl8139.hpp"
 #include "libos/drivers/virtio_net.hpp"
 #include "libos/init/network/addresses.hpp"
 #include "libos/init/network/name_files.hpp"
@@ -126,11 +127,17 @@ struct Card {
     Lease* lease = nullptr;
 };
 
+Result<network::Nic*> claim_nic() {
+    auto nic = drivers::claim_virtio_net();
+    if (!nic.ok() && nic.code() == ENODEV) return drivers::claim_rtl8139();
+    return nic;
+}
+
 // Interfaces as they are found are eth0, eth1 and so on.
 Result<size_t> add_interfaces(std::span<Card> cards) {
     size_t count = 0;
     for (; count < cards.size(); ++count) {
-        const auto nic = drivers::claim_virtio_net();
+        const auto nic = claim_nic();
         if (!nic.ok()) {
             if (nic.code() == ENODEV) break;
             return nic.error();
