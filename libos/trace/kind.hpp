@@ -134,6 +134,9 @@ enum class Kind : uint8_t {
     MessageFlags,
     SocketLevel,
     SocketOption,
+    IpOption,
+    TcpOption,
+    Ipv6Option,
     FileType,
     Count_,
 };

@@ -9,6 +9,8 @@
 #include <linux/membarrier.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -172,7 +174,17 @@ NAMES(MessageFlags, flags("MSG_"), {1, "OOB"}, {2, "PEEK"}, {4, "DONTROUTE"}, {8
 NAMES(SocketLevel, choice("SOL_"), N(SOL_, SOCKET), {0, "IP"}, {6, "TCP"}, {41, "IPV6"})
 NAMES(SocketOption, choice("SO_"), N(SO_, REUSEADDR), N(SO_, TYPE), N(SO_, ERROR), N(SO_, DONTROUTE), N(SO_, BROADCAST), N(SO_, SNDBUF),
       N(SO_, RCVBUF), N(SO_, KEEPALIVE), N(SO_, LINGER), N(SO_, REUSEPORT), N(SO_, PASSCRED), N(SO_, PEERCRED), N(SO_, RCVLOWAT), N(SO_, SNDLOWAT),
-      N(SO_, RCVTIMEO), N(SO_, SNDTIMEO), N(SO_, ACCEPTCONN), N(SO_, SNDBUFFORCE), N(SO_, RCVBUFFORCE), N(SO_, PROTOCOL), N(SO_, DOMAIN))
+      N(SO_, RCVTIMEO), N(SO_, SNDTIMEO), N(SO_, ACCEPTCONN), N(SO_, SNDBUFFORCE), N(SO_, RCVBUFFORCE), N(SO_, PROTOCOL), N(SO_, DOMAIN),
+      N(SO_, BINDTODEVICE), N(SO_, ZEROCOPY))
+NAMES(IpOption, choice("IP_"), N(IP_, TOS), N(IP_, TTL), N(IP_, PKTINFO), N(IP_, MTU_DISCOVER), N(IP_, RECVERR), N(IP_, RECVTTL), N(IP_, RECVTOS),
+      N(IP_, MTU), N(IP_, FREEBIND), N(IP_, BIND_ADDRESS_NO_PORT), N(IP_, MULTICAST_IF), N(IP_, MULTICAST_TTL), N(IP_, MULTICAST_LOOP),
+      N(IP_, ADD_MEMBERSHIP), N(IP_, DROP_MEMBERSHIP))
+NAMES(TcpOption, choice("TCP_"), N(TCP_, NODELAY), N(TCP_, MAXSEG), N(TCP_, CORK), N(TCP_, KEEPIDLE), N(TCP_, KEEPINTVL), N(TCP_, KEEPCNT),
+      N(TCP_, SYNCNT), N(TCP_, LINGER2), N(TCP_, DEFER_ACCEPT), N(TCP_, WINDOW_CLAMP), N(TCP_, INFO), N(TCP_, QUICKACK), N(TCP_, CONGESTION),
+      N(TCP_, USER_TIMEOUT), N(TCP_, FASTOPEN))
+NAMES(Ipv6Option, choice("IPV6_"), N(IPV6_, UNICAST_HOPS), N(IPV6_, MULTICAST_IF), N(IPV6_, MULTICAST_HOPS), N(IPV6_, MULTICAST_LOOP),
+      N(IPV6_, JOIN_GROUP), N(IPV6_, LEAVE_GROUP), N(IPV6_, MTU), N(IPV6_, RECVERR), N(IPV6_, V6ONLY), N(IPV6_, RECVPKTINFO), N(IPV6_, RECVHOPLIMIT),
+      N(IPV6_, TCLASS))
 
 #undef NAMES
 #undef N

@@ -5,8 +5,10 @@
 #include <linux/futex.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "libos/mm/user_memory.hpp"
 #include "libos/trace/arguments.hpp"
@@ -66,6 +68,17 @@ Kind prctl_argument(const Call& call, unsigned index) {
     return option == PR_SET_NAME ? Kind::Text : Kind::Hex;
 }
 
+// An option's name depends on its level.
+Kind socket_option(uint64_t level) {
+    switch (level) {
+    case IPPROTO_IP: return Kind::IpOption;
+    case SOL_SOCKET: return Kind::SocketOption;
+    case IPPROTO_TCP: return Kind::TcpOption;
+    case IPPROTO_IPV6: return Kind::Ipv6Option;
+    default: return Kind::Int;
+    }
+}
+
 Kind special_kind(const Call& call, unsigned index) {
     const auto creation_mode = [](uint64_t flags) { return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? Kind::Octal : Kind::None; };
     switch (call.number) {
@@ -75,6 +88,8 @@ Kind special_kind(const Call& call, unsigned index) {
     case __NR_futex: return futex_argument(call, index);
     case __NR_fcntl: return fcntl_argument(call);
     case __NR_prctl: return prctl_argument(call, index);
+    case __NR_getsockopt:
+    case __NR_setsockopt: return socket_option(call.arguments[1]);
     default: return Kind::Pointer;
     }
 }

@@ -119,6 +119,10 @@ class NetworkClientsTap(NetworkClientsTest, TapTest):
     listen_at = "10.0.5.1"
     refusal = "Connection refused"
 
+    def test_last_words_to_nobody(self):
+        # The machine does not wait for ever for somebody who is not there.
+        self.check(self.execute(*self.command(program("datagram"), "10.0.5.99", 9, "anybody there?"), limit=20), output=b"", errors=b"")
+
 
 class NetworkClientsUser(NetworkClientsTest, UserNetworkTest):
     listen_at = "127.0.0.1"

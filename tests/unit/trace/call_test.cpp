@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -47,6 +49,17 @@ TEST(CallTest, Openat) {
               "openat(AT_FDCWD, \"/etc/x\", O_RDONLY) = -1 ENOENT (No such file or directory)");
     EXPECT_EQ(whole({__NR_openat, {7, path, O_WRONLY | O_CREAT, 0644}, 3}), "openat(7, \"/etc/x\", O_WRONLY|O_CREAT, 0644) = 3");
     EXPECT_EQ(whole({__NR_open, {path, O_RDWR | O_TMPFILE, 0600}, 3}), "open(\"/etc/x\", O_RDWR|O_TMPFILE, 0600) = 3");
+}
+
+TEST(CallTest, OptionsOfSocketsByTheirLevel) {
+    UserMemory memory;
+    const uint64_t value = memory.put(1);
+    const auto set = [&](uint64_t level, uint64_t option) { return whole({__NR_setsockopt, {3, level, option, value, 4}, 0}); };
+    EXPECT_EQ(set(SOL_SOCKET, SO_REUSEADDR), "setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0");
+    EXPECT_EQ(set(IPPROTO_TCP, TCP_NODELAY), "setsockopt(3, SOL_TCP, TCP_NODELAY, [1], 4) = 0");
+    EXPECT_EQ(set(IPPROTO_IP, IP_TTL), "setsockopt(3, SOL_IP, IP_TTL, [1], 4) = 0");
+    EXPECT_EQ(set(IPPROTO_IPV6, IPV6_V6ONLY), "setsockopt(3, SOL_IPV6, IPV6_V6ONLY, [1], 4) = 0");
+    EXPECT_EQ(set(255, 7), "setsockopt(3, 0xff, 7, [1], 4) = 0");
 }
 
 TEST(CallTest, WhatTheCallFillsIsShownAtItsEnd) {
