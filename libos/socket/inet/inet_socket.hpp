@@ -67,7 +67,6 @@ protected:
     network::Network& network_;
     bool v6_only_ = false;
     bool reuse_address_ = false, reuse_port_ = false, keep_alive_ = false, broadcast_ = false, dont_route_ = false;
-    bool any_local_ = false;  // IP_FREEBIND, IP_TRANSPARENT
     // Those of IPv4, and those of IPv6.
     uint8_t ttl_v4_ = 64, ttl_v6_ = 64, class_v4_ = 0, class_v6_ = 0;
     [[nodiscard]] uint8_t ttl_to(const net::IpAddress& to) const { return domain() == AF_INET6 && !to.is_v4() ? ttl_v6_ : ttl_v4_; }

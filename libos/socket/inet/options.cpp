@@ -23,8 +23,6 @@ bool* InetSocket::find_switch(int level, int name) {
         {IPPROTO_IP, IP_RECVTTL, &want_ttl_v4_},
         {IPPROTO_IP, IP_RECVTOS, &want_class_v4_},
         {IPPROTO_IP, IP_RECVERR, &errors_v4_},
-        {IPPROTO_IP, IP_FREEBIND, &any_local_},
-        {IPPROTO_IP, IP_TRANSPARENT, &any_local_},
         {IPPROTO_IPV6, IPV6_V6ONLY, &v6_only_},
         {IPPROTO_IPV6, IPV6_RECVPKTINFO, &want_info_v6_},
         {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &want_ttl_v6_},
@@ -44,7 +42,6 @@ void InetSocket::inherit(const InetSocket& from) {
     keep_alive_ = from.keep_alive_;
     broadcast_ = from.broadcast_;
     dont_route_ = from.dont_route_;
-    any_local_ = from.any_local_;
     ttl_v4_ = from.ttl_v4_;
     ttl_v6_ = from.ttl_v6_;
     class_v4_ = from.class_v4_;

@@ -274,6 +274,8 @@ Result<size_t> RouteSocket::send(Message& message) {
     if ((request.nlmsg_flags & NLM_F_REQUEST) == 0 || request.nlmsg_type < NLMSG_MIN_TYPE) return size;
     const sync::Guard guard{lock_};
     if (port_ == 0) port_ = static_cast<uint32_t>(number());
+    // Who does not read what it asked for gets no more.
+    if (incoming_.cost() > receive_buffer.load(std::memory_order_relaxed)) return Error{ENOBUFS};
     {
         const network::NetworkGuard network{network_};
         TRY(handle(request, std::span{bytes}.first(std::min<size_t>(known, request.nlmsg_len)).subspan(sizeof request)));
