@@ -12,7 +12,7 @@ set(EREMITE_LINK_OPTIONS -static -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,-u,
 set(EREMITE_FORTRAN_LINK_OPTIONS -Wl,-u,pthread_mutex_destroy)
 
 # eremite_find_object(RESULT COMPONENT...): the kernel with these components, to be linked to the program; "none" stands for
-# none, nothing for all; share and volume bring virtio along. cmake/wrappers/eremite-cc does the same.
+# none, nothing for all; net, share and volume bring virtio along. cmake/wrappers/eremite-cc does the same.
 function(eremite_find_object result)
   list(GET EREMITE_COMPONENT_SETS -1 all)
   set(wanted "${ARGN}")

@@ -14,11 +14,12 @@ set(EREMITE_RUN_GUEST ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/e2e/run_
 #   FILES            a folder that becomes the program's /
 #   MEMORY, CPUS     of the machine, as `eremite run --memory` and `--cpus` take them; one CPU by default
 #   COMPARE          runs the same file as a Linux process too: standard output and exit status must be equal
+#   FRESH_NETWORK    the Linux process gets a network namespace of its own, with nothing but the loopback, as the machine has
 #   EXPECT_EXIT      exit status, 0 by default
 #   EXPECT_OUTPUT    a regular expression that the standard output must match
 #   TIMEOUT          of one run in seconds, 120 by default
 function(eremite_guest_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 T "COMPARE;KERNEL_FLAVOUR" "PROGRAM;FILES;MEMORY;CPUS;EXPECT_EXIT;EXPECT_OUTPUT;TIMEOUT"
+  cmake_parse_arguments(PARSE_ARGV 1 T "COMPARE;FRESH_NETWORK;KERNEL_FLAVOUR" "PROGRAM;FILES;MEMORY;CPUS;EXPECT_EXIT;EXPECT_OUTPUT;TIMEOUT"
                         "SOURCES;LIBRARIES;ARGUMENTS;ENV")
   if(T_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "eremite_guest_test(${name}): unknown arguments: ${T_UNPARSED_ARGUMENTS}")
@@ -52,6 +53,9 @@ function(eremite_guest_test name)
   endforeach()
   if(T_COMPARE)
     list(APPEND command --compare)
+  endif()
+  if(T_FRESH_NETWORK)
+    list(APPEND command --fresh-network)
   endif()
   math(EXPR limit "3 * ${T_TIMEOUT} + 30")
   add_test(NAME guest.${name} COMMAND ${command} --accel tcg ${T_PROGRAM} -- ${T_ARGUMENTS})

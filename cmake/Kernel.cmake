@@ -33,7 +33,7 @@ foreach(component IN ITEMS net share trace virtio volume)
     list(APPEND EREMITE_COMPONENT_SETS ${set})
   endforeach()
 endforeach()
-# The devices that share and volume drive are virtio's: cmake/Eremite.cmake and cmake/wrappers/eremite-cc add that to them.
+# The devices that net, share and volume drive are virtio's: cmake/Eremite.cmake and cmake/wrappers/eremite-cc add that to them.
 foreach(set IN LISTS EREMITE_COMPONENT_SETS)
   if(set MATCHES "net|share|volume" AND NOT set MATCHES "virtio")
     list(REMOVE_ITEM EREMITE_COMPONENT_SETS ${set})

@@ -80,9 +80,9 @@ public:
 
     // Directories.
     [[nodiscard]] virtual Result<Ref<Inode>> lookup(std::string_view) { return Error{ENOTDIR}; }
-    // Several look-ups at once, for file systems that are in memory: goes through the path's first names as long as they are those of
-    // directories of the same file system on which nothing is mounted, and takes them off the path. `complete`: one name is left, which is
-    // not that of a symbolic link, and `found` is its file, or null if there is none. No `directory`: lookup() knows.
+    // Several look-ups at once, for names that are in memory: goes through the path's first names as long as they are those of directories
+    // of the same file system, up to one on which another is mounted, and takes them off the path. `complete`: one name is left, which is
+    // that of no symbolic link or mount point, and `found` is its file, or null if there is none. No `directory`: lookup() knows.
     struct Descent {
         Ref<Inode> directory, found;
         bool complete = false;

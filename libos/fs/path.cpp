@@ -117,8 +117,9 @@ private:
                 location_.name = std::exchange(rest_, {});
                 location_.last = Location::Last::Name;
                 location_.trailing_slash = pending_slash_;
+                return {};
             }
-            return {};
+            return cross_mounts();
         }
         // SAFETY: memchr gets a range of the text.
         const void* slash = std::memchr(rest_.data(), '/', rest_.size());
@@ -147,10 +148,7 @@ private:
         } else {
             location_.parent = std::move(location_.inode);
             location_.inode = std::move(*found);
-            if (location_.inode->is_mount_point()) [[unlikely]] {
-                if (flags_.no_mounts) return Error{EXDEV};
-                location_.inode = enter_mounts(std::move(location_.inode));
-            }
+            TRY(cross_mounts());
         }
         location_.name = name;
         location_.last = Location::Last::Name;
@@ -158,6 +156,14 @@ private:
             const bool follow = !last || flags_.follow_last || (location_.trailing_slash && !flags_.want_parent);
             if (follow) return follow_link(last);
         }
+        return {};
+    }
+
+    // From a directory that was entered by its name to the root of what is mounted there.
+    Result<void> cross_mounts() {
+        if (!location_.inode->is_mount_point()) [[likely]] return {};
+        if (flags_.no_mounts) return Error{EXDEV};
+        location_.inode = enter_mounts(std::move(location_.inode));
         return {};
     }
 

@@ -3,295 +3,298 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
-#include <array>
+#include <cstring>
 
-#include "base/format.hpp"
-#include "base/restart.hpp"
-#include "libos/platform/clock.hpp"
-#include "libos/sched/wait_queue.hpp"
-#include "libos/signal/signals.hpp"
-#include "libos/socket/packet_queue.hpp"
+#include "libos/fs/proc/network.hpp"
+#include "libos/socket/inet_sockets.hpp"
 
 namespace eremite::socket {
-
-Instant Socket::deadline(int64_t timeout) {
-    return timeout == 0 ? Instant::never() : platform::monotonic_now() + Duration::nanoseconds(timeout);
-}
 
 namespace {
 
 constexpr uint32_t can_read = POLLIN | POLLRDNORM, can_write = POLLOUT | POLLWRNORM | POLLWRBAND;
-// Bits of `shut`.
-constexpr unsigned no_receive = 1, no_send = 2;
+constexpr int most_backlog = 4096;  // net.core.somaxconn
 
-// One end. All but the source is guarded by the pair's lock.
-struct Side {
-    PacketQueue incoming;
-    unsigned shut = 0;
-    int error = 0;
-    bool closed = false;
-    bool parted = false;  // a sender of datagrams was told that nobody is there
-    sched::WaitQueue readers, writers;
-    fs::ReadinessSource source;
-
-    void tell_reader(uint32_t events) {
-        readers.wake_all();
-        source.notify(events);
-    }
+struct Credentials {
+    int process, user, group;
 };
 
-struct Pair : RefCounted {
-    sync::Spinlock lock{sync::Rank::File};
-    std::array<Side, 2> sides;
-    uint64_t number = 0;  // of the first socket's inode; the second has the next
-};
-
-class LocalSocket final : public Socket {
-public:
-    LocalSocket(Ref<Pair> pair, unsigned side, int type, uint32_t flags)
-        : Socket{AF_UNIX, type, flags}, pair_{std::move(pair)}, side_{side}, stream_{type == SOCK_STREAM} {}
-    ~LocalSocket() override;
-
-    [[nodiscard]] Result<size_t> send(Message& message) override;
-    [[nodiscard]] Result<size_t> receive(Message& message) override;
-    [[nodiscard]] Result<void> shutdown(int how) override;
-    [[nodiscard]] int take_error() override {
-        const sync::Guard guard{pair_->lock};
-        return std::exchange(mine().error, 0);
-    }
-    // Neither has a name.
-    [[nodiscard]] Result<size_t> address(bool of_peer, std::span<uint8_t> buffer) override;
-    [[nodiscard]] uint32_t readiness() override;
-    [[nodiscard]] fs::ReadinessSource* readiness_source() override { return &mine().source; }
-    [[nodiscard]] Result<fs::Attributes> attributes() override {
-        fs::Attributes a;
-        a.inode = number();
-        a.mode = S_IFSOCK | 0777;
-        return a;
-    }
-    [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override;
-    size_t describe(char* path, size_t size) override {
-        BufferSink sink{{path, size}};
-        format(sink, "socket:[{}]", number());
-        return sink.view().size();
-    }
-
-private:
-    [[nodiscard]] Side& mine() { return pair_->sides[side_]; }
-    [[nodiscard]] Side& other() { return pair_->sides[1 - side_]; }
-    [[nodiscard]] uint64_t number() const { return pair_->number + side_; }
-    [[nodiscard]] bool connected_type() const { return type() != SOCK_DGRAM; }
-
-    // The rest requires the lock.
-    [[nodiscard]] bool writable() { return other().incoming.cost() * 4 <= send_buffer.load(std::memory_order_relaxed); }
-    // Why nothing can be sent now; 0: it can.
-    [[nodiscard]] int send_error();
-    [[nodiscard]] Result<void> wait(sched::WaitQueue& queue, const Message& message, Instant deadline);
-    [[nodiscard]] Result<size_t> send_stream(Message& message);
-    [[nodiscard]] Result<size_t> send_record(Message& message);
-    [[nodiscard]] Result<size_t> receive_stream(Message& message, List<Packet>& used);
-    [[nodiscard]] Result<size_t> receive_record(Message& message, List<Packet>& used);
-    void tell_of_room();
-
-    Ref<Pair> pair_;
-    const unsigned side_;
-    const bool stream_;
-};
+}  // namespace
 
 LocalSocket::~LocalSocket() {
     List<Packet> used;
+    List<LocalSocket, ByAccept> refused;
     {
-        const sync::Guard guard{pair_->lock};
-        Side &me = mine(), &peer = other();
-        const bool unread = !me.incoming.empty();
-        me.incoming.clear(used);
-        me.closed = true;
-        if (connected_type()) {
-            peer.shut = no_receive | no_send;
-            if (unread) peer.error = ECONNRESET;
+        const sync::Guard guard{local_lock()};
+        const bool unread = !incoming_.empty();
+        incoming_.clear(used);
+        if (name_ && name_->holder == this) {
+            name_->unlink();
+            name_->holder = nullptr;
         }
-        peer.writers.wake_all();
-        if (connected_type()) peer.tell_reader(can_read | POLLHUP | POLLRDHUP | POLLERR | can_write);
-        else peer.source.notify(can_write);
+        while (LocalSocket* const end = waiting_.pop_front()) {
+            // Who connected to it hears of a reset.
+            if (end->peer_) end->peer_->error_ = ECONNRESET;
+            refused.push_back(*end);
+        }
+        if (connected_type() && peer_) {
+            LocalSocket& peer = *std::exchange(peer_, nullptr);
+            peer.peer_ = nullptr;
+            peer.shut_ = no_receive | no_send;
+            if (unread) peer.error_ = ECONNRESET;
+            peer.tell(can_read | POLLHUP | POLLRDHUP | POLLERR | can_write);
+        }
+        set_peer(nullptr);
+        while (LocalSocket* const sender = senders_.front()) {
+            ListNode<ByPeer>& node = *sender;
+            node.unlink();
+            sender->peer_ = nullptr;
+            sender->source_.notify(can_write);
+        }
+        room_.wake_all();
     }
     destroy(used);
+    while (LocalSocket* const end = refused.pop_front()) (void)Ref<LocalSocket>::adopt(end);
 }
 
-int LocalSocket::send_error() {
-    if ((mine().shut & no_send) != 0) return EPIPE;
-    if (!connected_type() && other().closed) return std::exchange(mine().parted, true) ? ENOTCONN : ECONNREFUSED;
-    if ((other().shut & no_receive) != 0) return EPIPE;
-    return 0;
+void LocalSocket::tell(uint32_t events) {
+    readers_.wake_all();
+    room_.wake_all();
+    source_.notify(events);
 }
 
-Result<void> LocalSocket::wait(sched::WaitQueue& queue, const Message& message, Instant deadline) {
-    if (!waits(message)) return Error{EAGAIN};
-    switch (queue.wait(pair_->lock, deadline)) {
-        // With a timeout, the call is not made again (signal(7)).
-        case sched::Wakeup::Interrupted: return Error{deadline == Instant::never() ? restart_if_asked : EINTR};
-        case sched::Wakeup::TimedOut: return Error{EAGAIN};
-        case sched::Wakeup::Woken: return {};
+void LocalSocket::set_peer(LocalSocket* peer) {
+    ListNode<ByPeer>& node = *this;
+    if (node.linked()) node.unlink();
+    peer_ = peer;
+    if (peer && !connected_type()) peer->senders_.push_back(*this);
+}
+
+void LocalSocket::join(LocalSocket& a, LocalSocket& b) {
+    a.set_peer(&b);
+    b.set_peer(&a);
+    a.connected_ = b.connected_ = true;
+    a.peer_name_ = b.name_;
+    b.peer_name_ = a.name_;
+}
+
+Result<void> LocalSocket::wait(sched::WaitQueue& queue, bool may_wait, Instant deadline) {
+    if (!may_wait) return Error{EAGAIN};
+    return outcome(queue.wait(local_lock(), deadline), deadline);
+}
+
+Result<void> LocalSocket::bind_to_free_name() {
+    static constinit std::atomic<uint32_t> last{0};
+    constexpr uint32_t names = 1 << 20;
+    for (uint32_t tries = 0; tries < names; ++tries) {
+        const Ref<LocalName> name = TRY(make_ref<LocalName>(LocalAddress::numbered(last.fetch_add(1, std::memory_order_relaxed) % names)));
+        const sync::Guard guard{local_lock()};
+        if (name_) return {};
+        if (!publish(*name, *this).ok()) continue;
+        name_ = name;
+        return {};
     }
-    __builtin_unreachable();
+    return Error{ENOSPC};
 }
 
-Result<size_t> LocalSocket::send_stream(Message& message) {
-    const Instant end = deadline(send_timeout);
-    size_t done = 0;
-    while (message.data.remaining() != 0) {
-        const auto give_up = [&](Error error) { return done != 0 ? Result<size_t>{done} : error; };
-        if (const int error = send_error()) return give_up(Error{error});
-        const size_t limit = send_buffer.load(std::memory_order_relaxed), cost = other().incoming.cost();
-        if (cost >= limit) {
-            const auto waited = wait(mine().writers, message, end);
-            if (!waited.ok()) return give_up(waited.error());
-            continue;
-        }
-        const auto put = other().incoming.put_bytes(message.data, std::min(message.data.remaining(), limit - cost), message.files);
-        if (!put.ok()) return give_up(put.error());
-        done += put.value();
-        other().tell_reader(can_read);
-        if (message.data.faulted()) break;
+Result<void> LocalSocket::bind(std::span<const uint8_t> address) {
+    LocalAddress wanted = TRY(LocalAddress::parse(address));
+    if (wanted.empty()) return bind_to_free_name();
+    {
+        const sync::Guard guard{local_lock()};
+        if (name_) return Error{EINVAL};
     }
-    return done;
+    TRY(create_file(wanted));
+    const Ref<LocalName> name = TRY(make_ref<LocalName>(wanted));
+    const sync::Guard guard{local_lock()};
+    if (name_) return Error{EINVAL};
+    TRY(publish(*name, *this));
+    name_ = name;
+    return {};
 }
 
-Result<size_t> LocalSocket::send_record(Message& message) {
+Result<void> LocalSocket::listen(int backlog) {
+    if (!connected_type()) return Error{EOPNOTSUPP};
+    const sync::Guard guard{local_lock()};
+    if (!name_ || connected_) return Error{EINVAL};
+    backlog_ = static_cast<uint32_t>(backlog < 0 || backlog > most_backlog ? most_backlog : backlog);
+    listening_ = true;
+    room_.wake_all();
+    return {};
+}
+
+// A connection's other end waits at the listener.
+void LocalSocket::enqueue(LocalSocket& listener, const Ref<LocalSocket>& end) {
+    end->name_ = listener.name_;
+    join(*this, *end);
+    (void)Ref<LocalSocket>{end}.leak();
+    listener.waiting_.push_back(*end);
+    ++listener.waiting_count_;
+    listener.readers_.wake_one();
+    listener.source_.notify(can_read);
+    source_.notify(can_write);
+}
+
+Result<void> LocalSocket::connect(std::span<const uint8_t> address) {
+    sa_family_t family = AF_UNSPEC;
+    if (address.size() < sizeof family) return Error{EINVAL};
+    std::memcpy(&family, address.data(), sizeof family);
+    if (family == AF_UNSPEC && !connected_type()) {
+        Ref<LocalName> old;
+        const sync::Guard guard{local_lock()};
+        set_peer(nullptr);
+        connected_ = false;
+        std::swap(old, peer_name_);
+        return {};
+    }
+    LocalAddress to = TRY(LocalAddress::parse(address));
+    if (to.empty()) return Error{EINVAL};
+    TRY(find_file(to));
+    if (pass_credentials_) TRY(bind_to_free_name());
     const Instant end = deadline(send_timeout);
-    const size_t size = message.data.remaining();
+    Ref<LocalName> old;  // names go without the lock
+    const Ref<LocalSocket> other_end = connected_type() ? TRY(make_ref<LocalSocket>(type(), 0U)) : Ref<LocalSocket>{};
+    const sync::Guard guard{local_lock()};
     for (;;) {
-        const size_t limit = send_buffer.load(std::memory_order_relaxed);
-        if (size + PacketQueue::overhead > limit) return Error{EMSGSIZE};
-        if (const int error = send_error()) return Error{error};
-        if (other().incoming.empty() || other().incoming.cost() + size <= limit) break;
-        TRY(wait(mine().writers, message, end));
-    }
-    TRY(other().incoming.put_record(message.data, size, message.files));
-    other().tell_reader(can_read);
-    return size;
-}
-
-Result<size_t> LocalSocket::send(Message& message) {
-    if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
-    // Linux names a peer only where it sends to it by name.
-    if (!message.to.empty() && type() != SOCK_SEQPACKET) return Error{stream_ ? EISCONN : ECONNREFUSED};
-    const sync::Guard guard{pair_->lock};
-    if (!stream_) return send_record(message);
-    // A stream has no empty messages, but even those are refused by an end that is gone.
-    const int error = message.data.remaining() == 0 ? send_error() : 0;
-    auto sent = error != 0 ? Result<size_t>{Error{error}} : send_stream(message);
-    // Only a stream's writer is told by a signal, as in Linux.
-    if (!sent.ok() && sent.code() == EPIPE && (message.flags & MSG_NOSIGNAL) == 0) signal::raise_in_thread(SIGPIPE);
-    return sent;
-}
-
-// The peer may write again, if it looks and finds enough.
-void LocalSocket::tell_of_room() {
-    other().writers.wake_all();
-    other().source.notify(can_write);
-}
-
-Result<size_t> LocalSocket::receive_stream(Message& message, List<Packet>& used) {
-    const Instant end = deadline(receive_timeout);
-    size_t done = 0;
-    while (message.data.remaining() != 0) {
-        if (!mine().incoming.empty()) {
-            const auto taken = mine().incoming.take_bytes(message, used);
-            if (!taken.ok()) return done != 0 ? Result<size_t>{done} : taken.error();
-            done += taken.value();
-            if ((message.flags & MSG_PEEK) == 0) tell_of_room();
-            if ((message.flags & MSG_WAITALL) == 0 || (message.flags & MSG_PEEK) != 0 || !message.files.empty() || message.data.faulted()) break;
-            continue;
+        LocalSocket* const other = find_local(to);
+        if (!other) return Error{ECONNREFUSED};
+        if (other->type() != type()) return Error{EPROTOTYPE};
+        if (!connected_type()) {
+            if (other->peer_ && other->peer_ != this) return Error{EPERM};
+            set_peer(other);
+            connected_ = true;
+            old = std::exchange(peer_name_, other->name_);
+            return {};
         }
-        if (done != 0 && (message.flags & MSG_WAITALL) == 0) break;
-        if (const int error = std::exchange(mine().error, 0)) return done != 0 ? Result<size_t>{done} : Error{error};
-        if ((mine().shut & no_receive) != 0) break;
-        const auto waited = wait(mine().readers, message, end);
-        if (!waited.ok()) return done != 0 ? Result<size_t>{done} : waited.error();
+        if (!other->listening_ || (other->shut_ & no_receive) != 0) return Error{ECONNREFUSED};
+        if (connected_) return Error{EISCONN};
+        if (listening_) return Error{EINVAL};
+        if (other->waiting_count_ <= other->backlog_) {
+            enqueue(*other, other_end);
+            return {};
+        }
+        TRY(wait(other->room_, !nonblocking(), end));
     }
-    return done;
 }
 
-Result<size_t> LocalSocket::receive_record(Message& message, List<Packet>& used) {
+Result<Ref<Socket>> LocalSocket::accept(uint32_t flags, bool may_wait) {
+    if (!connected_type()) return Error{EOPNOTSUPP};
     const Instant end = deadline(receive_timeout);
-    while (mine().incoming.empty()) {
-        if (const int error = std::exchange(mine().error, 0)) return Error{error};
-        const bool ended = (mine().shut & no_receive) != 0;
-        if (ended && (connected_type() || waits(message))) return size_t{0};
-        TRY(wait(mine().readers, message, end));
+    const sync::Guard guard{local_lock()};
+    if (!listening_) return Error{EINVAL};
+    while (waiting_.empty()) {
+        const bool waits = may_wait && !nonblocking();
+        if ((shut_ & no_receive) != 0 && waits) return Error{EINVAL};
+        TRY(wait(readers_, waits, end));
     }
-    const size_t size = TRY(mine().incoming.take_record(message, used));
-    if ((message.flags & MSG_PEEK) == 0) tell_of_room();
-    return size;
-}
-
-Result<size_t> LocalSocket::receive(Message& message) {
-    if ((message.flags & MSG_OOB) != 0) return Error{stream_ ? EINVAL : EOPNOTSUPP};
-    List<Packet> used;
-    const auto receive_locked = [&] {
-        const sync::Guard guard{pair_->lock};
-        return stream_ ? receive_stream(message, used) : receive_record(message, used);
-    };
-    auto result = receive_locked();
-    destroy(used);
-    return result;
+    --waiting_count_;
+    room_.wake_one();
+    auto accepted = Ref<LocalSocket>::adopt(waiting_.pop_front());
+    accepted->set_flags(accepted->flags() | flags);
+    return Ref<Socket>{std::move(accepted)};
 }
 
 Result<void> LocalSocket::shutdown(int how) {
     if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return Error{EINVAL};
     const unsigned bits = static_cast<unsigned>(how) + 1;
-    const sync::Guard guard{pair_->lock};
-    mine().shut |= bits;
-    if (connected_type()) other().shut |= ((bits & no_receive) != 0 ? no_send : 0) | ((bits & no_send) != 0 ? no_receive : 0);
+    const sync::Guard guard{local_lock()};
+    shut_ |= bits;
     constexpr uint32_t all = can_read | can_write | POLLHUP | POLLRDHUP;
-    for (Side& side : pair_->sides) {
-        side.writers.wake_all();
-        side.tell_reader(all);
+    if (peer_) {
+        if (connected_type()) peer_->shut_ |= ((bits & no_receive) != 0 ? no_send : 0) | ((bits & no_send) != 0 ? no_receive : 0);
+        peer_->tell(all);
     }
+    tell(all);
     return {};
 }
 
+int LocalSocket::take_error() {
+    const sync::Guard guard{local_lock()};
+    return std::exchange(error_, 0);
+}
+
 uint32_t LocalSocket::readiness() {
-    const sync::Guard guard{pair_->lock};
-    const Side& me = mine();
+    const sync::Guard guard{local_lock()};
+    if (listening_) return waiting_.empty() ? 0 : can_read;
     uint32_t events = 0;
-    if (me.error != 0) events |= POLLERR;
-    if (me.shut == (no_receive | no_send)) events |= POLLHUP;
-    if ((me.shut & no_receive) != 0) events |= POLLRDHUP | can_read;
-    if (!me.incoming.empty()) events |= can_read;
-    if (writable()) events |= can_write;
+    if (error_ != 0) events |= POLLERR;
+    if (shut_ == (no_receive | no_send) || (connected_type() && !connected_)) events |= POLLHUP;
+    if ((shut_ & no_receive) != 0) events |= POLLRDHUP | can_read;
+    if (!incoming_.empty()) events |= can_read;
+    if (!peer_ || peer_->incoming_.cost() * 4 <= send_buffer.load(std::memory_order_relaxed)) events |= can_write;
     return events;
 }
 
 Result<long> LocalSocket::ioctl(uint32_t request, uint64_t argument) {
+    if (request != FIONREAD && request != TIOCOUTQ) return interface_ioctl(request, argument);
     size_t bytes = 0;
     {
-        const sync::Guard guard{pair_->lock};
-        const PacketQueue& in = mine().incoming;
-        if (request == FIONREAD) bytes = connected_type() ? in.size() : in.empty() ? 0 : in.first_size();
-        else if (request == TIOCOUTQ) bytes = other().incoming.size();
-        else return Error{ENOTTY};
+        const sync::Guard guard{local_lock()};
+        if (listening_ && request == FIONREAD) return Error{EINVAL};
+        if (request == FIONREAD) bytes = connected_type() ? incoming_.size() : incoming_.empty() ? 0 : incoming_.first().left();
+        else if (peer_) bytes = peer_->incoming_.size();
     }
     TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(bytes)));
     return 0L;
 }
 
-Result<size_t> LocalSocket::address(bool, std::span<uint8_t> buffer) {
-    const sa_family_t family = AF_UNIX;
-    std::memcpy(buffer.data(), &family, std::min(buffer.size(), sizeof family));
-    return sizeof family;
+Result<size_t> LocalSocket::address(bool of_peer, std::span<uint8_t> buffer) {
+    const sync::Guard guard{local_lock()};
+    if (of_peer && !connected_) return Error{ENOTCONN};
+    const LocalName* const name = of_peer ? peer_name_.get() : name_.get();
+    return name ? name->address.write(buffer) : LocalAddress{}.write(buffer);
 }
 
-}  // namespace
+Result<size_t> LocalSocket::option(int level, int name, std::span<uint8_t> value) {
+    if (level != SOL_SOCKET) return Error{EOPNOTSUPP};
+    // Whoever is connected or listens is the one process that there is.
+    const Credentials known = connected_ || listening_ ? Credentials{1, 0, 0} : Credentials{0, -1, -1};
+    const int passes = pass_credentials_ ? 1 : 0;
+    const auto give = [&](const void* from, size_t size) {
+        std::memcpy(value.data(), from, std::min(value.size(), size));
+        return std::min(value.size(), size);
+    };
+    if (name == SO_PEERCRED) return give(&known, sizeof known);
+    if (name == SO_PASSCRED) return give(&passes, sizeof passes);
+    return Error{ENOPROTOOPT};
+}
+
+Result<void> LocalSocket::set_option(int level, int name, std::span<const uint8_t> value) {
+    if (level != SOL_SOCKET) return Error{EOPNOTSUPP};
+    int number = 0;
+    if (name != SO_PASSCRED) return Error{ENOPROTOOPT};
+    if (value.size() < sizeof number) return Error{EINVAL};
+    std::memcpy(&number, value.data(), sizeof number);
+    pass_credentials_ = number != 0;
+    return {};
+}
 
 Result<SocketPair> create_local_pair(int type, uint32_t flags) {
-    static constinit std::atomic<uint64_t> last_number{1000};
-    const Ref<Pair> pair = TRY(make_ref<Pair>());
-    pair->number = last_number.fetch_add(2);
-    SocketPair ends;
-    ends.first = TRY(make_ref<LocalSocket>(pair, 0u, type, flags));
-    ends.second = TRY(make_ref<LocalSocket>(pair, 1u, type, flags));
-    return ends;
+    Ref<LocalSocket> first = TRY(make_ref<LocalSocket>(type, flags)), second = TRY(make_ref<LocalSocket>(type, flags));
+    const sync::Guard guard{local_lock()};
+    LocalSocket::join(*first, *second);
+    return SocketPair{std::move(first), std::move(second)};
 }
 
 }  // namespace eremite::socket
+
+namespace eremite {
+
+// proc(5). Only those with names are known here.
+Result<void> fs::proc::write_local_sockets(TextSink& out) {
+    out.write("Num       RefCount Protocol Flags    Type St Inode Path\n");
+    const sync::Guard guard{socket::local_lock()};
+    socket::for_each_local([&](const socket::LocalName& name) {
+        const socket::LocalSocket& s = *name.holder;
+        const bool listens = s.listening();
+        constexpr unsigned unconnected = 1, connected = 3;
+        format(out, "0000000000000000: 00000002 00000000 000{}0000 000{} 0{} {:>5} ", listens ? 1 : 0, s.type(),
+               s.is_connected() ? connected : unconnected, s.number());
+        if (name.address.abstract()) out.write("@");
+        out.write(name.address.path().substr(name.address.abstract() ? 1 : 0));
+        out.write("\n");
+    });
+    return {};
+}
+
+}  // namespace eremite

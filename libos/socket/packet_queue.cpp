@@ -44,12 +44,13 @@ void PacketQueue::clear(List<Packet>& used) {
     while (!packets_.empty()) drop_first(used);
 }
 
-Result<void> PacketQueue::put_record(fs::IoBuffer& data, size_t size, Files& files) {
+Result<void> PacketQueue::put_record(fs::IoBuffer& data, size_t size, Files& files, Ref<RefCounted> sender) {
     std::unique_ptr<Packet> packet = Packet::create(size);
     if (!packet) return Error{ENOMEM};
     packet->end = data.take(packet->bytes(), size);
     if (packet->end != size) return Error{EFAULT};
     packet->files = std::move(files);
+    packet->sender = std::move(sender);
     size_ += size;
     append(*packet.release());
     return {};

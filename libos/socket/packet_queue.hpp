@@ -19,6 +19,7 @@ struct Packet : ListNode<> {
     const size_t capacity;
     size_t start = 0, end = 0;
     Files files{};
+    Ref<RefCounted> sender{};  // whatever the owner of the queue knows senders by
 
 private:
     explicit Packet(size_t size) : capacity{size} {}
@@ -39,10 +40,10 @@ public:
     [[nodiscard]] size_t size() const { return size_; }
     // Memory that they cost.
     [[nodiscard]] size_t cost() const { return size_ + count_ * overhead; }
-    [[nodiscard]] size_t first_size() const { return packets_.front()->left(); }
+    [[nodiscard]] const Packet& first() const { return *packets_.front(); }
 
     // Appends a record of `size` bytes. EFAULT, ENOMEM.
-    [[nodiscard]] Result<void> put_record(fs::IoBuffer& data, size_t size, Files& files);
+    [[nodiscard]] Result<void> put_record(fs::IoBuffer& data, size_t size, Files& files, Ref<RefCounted> sender = nullptr);
     // Appends up to `size` bytes to the stream; returns how many. Files mark their first byte. EFAULT, ENOMEM.
     [[nodiscard]] Result<size_t> put_bytes(fs::IoBuffer& data, size_t size, Files& files);
     // Take the first record, or bytes of the stream; with MSG_PEEK they stay. A stream is not read beyond a packet with files.

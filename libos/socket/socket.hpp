@@ -8,6 +8,8 @@
 #include "base/time.hpp"
 #include "base/vector.hpp"
 #include "libos/fs/file.hpp"
+#include "libos/sched/scheduler.hpp"
+#include "libos/socket/control.hpp"
 
 namespace eremite::socket {
 
@@ -24,11 +26,14 @@ struct Message {
     // Room for the sender's address, and the size that it has, which may be more.
     std::span<uint8_t> from{};
     size_t from_size = 0;
+    // What the program gave, or what it shall get; null: it neither gave nor wants anything.
+    ControlItems* control = nullptr;
+    bool credentials = false;  // of the sender shall go along (SCM_CREDENTIALS)
 };
 
 class Socket : public fs::File {
 public:
-    Socket(int domain, int type, uint32_t flags) : File{O_RDWR | flags}, domain_{domain}, type_{type} {}
+    Socket(int domain, int type, uint32_t flags);
     // Null when `file` is something else.
     [[nodiscard]] static Socket* of(fs::File& file) { return file.kind() == fs::FileKind::Socket ? static_cast<Socket*>(&file) : nullptr; }
 
@@ -55,7 +60,11 @@ public:
     [[nodiscard]] int domain() const { return domain_; }
     [[nodiscard]] int type() const { return type_; }
     [[nodiscard]] virtual int protocol() const { return 0; }
+    // What /proc/net and fstat(2) know it by.
+    [[nodiscard]] uint64_t number() const { return number_; }
     [[nodiscard]] fs::FileKind kind() const override { return fs::FileKind::Socket; }
+    [[nodiscard]] Result<fs::Attributes> attributes() override;
+    size_t describe(char* path, size_t size) override;
     [[nodiscard]] Result<size_t> read(fs::IoBuffer& buffer) override {
         Message message{buffer};
         return receive(message);
@@ -68,15 +77,23 @@ public:
     // Options that every socket has (socket(7)). Timeouts: 0 is none.
     static constexpr uint32_t default_buffer = 212'992;
     std::atomic<uint32_t> send_buffer{default_buffer}, receive_buffer{default_buffer};
+    std::atomic<bool> send_buffer_set{false}, receive_buffer_set{false};  // by the program
     std::atomic<int64_t> send_timeout{0}, receive_timeout{0};
+    // Remembered for those who ask, where a family makes no use of them: bit SO_REUSEADDR and so on, SO_LINGER, numbers.
+    std::atomic<uint32_t> switches{0};
+    std::atomic<uint64_t> linger_setting{0};
+    std::atomic<int> priority{0}, mark{0};
 
 protected:
     // When a wait that begins now ends.
     [[nodiscard]] static Instant deadline(int64_t timeout);
     [[nodiscard]] bool waits(const Message& message) const { return !nonblocking() && (message.flags & MSG_DONTWAIT) == 0; }
+    // What a wait that has ended means. EAGAIN: the time is up; EINTR and its like.
+    [[nodiscard]] static Result<void> outcome(sched::Wakeup why, Instant deadline);
 
 private:
     const int domain_, type_;
+    const uint64_t number_;
 };
 
 }  // namespace eremite::socket

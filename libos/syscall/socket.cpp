@@ -24,19 +24,11 @@ Result<void> AddressArgument::load(VirtualAddress address, int length) {
 }
 
 Result<void> store_address(std::span<const uint8_t> bytes, size_t size, VirtualAddress address, VirtualAddress length) {
-    if (address.value == 0) return {};
     const mm::UserPtr<int> length_pointer{length};
     const int room = TRY(length_pointer.load());
     if (room < 0) return Error{EINVAL};
     TRY(mm::copy_to_user(address, bytes.data(), std::min({size, bytes.size(), static_cast<size_t>(room)})));
     return length_pointer.store(static_cast<int>(size));
-}
-
-Result<void> store_address(SocketReference& socket, bool of_peer, VirtualAddress address, VirtualAddress length) {
-    if (address.value == 0) return {};
-    std::array<uint8_t, sizeof(sockaddr_storage)> bytes;
-    const size_t size = TRY(socket->address(of_peer, bytes));
-    return store_address(bytes, size, address, length);
 }
 
 namespace {
@@ -51,15 +43,29 @@ Result<TypeArgument> parse_type(int type) {
     constexpr int type_mask = 0xf;
     const int flags = type & ~type_mask;
     if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return Error{EINVAL};
+    if ((type & type_mask) > SOCK_PACKET) return Error{EINVAL};
     return TypeArgument{type & type_mask, static_cast<uint32_t>(flags & SOCK_NONBLOCK), (flags & SOCK_CLOEXEC) != 0};
+}
+
+// The type of a local socket.
+Result<int> local_type(int type, int protocol) {
+    if (protocol != 0 && protocol != PF_UNIX) return Error{EPROTONOSUPPORT};
+    // Linux takes raw local sockets for datagram sockets.
+    if (type == SOCK_RAW) return SOCK_DGRAM;
+    if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET) return Error{ESOCKTNOSUPPORT};
+    return type;
+}
+
+Result<Ref<socket::Socket>> create(int family, const TypeArgument& wanted, int protocol) {
+    if (family != AF_UNIX) return socket::create_network_socket(family, wanted.type, protocol, wanted.nonblocking);
+    return Ref<socket::Socket>{TRY(make_ref<socket::LocalSocket>(TRY(local_type(wanted.type, protocol)), wanted.nonblocking))};
 }
 
 }  // namespace
 
 Result<long> sys_socket(int family, int type, int protocol) {
     const TypeArgument wanted = TRY(parse_type(type));
-    if (family != AF_INET && family != AF_INET6) return Error{EAFNOSUPPORT};
-    Ref<socket::Socket> made = TRY(socket::create_inet_socket(family, wanted.type, protocol, wanted.nonblocking));
+    Ref<socket::Socket> made = TRY(create(family, wanted, protocol));
     return TRY(process::current().files().add(std::move(made), wanted.close_on_exec));
 }
 
@@ -101,14 +107,10 @@ Result<long> sys_accept(int descriptor, VirtualAddress address, VirtualAddress l
 
 Result<long> sys_socketpair(int family, int type, int protocol, VirtualAddress descriptors) {
     const TypeArgument wanted = TRY(parse_type(type));
-    type = wanted.type;
-    if (family != AF_UNIX) return Error{EAFNOSUPPORT};
-    if (protocol != 0 && protocol != PF_UNIX) return Error{EPROTONOSUPPORT};
-    // Linux takes raw local sockets for datagram sockets.
-    if (type == SOCK_RAW) type = SOCK_DGRAM;
-    if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET) return Error{ESOCKTNOSUPPORT};
+    if (family != AF_UNIX) return Error{family == AF_INET || family == AF_INET6 ? EOPNOTSUPP : EAFNOSUPPORT};
+    const int local = TRY(local_type(wanted.type, protocol));
     fs::FileTable& files = process::current().files();
-    socket::SocketPair pair = TRY(socket::create_local_pair(type, wanted.nonblocking));
+    socket::SocketPair pair = TRY(socket::create_local_pair(local, wanted.nonblocking));
     return add_two(files, std::move(pair.first), std::move(pair.second), wanted.close_on_exec, descriptors);
 }
 
@@ -121,9 +123,10 @@ Result<long> sys_shutdown(int descriptor, int how) {
 namespace {
 
 Result<long> name(int descriptor, bool of_peer, VirtualAddress address, VirtualAddress length) {
-    SocketReference socket = TRY(SocketReference::get(descriptor));
-    if (address.value == 0) return Error{EFAULT};
-    TRY(store_address(socket, of_peer, address, length));
+    const SocketReference socket = TRY(SocketReference::get(descriptor));
+    std::array<uint8_t, sizeof(sockaddr_storage)> bytes;
+    const size_t size = TRY(socket->address(of_peer, bytes));
+    TRY(store_address(bytes, size, address, length));
     return 0L;
 }
 

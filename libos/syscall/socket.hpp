@@ -32,8 +32,6 @@ private:
 };
 // Stores a socket address, of which `size` bytes may be more than there are, and its size: as much as fits, and how long it is.
 [[nodiscard]] Result<void> store_address(std::span<const uint8_t> bytes, size_t size, VirtualAddress address, VirtualAddress length);
-// Stores a socket address and its size, as getsockname(2) does: as much as fits, and how long it is. Null `address`: nothing.
-[[nodiscard]] Result<void> store_address(SocketReference& socket, bool of_peer, VirtualAddress address, VirtualAddress length);
 
 Result<long> sys_socketpair(int family, int type, int protocol, VirtualAddress descriptors);
 Result<long> sys_socket(int family, int type, int protocol);

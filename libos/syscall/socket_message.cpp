@@ -58,45 +58,96 @@ Result<void> check_credentials(VirtualAddress address, size_t bytes) {
     return {};
 }
 
-Result<void> read_control(const Header& header, socket::Files& files) {
+Result<void> take_item(const ControlHeader& control, VirtualAddress value, socket::ControlItems& items) {
+    uint8_t bytes[64];
+    const size_t size = control.length - sizeof control;
+    if (size > sizeof bytes) return Error{EINVAL};
+    TRY(mm::copy_from_user(bytes, value, size));
+    return items.add(control.level, control.type, std::span{bytes}.first(size)) ? Result<void>{} : Result<void>{Error{ENOBUFS}};
+}
+
+Result<void> read_control(const Header& header, socket::Files& files, socket::ControlItems& items) {
     if (header.control_length > most_control) return Error{ENOBUFS};
     for (uint64_t at = 0; at + sizeof(ControlHeader) <= header.control_length;) {
         const VirtualAddress address{header.control + at};
         const auto control = TRY(mm::UserPtr<ControlHeader>{address}.load());
         if (control.length < sizeof control || control.length > header.control_length - at) return Error{EINVAL};
-        if (control.level == SOL_SOCKET) {
-            const size_t bytes = control.length - sizeof control;
-            if (control.type == SCM_RIGHTS) TRY(take_files(address + sizeof control, bytes, files));
-            else if (control.type == SCM_CREDENTIALS) TRY(check_credentials(address + sizeof control, bytes));
-            else return Error{EINVAL};
-        }
+        const size_t bytes = control.length - sizeof control;
+        if (control.level != SOL_SOCKET) TRY(take_item(control, address + sizeof control, items));
+        else if (control.type == SCM_RIGHTS) TRY(take_files(address + sizeof control, bytes, files));
+        else if (control.type == SCM_CREDENTIALS) TRY(check_credentials(address + sizeof control, bytes));
+        else return Error{EINVAL};
         at += align_up(control.length, sizeof(uint64_t));
     }
     return {};
 }
 
-// Gives the received files descriptors, as many as there is room for, and notes them in the control buffer.
-Result<void> write_control(Header& header, socket::Message& message) {
-    const uint64_t room = std::exchange(header.control_length, 0);
-    if (message.files.empty()) return {};
-    const size_t fit = room < sizeof(ControlHeader) ? 0 : std::min(message.files.size(), (room - sizeof(ControlHeader)) / sizeof(int));
-    const VirtualAddress list{header.control + sizeof(ControlHeader)};
+// The control buffer of a receiver, as it fills.
+class ControlWriter {
+public:
+    explicit ControlWriter(const Header& header) : start_{header.control}, room_{header.control_length} {}
+    [[nodiscard]] uint64_t used() const { return used_; }
+    // What fits into the data of an item that comes next.
+    [[nodiscard]] size_t fits() const { return room_ - used_ < sizeof(ControlHeader) ? 0 : room_ - used_ - sizeof(ControlHeader); }
+    [[nodiscard]] VirtualAddress data() const { return VirtualAddress{start_ + used_ + sizeof(ControlHeader)}; }
+    // Notes the header of the item whose data stand at data() already.
+    [[nodiscard]] Result<void> finish(int level, int type, size_t size) {
+        const ControlHeader control{sizeof(ControlHeader) + size, level, type};
+        TRY(mm::UserPtr<ControlHeader>{VirtualAddress{start_ + used_}}.store(control));
+        used_ += std::min<uint64_t>(align_up(control.length, sizeof(uint64_t)), room_ - used_);
+        return {};
+    }
+    // As much of the item as fits. False: that is not all.
+    [[nodiscard]] Result<bool> put(int level, int type, std::span<const uint8_t> value) {
+        if (room_ - used_ < sizeof(ControlHeader)) return false;
+        const size_t size = std::min(fits(), value.size());
+        TRY(mm::copy_to_user(data(), value.data(), size));
+        TRY(finish(level, type, size));
+        return size == value.size();
+    }
+
+private:
+    uint64_t start_, room_, used_ = 0;
+};
+
+// Gives the received files descriptors, as many as there is room for.
+Result<bool> write_files(ControlWriter& writer, socket::Message& message) {
+    const size_t fit = std::min(message.files.size(), writer.fits() / sizeof(int));
     fs::FileTable& table = process::current().files();
     size_t stored = 0;
     while (stored < fit) {
         const auto descriptor = table.add(message.files[stored], (message.flags & MSG_CMSG_CLOEXEC) != 0);
         if (!descriptor.ok()) break;
-        if (!(mm::UserPtr<int>{list} + stored).store(descriptor.value()).ok()) {
+        if (!(mm::UserPtr<int>{writer.data()} + stored).store(descriptor.value()).ok()) {
             TRY(table.close(descriptor.value()));
             break;
         }
         ++stored;
     }
-    if (stored < message.files.size()) message.result_flags |= MSG_CTRUNC;
-    if (stored == 0) return {};
-    const ControlHeader control{sizeof(ControlHeader) + stored * sizeof(int), SOL_SOCKET, SCM_RIGHTS};
-    TRY(mm::UserPtr<ControlHeader>{VirtualAddress{header.control}}.store(control));
-    header.control_length = std::min<uint64_t>(align_up(control.length, sizeof(uint64_t)), room);
+    if (stored != 0) TRY(writer.finish(SOL_SOCKET, SCM_RIGHTS, stored * sizeof(int)));
+    return stored == message.files.size();
+}
+
+// Notes in the control buffer what came along.
+Result<void> write_control(Header& header, socket::Message& message) {
+    ControlWriter writer{header};
+    bool complete = true;
+    Result<void> failed;
+    const auto put = [&](int level, int type, std::span<const uint8_t> value) {
+        const auto whole = writer.put(level, type, value);
+        if (!whole.ok()) failed = whole.error();
+        else complete = complete && whole.value();
+    };
+    message.control->for_each([&](const socket::ControlItems::Item& item, std::span<const uint8_t> value) { put(item.level, item.type, value); });
+    if (message.credentials) {
+        constexpr int credentials[3] = {static_cast<int>(process_id), 0, 0};
+        // SAFETY: integers may be looked at as bytes.
+        put(SOL_SOCKET, SCM_CREDENTIALS, {reinterpret_cast<const uint8_t*>(credentials), sizeof credentials});
+    }
+    TRY(std::move(failed));
+    if (!message.files.empty()) complete = TRY(write_files(writer, message)) && complete;
+    if (!complete) message.result_flags |= MSG_CTRUNC;
+    header.control_length = writer.used();
     return {};
 }
 
@@ -116,7 +167,9 @@ Result<Sent> send_message(const SocketReference& socket, VirtualAddress address,
     fs::IoBuffer io = TRY(vectors.load(VirtualAddress{header.vectors}, static_cast<long>(header.vector_count)));
     socket::Message message{io, flags};
     message.to = destination.bytes();
-    TRY(read_control(header, message.files));
+    socket::ControlItems items;
+    TRY(read_control(header, message.files, items));
+    message.control = &items;
     const size_t sent = TRY(socket->send(message));
     return Sent{sent, io.remaining() == 0};
 }
@@ -129,6 +182,8 @@ Result<size_t> receive_message(const SocketReference& socket, VirtualAddress add
     socket::Message message{io, flags};
     std::array<uint8_t, sizeof(sockaddr_storage)> from;
     message.from = from;
+    socket::ControlItems items;
+    message.control = &items;
     const size_t received = TRY(socket->receive(message));
     TRY(write_control(header, message));
     if (header.name != 0) {
@@ -183,7 +238,7 @@ Result<long> sys_recvfrom(int descriptor, VirtualAddress data, size_t size, int 
     std::array<uint8_t, sizeof(sockaddr_storage)> from;
     message.from = from;
     const size_t received = TRY(socket->receive(message));
-    TRY(store_address(from, message.from_size, address, length));
+    if (address.value != 0) TRY(store_address(from, message.from_size, address, length));
     return static_cast<long>(received);
 }
 

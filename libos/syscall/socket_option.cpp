@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "libos/mm/user_memory.hpp"
-#include "libos/syscall/process.hpp"
 #include "libos/syscall/socket.hpp"
 
 namespace eremite::syscall {
@@ -13,9 +12,9 @@ namespace eremite::syscall {
 namespace {
 
 constexpr int64_t ns_per_microsecond = 1000, microseconds_per_second = 1'000'000;
-// A program asks for bytes of data; as many again are reckoned for what it takes to keep them.
 // The longest value of an option of one protocol.
 constexpr size_t most_option = 256;
+// A program asks for bytes of data; as many again are reckoned for what it takes to keep them.
 constexpr uint32_t least_buffer = 2304, most_buffer = 212'992;
 
 // Stores as much of a value as fits, and how much that was.
@@ -45,15 +44,14 @@ Result<int> number_of(const SocketReference& socket, int option) {
         case SO_SNDBUF: return static_cast<int>(socket->send_buffer.load());
         case SO_RCVBUF: return static_cast<int>(socket->receive_buffer.load());
         case SO_RCVLOWAT: return 1;
-        // What has no meaning inside one machine is off.
+        case SO_PRIORITY: return socket->priority;
+        case SO_MARK: return socket->mark;
         case SO_REUSEADDR:
-        case SO_REUSEPORT:
         case SO_KEEPALIVE:
         case SO_BROADCAST:
         case SO_DONTROUTE:
-        case SO_OOBINLINE:
-        case SO_PASSCRED:
-        case SO_PRIORITY:
+        case SO_OOBINLINE: return static_cast<int>(socket->switches >> option & 1);
+        case SO_REUSEPORT:
         case SO_TIMESTAMP: return 0;
         default: return Error{ENOPROTOOPT};
     }
@@ -86,16 +84,16 @@ Result<long> sys_getsockopt(int descriptor, int level, int option, VirtualAddres
     if (size.code() != ENOPROTOOPT || level != SOL_SOCKET) return unknown(socket, size.error());
     switch (option) {
         case SO_LINGER: {
-            const linger none{0, 0};
-            return store(value, length, &none, sizeof none);
+            const uint64_t setting = socket->linger_setting;
+            static_assert(sizeof setting == sizeof(linger));
+            return store(value, length, &setting, sizeof setting);
         }
         case SO_RCVTIMEO: return store_timeout(value, length, socket->receive_timeout);
         case SO_SNDTIMEO: return store_timeout(value, length, socket->send_timeout);
         case SO_PEERCRED: {
-            const struct {
-                int process, user, group;
-            } credentials{process_id, 0, 0};
-            return store(value, length, &credentials, sizeof credentials);
+            // Nobody is there of whom that could be said; local sockets know better.
+            constexpr int nobody[3] = {0, -1, -1};
+            return store(value, length, nobody, sizeof nobody);
         }
         default: {
             const int number = TRY(number_of(socket, option));
@@ -118,16 +116,33 @@ Result<long> sys_setsockopt(int descriptor, int level, int option, VirtualAddres
     if (length < static_cast<int>(sizeof(int))) return Error{EINVAL};
     const auto number = static_cast<uint32_t>(TRY(mm::UserPtr<int>{value}.load()));
     switch (option) {
-        case SO_SNDBUF: socket->send_buffer = 2 * std::clamp(number, least_buffer, most_buffer); return 0L;
-        case SO_RCVBUF: socket->receive_buffer = 2 * std::clamp(number, least_buffer / 2, most_buffer); return 0L;
+        case SO_SNDBUFFORCE:
+        case SO_SNDBUF:
+            socket->send_buffer = 2 * std::clamp(number, least_buffer, most_buffer);
+            socket->send_buffer_set = true;
+            return 0L;
+        case SO_RCVBUFFORCE:
+        case SO_RCVBUF:
+            socket->receive_buffer = 2 * std::clamp(number, least_buffer / 2, most_buffer);
+            socket->receive_buffer_set = true;
+            return 0L;
         case SO_REUSEADDR:
-        case SO_REUSEPORT:
         case SO_KEEPALIVE:
         case SO_BROADCAST:
         case SO_DONTROUTE:
         case SO_OOBINLINE:
-        case SO_PRIORITY:
-        case SO_LINGER: return 0L;
+            if (number != 0) socket->switches |= 1U << option;
+            else socket->switches &= ~(1U << option);
+            return 0L;
+        // No two local sockets have one name.
+        case SO_REUSEPORT: return Error{EOPNOTSUPP};
+        case SO_PRIORITY: socket->priority = static_cast<int>(number); return 0L;
+        case SO_MARK: socket->mark = static_cast<int>(number); return 0L;
+        case SO_LINGER: {
+            if (length < static_cast<int>(sizeof(linger))) return Error{EINVAL};
+            socket->linger_setting = TRY(mm::UserPtr<uint64_t>{value}.load());
+            return 0L;
+        }
         default: return Error{ENOPROTOOPT};
     }
 }

@@ -52,6 +52,11 @@ public:
     void clear();
     [[nodiscard]] Neighbour* find(const IpAddress& address) const;
     [[nodiscard]] size_t count() const { return pool_.used(); }
+    template <typename Function>
+    void for_each(Function function) const {
+        for (const Neighbour* head : heads_)
+            for (const Neighbour* n = head; n; n = n->next) function(*n);
+    }
 
     static constexpr Duration reachable_time = Duration::seconds(30);
     static constexpr Duration delay_first_probe = Duration::seconds(5);

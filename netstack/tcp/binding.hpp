@@ -25,6 +25,8 @@ public:
 
     [[nodiscard]] bool held() const { return linked(); }
     [[nodiscard]] const Endpoint& local() const { return local_; }
+    // What its holder now allows to others.
+    void share(const Sharing& sharing) { sharing_ = sharing; }
     void release() {
         if (linked()) unlink();
     }

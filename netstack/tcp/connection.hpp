@@ -52,6 +52,7 @@ public:
     void close();
     void abort();
     void set_observer(Observer* observer) { observer_ = observer; }
+    [[nodiscard]] const Observer* observer() const { return observer_; }
     // Sends what a cork or the delay of small segments held back.
     void push();
     void acknowledge_now();

@@ -111,7 +111,7 @@ void Connection::slow_path(const Segment& segment, Packet&& packet) {
     }
     if (rst) {
         // RFC 5961 section 3.2: only an exact one ends the connection.
-        if (segment.sequence == rcv_nxt_) return fail(state_ == State::SynReceived ? ECONNREFUSED : ECONNRESET);
+        if (segment.sequence == rcv_nxt_) return fail(state_ == State::SynReceived ? ECONNREFUSED : state_ == State::CloseWait ? EPIPE : ECONNRESET);
         return challenge();
     }
     if (segment.has(TcpHeader::syn)) return challenge();  // section 4.2
@@ -193,7 +193,6 @@ void Connection::accept_data(const Segment& segment, Packet&& packet) {
                 work_ |= work_ack;
             }
             data_arrived(rcv_nxt_ - before, segment);
-            if (read_shut_) (void)received_.discard(received_.bytes());
             schedule_ack(segment);
         } else {
             const bool kept = !layer_.stack().pool().under_pressure() && received_.insert_early(start, std::move(packet));

@@ -27,6 +27,7 @@ public:
     [[nodiscard]] uint32_t waiting() const { return waiting_; }
     [[nodiscard]] const Endpoint& local() const { return local_; }
     void set_observer(Observer* observer) { observer_ = observer; }
+    [[nodiscard]] const Observer* observer() const { return observer_; }
     // What accepted connections start with.
     Settings settings{};
 

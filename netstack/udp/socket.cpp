@@ -12,6 +12,9 @@ namespace {
 // No more than the headers of Ethernet, IPv4 and UDP took.
 constexpr uint32_t stored_size = offsetof(Datagram, length);
 static_assert(stored_size <= 42);
+
+// The length of IPv4 counts its header, that of IPv6 does not.
+size_t most_data(const IpAddress& to) { return 65535 - sizeof(UdpHeader) - (to.is_v4() ? sizeof(Ipv4Header) : 0); }
 }  // namespace
 
 int UdpSocket::match(const Endpoint& local, const Endpoint& remote) const {
@@ -79,20 +82,27 @@ Result<Path> UdpSocket::path_to(const Endpoint& to) {
     Interface* only = options.interface;
     if (!only && to.address.is_multicast()) only = options.multicast_interface;
     const bool fixed = bound() && !local_.address.is_unspecified() && !local_.address.is_multicast();
-    return stack.ip().find_path(to.address, fixed ? local_.address : IpAddress{}, only);
+    return stack.ip().find_path(to.address, fixed ? local_.address : options.source, only);
 }
 
 Result<void> UdpSocket::connect(const Endpoint& remote) {
     if (remote.port == 0) return Error{EINVAL};
     const Path path = TRY(path_to(remote));
-    if (!bound()) TRY(bind({path.source, 0}));
-    if (local_.address.is_unspecified()) local_.address = path.source;
+    if (!bound()) TRY(bind({path.source.is_v4() ? any_v4() : IpAddress{}, 0}));
+    if (local_.address.is_unspecified()) {
+        any_address_ = true;
+        bound_address_ = local_.address;
+    }
+    if (any_address_) local_.address = path.source;
     remote_ = remote;
     path_ = path;
     return {};
 }
 
-void UdpSocket::disconnect() { remote_ = {}; }
+void UdpSocket::disconnect() {
+    remote_ = {};
+    if (std::exchange(any_address_, false)) local_.address = bound_address_;
+}
 
 void UdpSocket::close() {
     using Bound = ListNode<UdpSocket>;
@@ -105,7 +115,7 @@ void UdpSocket::close() {
 }
 
 Result<void> UdpSocket::send(ByteSource& source, size_t size, const Endpoint* to) {
-    if (size > 65507) return Error{EMSGSIZE};
+    if (size > most_data((to ? *to : remote_).address)) return Error{EMSGSIZE};
     const Path path = TRY(ready_path(to));
     const Endpoint& destination = to ? *to : remote_;
     PacketPool& pool = layer_.stack().pool();
@@ -143,11 +153,11 @@ Result<Path> UdpSocket::ready_path(const Endpoint* to) {
     const Endpoint& destination = to ? *to : remote_;
     if (destination.port == 0) return Error{EINVAL};
     Path path;
-    if (!to && path_.generation == layer_.stack().ip().generation()) {
+    if (!to && options.source.is_unspecified() && path_.generation == layer_.stack().ip().generation()) {
         path = path_;
     } else {
         path = TRY(path_to(destination));
-        if (!to) path_ = path;
+        if (!to && options.source.is_unspecified()) path_ = path;
     }
     if (!options.broadcast && path.interface->is_broadcast(destination.address)) return Error{EACCES};
     if (!bound()) TRY(bind({destination.address.is_v4() ? any_v4() : IpAddress{}, 0}));
@@ -162,7 +172,7 @@ Result<void> UdpSocket::transmit(const Path& path, const Endpoint& destination, 
     Stack& stack = layer_.stack();
     const bool multicast = destination.address.is_multicast();
     const size_t length = data.length() + sizeof(UdpHeader);
-    if (length > 65515) return Error{EMSGSIZE};
+    if (data.length() > most_data(destination.address)) return Error{EMSGSIZE};
     auto* header = reinterpret_cast<UdpHeader*>(data.push_front(sizeof(UdpHeader)));
     if (!header) return Error{ENOBUFS};
     ChecksumSum sum;
@@ -173,7 +183,7 @@ Result<void> UdpSocket::transmit(const Path& path, const Endpoint& destination, 
                       .checksum_offset = offsetof(UdpHeader, checksum),
                       .header_length = sizeof(UdpHeader),
                       .checksum = ChecksumState::Partial};
-    if (multicast && options.multicast_loop && path.interface->in_group(destination.address)) {
+    if (multicast && options.multicast_loop && path.interface != &stack.loopback() && path.interface->in_group(destination.address)) {
         // Members on this host hear it too.
         if (Packet copy = data.share(0, data.length())) {
             copy.offload() = data.offload();

@@ -58,6 +58,7 @@ struct UdpOptions {
     uint8_t traffic_class = 0;
     Interface* interface = nullptr;            // SO_BINDTODEVICE
     Interface* multicast_interface = nullptr;
+    IpAddress source{};                        // of what is sent; unspecified: what the socket is bound to, or the best
     size_t receive_limit = 212'992;            // bytes that wait to be read
 };
 
@@ -84,6 +85,9 @@ public:
     [[nodiscard]] bool peek(Datagram& datagram) const;
     [[nodiscard]] bool readable() const { return !queue_.empty(); }
     [[nodiscard]] size_t queued() const { return queue_.count(); }
+    [[nodiscard]] size_t queued_bytes() const { return queue_.bytes(); }
+    [[nodiscard]] const Observer* observer() const { return &observer_; }
+    [[nodiscard]] bool failed() const { return error_ != 0; }
     [[nodiscard]] int take_error() { return std::exchange(error_, 0); }
 
     [[nodiscard]] Result<void> join(const IpAddress& group, Interface& interface);
@@ -118,6 +122,8 @@ private:
     Path path_{};
     PacketQueue queue_{};
     std::array<Membership, most_memberships> memberships_{};
+    bool any_address_ = false;  // connect() chose the local address, in place of this one
+    IpAddress bound_address_{};
     int error_ = 0;
 };
 

@@ -135,6 +135,7 @@ class TapTest(NetworkTest):
     """The machine is at a TAP device in a network of the test's own."""
 
     host, machine = "10.0.5.1", "10.0.5.2"
+    clients = 30  # at once
 
     @classmethod
     def setUpClass(cls):
@@ -157,6 +158,7 @@ class UserNetworkTest(NetworkTest):
     """The machine is behind QEMU."""
 
     host = "10.0.2.2"  # as the machine knows this host's 127.0.0.1
+    clients = 2  # at once: QEMU lets no more wait until they are accepted, and others try again after seconds
 
     def network(self, ports):
         self.at = {port: ("127.0.0.1", self.free_port()) for port in ports}

@@ -26,6 +26,7 @@ def arguments():
     parser.add_argument("--memory", default="128M")
     parser.add_argument("--cpus", default="1")
     parser.add_argument("--compare", action="store_true", help="run as a Linux process too: output and status must be equal")
+    parser.add_argument("--fresh-network", action="store_true", help="give the Linux process a network namespace of its own")
     parser.add_argument("--expect-exit", type=int)
     parser.add_argument("--expect-output", help="regular expression that standard output must match")
     parser.add_argument("program")
@@ -99,6 +100,20 @@ def check_equal(guest, linux):
         fail(f"exit status {guest[0]}, that of the Linux process is {linux[0]}; its standard error: {text(linux[2])[-1000:]}", guest)
 
 
+def fresh_network():
+    """What to put before a command so that it has nothing but a loopback, which everybody may ping."""
+    setup = 'ip link set lo up && echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range && exec "$@"'
+    prefix = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
+    prefix += ["sh", "-c", setup, "sh"]
+    try:
+        attempt = subprocess.run(prefix + ["true"], capture_output=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        skip(f"network namespaces cannot be had here: {error}")
+    if attempt.returncode != 0:
+        skip(f"network namespaces cannot be had here: {text(attempt.stderr).strip()}")
+    return prefix
+
+
 def main():
     options = arguments()
     if not os.path.exists(options.program):
@@ -123,7 +138,8 @@ def main():
         fail(f"standard output does not match {options.expect_output}", guest)
     if options.compare:
         env = dict(v.split("=", 1) for v in options.env)
-        linux = run("the Linux process", [options.program, *options.arguments], options, env)
+        prefix = fresh_network() if options.fresh_network else []
+        linux = run("the Linux process", prefix + [options.program, *options.arguments], options, {**os.environ, **env} if prefix else env)
         if linux[0] == SKIPPED:
             skip(f"the Linux process could not do it: {text(linux[2]).strip()}")
         check_equal(guest, linux)

@@ -3,7 +3,7 @@
 from support import BUILD, HELLO_SOURCE, CommandTest, clean_environment, from_environment, volume_tool
 
 SAID = b"hello world\n"
-SWITCHES = {"share": "EREMITE_SHARE", "trace": "EREMITE_TRACE", "virtio": "EREMITE_VIRTIO", "volume": "EREMITE_VOLUME"}
+SWITCHES = {"net": "EREMITE_NET", "share": "EREMITE_SHARE", "trace": "EREMITE_TRACE", "virtio": "EREMITE_VIRTIO", "volume": "EREMITE_VOLUME"}
 TRACED = r"\] .* write\(1, "
 
 
@@ -35,6 +35,9 @@ class Core(ComponentTest):
         result = self.run_program(self.image("none"), options=["--share", "9p", "--mount", f"{self.folder}:/data"])
         self.check(result, 125, output=b"", errors="mount0 cannot be mounted at /data: .* without the component share")
 
+    def test_tells_that_it_has_no_network(self):
+        self.check(self.run_program(self.image("none"), options=["--net", "user"]), 125, output=b"", errors="without the component net")
+
     def test_tells_of_devices_that_it_does_not_drive(self):
         def announce(words):
             at = words.index("-M") + 1
@@ -50,8 +53,8 @@ class Chosen(ComponentTest):
 
     def test_all_by_name(self):
         """In any order."""
-        self.need("share", "trace", "virtio", "volume")
-        self.check(self.run_program(self.image("virtio, trace volume virtio-share"), options=["--trace"]), output=SAID, errors=TRACED)
+        self.need("net", "share", "trace", "virtio", "volume")
+        self.check(self.run_program(self.image("virtio, trace volume net virtio-share"), options=["--trace"]), output=SAID, errors=TRACED)
 
     def test_share_brings_virtio_along(self):
         self.need("share")
@@ -59,6 +62,14 @@ class Chosen(ComponentTest):
         self.check(self.run_program(image, options=["--share", "9p", "--mount", f"{self.folder}:/data"]), output=SAID, errors=b"")
         self.assertEqual(self.link("virtio share").status, 0)
         self.assertEqual(image.read_bytes(), self.image("share").read_bytes())
+
+    def test_net_brings_virtio_along(self):
+        self.need("net")
+        image = self.image("net")
+        result = self.run_program(image, options=["--net", "user", "--log", "info"])
+        self.check(result, output=SAID, errors="network: eth0 has the address 10.0.2.15/24")
+        self.assertEqual(self.link("net virtio").status, 0)
+        self.assertEqual(image.read_bytes(), self.image("net").read_bytes())
 
     def test_volume_brings_virtio_along(self):
         self.need("volume")

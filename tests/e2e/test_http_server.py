@@ -42,7 +42,7 @@ class HttpServerTest:
             except (OSError, http.client.HTTPException, AssertionError) as error:
                 failures.append(error)
 
-        clients = [threading.Thread(target=visit, args=(client,)) for client in range(10)]
+        clients = [threading.Thread(target=visit, args=(client,)) for client in range(self.clients)]
         for client in clients:
             client.start()
         for client in clients:

@@ -11,20 +11,6 @@ from network import TapTest, UserNetworkTest
 from support import need_tool, program, unittest
 
 
-class Pages(http.server.BaseHTTPRequestHandler):
-    pages = {}
-
-    def do_GET(self):
-        data = self.pages.get(self.path)
-        self.send_response(404 if data is None else 200)
-        self.send_header("Content-Length", str(len(data or b"")))
-        self.end_headers()
-        self.wfile.write(data or b"")
-
-    def log_message(self, *_):
-        pass
-
-
 class NetworkClientsTest:
     def setUp(self):
         super().setUp()
@@ -38,10 +24,17 @@ class NetworkClientsTest:
 
     @contextlib.contextmanager
     def web_server(self, pages):
-        class Handler(Pages):
-            pass
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                data = pages.get(self.path)
+                self.send_response(404 if data is None else 200)
+                self.send_header("Content-Length", str(len(data or b"")))
+                self.end_headers()
+                self.wfile.write(data or b"")
 
-        Handler.pages = pages
+            def log_message(self, *_):
+                pass
+
         server = http.server.ThreadingHTTPServer((self.listen_at, 0), Handler)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -85,7 +85,7 @@ class NginxTest:
 
     def test_many_at_once(self):
         digest = hashlib.sha256(self.pages["large.bin"]).hexdigest()
-        words = ["--parallel", "--parallel-immediate", "--parallel-max", 8]
+        words = ["--parallel", "--parallel-immediate", "--parallel-max", min(8, self.clients)]
         files = [self.folder / f"got{i}" for i in range(8)]
         for file in files:
             words += ["--output", file, self.url("large.bin")]

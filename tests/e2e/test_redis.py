@@ -33,7 +33,7 @@ class RedisTest:
     def test_benchmark(self):
         self.start_redis()
         address, port = self.at[6379]
-        words = ["-h", address, "-p", port, "-t", "get,set", "-P", 16, "-c", 30, "-n", 20000, "-r", 1000, "-q"]
+        words = ["-h", address, "-p", port, "-t", "get,set", "-P", 16, "-c", self.clients, "-n", 20000, "-r", 1000, "-q"]
         result = self.check(self.execute(server("redis", "redis-benchmark"), *words), errors=b"")
         for test in ("SET", "GET"):
             self.assertRegex(result.text, rf"{test}: \d+(\.\d+)? requests per second")

@@ -32,7 +32,9 @@ bool Directory::is_below(const Node& ancestor) const {
 void Directory::give_place(Node& node, String& name) {
     Ref<Node> released;
     const sync::Guard guard{owner_.lock()};
+    owner_.names().remove(node);
     released = node.place(Ref<Node>::share(this), name);
+    owner_.names().insert(node);
 }
 
 Result<Ref<Node>> Directory::find(std::string_view name) {
@@ -40,7 +42,7 @@ Result<Ref<Node>> Directory::find(std::string_view name) {
     Ref<Node> node = TRY(owner_.node(found.inode));
     {
         const sync::Guard guard{owner_.lock()};
-        if (node->is_placed(*this, name)) return node;
+        if (node->is_named() && node->is_placed(*this, name)) return node;
     }
     // A directory that contains itself, or is in two places, would lead paths round in circles.
     if (node->is_directory()) {
@@ -63,6 +65,33 @@ Result<Ref<Inode>> Directory::lookup(std::string_view name) {
         volume().trim();
     }
     return Ref<Inode>{std::move(found)};
+}
+
+Inode::Descent Directory::descend(std::string_view& path) {
+    Ref<Node> found;
+    const sync::Guard guard{owner_.lock()};
+    Node* directory = this;
+    std::string_view rest = path;
+    for (;;) {
+        const auto [length, hash] = first_component(rest);
+        Node* const node = owner_.names().find(*directory, rest.substr(0, length), hash);
+        if (!node) break;
+        node->note_use();
+        if (length == rest.size()) {
+            if (!node->is_mount_point() && node->type() != FileType::SymbolicLink) found = Ref<Node>::share_if_alive(node);
+            break;
+        }
+        const size_t next = rest.find_first_not_of('/', length);
+        if (next == rest.npos || !node->is_directory()) break;
+        directory = node;
+        rest.remove_prefix(next);
+        if (node->is_mount_point()) break;
+    }
+    Ref<Node> last = directory != this || found ? Ref<Node>::share_if_alive(directory) : nullptr;
+    if (!last) return {};
+    path = rest;
+    const bool complete = static_cast<bool>(found);
+    return {std::move(last), std::move(found), complete};
 }
 
 Result<void> Directory::check_free(std::string_view name) {
@@ -240,9 +269,10 @@ Result<Ref<Node>> Directory::remove_name(std::string_view name, bool directory) 
     if (node->links() == 0) {
         owner_.add_orphan(node->number());
         owner_.forget_recent(*node);
-        const sync::Guard guard{owner_.lock()};
-        node->lose_name();
     }
+    const sync::Guard guard{owner_.lock()};
+    owner_.names().remove(*node);
+    if (node->links() == 0) node->lose_name();
     return node;
 }
 

@@ -10,6 +10,7 @@ public:
     Directory(FileSystem& owner, ext2_ino_t number) : Node{owner, number, FileType::Directory} {}
 
     [[nodiscard]] Result<Ref<Inode>> lookup(std::string_view name) override;
+    [[nodiscard]] Descent descend(std::string_view& path) override;
     [[nodiscard]] Result<Ref<Inode>> create(std::string_view name, const NewFile& file) override;
     [[nodiscard]] Result<Ref<Inode>> create_unnamed(uint32_t permissions, bool linkable) override;
     [[nodiscard]] Result<Ref<Inode>> create_directory(std::string_view name, uint32_t permissions) override;

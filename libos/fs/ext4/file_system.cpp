@@ -47,10 +47,10 @@ FileSystem::~FileSystem() = default;
 
 Result<Ref<Inode>> FileSystem::start(bool read_only) {
     const sched::MutexGuard guard{volume_.mutex()};
-    TRY(volume_.mount(read_only));
-    // They take about a kilobyte beside their pages: up to an eighth of the memory.
+    // Inodes take about a kilobyte beside their pages: up to an eighth of the memory.
     constexpr uint64_t fewest = 64, most = 65536, pages_per_inode = 2;
-    most_recent_ = std::clamp(mm::page_allocator().total_pages() / pages_per_inode, fewest, most);
+    TRY(names_.prepare(std::clamp(mm::page_allocator().total_pages() / pages_per_inode, fewest, most)));
+    TRY(volume_.mount(read_only));
     set_read_only(volume_.read_only());
     if (!volume_.read_only()) TRY(recover_orphans());
     Ref<Node> root = TRY(node(EXT2_ROOT_INO));
@@ -139,30 +139,29 @@ Result<Ref<Node>> FileSystem::node(ext2_ino_t number) {
 
 void FileSystem::forget(Node& node) {
     if (static_cast<TreeNode<ByNumber>&>(node).linked()) nodes_.remove(node);
+    names_.remove(node);
     if (node.inode().i_links_count != 0) return;
     if (Orphan* const orphan = find_orphan(node.number())) orphan->dead = true;
 }
 
 void FileSystem::keep_recent(Node& node) {
-    if (static_cast<ListNode<ByRecentUse>&>(node).linked()) {
-        recent_.remove(node);
-    } else {
-        node.acquire();
-        ++recent_count_;
-    }
-    recent_.push_back(node);
-    if (recent_count_ > most_recent_) forget_recent(*recent_.front());
+    Ref<Node> released;
+    const sync::Guard guard{lock_};
+    released = names_.keep(node);
 }
 
 void FileSystem::drop_recent() {
-    while (Node* const node = recent_.front()) forget_recent(*node);
+    for (bool more = true; more;) {
+        Ref<Node> released;
+        const sync::Guard guard{lock_};
+        released = names_.give_up();
+        more = static_cast<bool>(released);
+    }
 }
 
 void FileSystem::forget_recent(Node& node) {
-    if (!static_cast<ListNode<ByRecentUse>&>(node).linked()) return;
-    recent_.remove(node);
-    --recent_count_;
-    const Ref<Node> released = Ref<Node>::adopt(&node);
+    const sync::Guard guard{lock_};
+    names_.drop(node);
 }
 
 }  // namespace eremite::fs::ext4

@@ -3,19 +3,18 @@
 #include <bit>
 #include <cstdint>
 
-#include "base/list.hpp"
 #include "base/tree.hpp"
 #include "libos/fs/ext4/volume.hpp"
 #include "libos/fs/file_system.hpp"
 #include "libos/fs/inode.hpp"
+#include "libos/fs/name_cache.hpp"
 #include "libos/sched/delayed_task.hpp"
 #include "libos/sync/spinlock.hpp"
 
 namespace eremite::fs::ext4 {
 
 class Node;
-struct ByNumber;     // the tree of a file system's inodes
-struct ByRecentUse;  // those that are kept though nobody uses them
+struct ByNumber;  // the tree of a file system's inodes
 
 class FileSystem final : public fs::FileSystem, private CommitListener {
 public:
@@ -49,6 +48,8 @@ public:
     void changed() override { committer_.request(); }
     // Guards the inodes' names and parents, and the tree.
     [[nodiscard]] sync::Spinlock& lock() { return lock_; }
+    // The names that are known to be on the volume. Requires lock().
+    [[nodiscard]] NameCache<Node>& names() { return names_; }
 
     // These require the volume's lock.
 
@@ -106,8 +107,7 @@ private:
     Tree<Node, NumberTraits, ByNumber> nodes_;
     Vector<Orphan> orphans_;     // guarded by the volume's lock, but for `dead`, which lock_ guards with the vector's layout
     Vector<ext2_ino_t> listed_;  // on the volume, the newest last
-    List<Node, ByRecentUse> recent_;  // the one that was used last comes last; each has a reference
-    size_t recent_count_ = 0, most_recent_ = 0;
+    NameCache<Node> names_;      // guarded by lock_
     std::atomic<bool> unplaced_{false};  // there may be dirty pages without a place
 };
 

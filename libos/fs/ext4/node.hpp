@@ -9,11 +9,10 @@
 #include "libos/fs/ext4/file_system.hpp"
 #include "libos/fs/ext4/mapping.hpp"
 #include "libos/fs/inode.hpp"
-#include "libos/fs/name_hash.hpp"
 
 namespace eremite::fs::ext4 {
 
-class Node : public Inode, public Follower, public TreeNode<ByNumber>, public ListNode<ByRecentUse> {
+class Node : public Inode, public Follower, public TreeNode<ByNumber>, public CachedName<Node> {
 public:
     Node(FileSystem& owner, ext2_ino_t number, FileType type) : Inode{type}, owner_{owner}, number_{number} {}
 
@@ -88,6 +87,7 @@ protected:
 
 private:
     friend class FileSystem;
+    friend NameCache<Node>;
 
     const ext2_ino_t number_;
     ext2_inode_large inode_{};

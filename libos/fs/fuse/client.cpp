@@ -8,7 +8,7 @@ namespace {
 
 constexpr uint32_t oldest_minor_version = 31;
 constexpr uint32_t wanted_features = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_DONT_MASK | FUSE_AUTO_INVAL_DATA |
-                                     FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES;
+                                     FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES | FUSE_DO_READDIRPLUS;
 
 template <typename T>
 Held::Words words(fuse_opcode opcode, uint64_t node, const T& arguments, bool answered) {
@@ -50,7 +50,9 @@ Result<size_t> OpenHandle::read_by(fuse_opcode opcode, uint64_t offset, std::spa
 
 Result<size_t> OpenHandle::read(uint64_t offset, std::span<const Segment> into) { return read_by(FUSE_READ, offset, into); }
 
-Result<size_t> OpenHandle::read_directory(uint64_t cursor, Segment into) { return read_by(FUSE_READDIR, cursor, std::span{&into, 1}); }
+Result<size_t> OpenHandle::read_directory(uint64_t cursor, Segment into, bool plus) {
+    return read_by(plus ? FUSE_READDIRPLUS : FUSE_READDIR, cursor, std::span{&into, 1});
+}
 
 Result<size_t> OpenHandle::write(uint64_t offset, std::span<const Segment> from) {
     fuse_write_in in{};

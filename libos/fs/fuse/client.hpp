@@ -59,7 +59,9 @@ public:
 
     [[nodiscard]] Result<size_t> read(uint64_t offset, std::span<const Segment> into) override;
     [[nodiscard]] Result<size_t> write(uint64_t offset, std::span<const Segment> from) override;
-    [[nodiscard]] Result<size_t> read_directory(uint64_t cursor, Segment into) override;
+    [[nodiscard]] Result<size_t> read_directory(uint64_t cursor, Segment into) override { return read_directory(cursor, into, false); }
+    // `plus`: the server looks each entry up, and counts that.
+    [[nodiscard]] Result<size_t> read_directory(uint64_t cursor, Segment into, bool plus);
     [[nodiscard]] Result<void> synchronize(bool data_only) override;
     [[nodiscard]] Result<void> flush() override;
     [[nodiscard]] std::optional<Words> farewell() const override;

@@ -69,12 +69,16 @@ Result<Ref<remote::Node>> Directory::make_by(const Request& request, std::string
 }
 
 Result<Ref<Inode>> Directory::lookup(std::string_view name) {
-    if (Ref<remote::Node> known = vouched_child(name)) return Ref<Inode>{std::move(known)};
+    do {
+        if (Ref<remote::Node> known = vouched_child(name)) return Ref<Inode>{std::move(known)};
+    } while (look_ahead());
     constexpr int rounds = 8;
     for (int round = 1;; ++round) {
         const uint64_t generation = file_system_.generation();
         Ref<remote::Node> node = TRY(find_by({FUSE_LOOKUP, number(), name}, name, round < rounds ? std::optional{generation} : std::nullopt));
-        if (node) return Ref<Inode>{std::move(node)};
+        if (!node) continue;
+        if (vouched_child(name)) note_asked();
+        return Ref<Inode>{std::move(node)};
     }
 }
 
@@ -152,6 +156,14 @@ Result<void> Directory::remove_name(std::string_view name, fuse_opcode opcode) {
     if (!removed.ok()) doubt_name_of(victim);
     TRY(removed);
     changed();
+    // A look-up may have found it meanwhile, or may be about to tell what was true before.
+    Ref<remote::Node> late;
+    if (!victim) {
+        const sync::Guard lock{file_system_.lock()};
+        file_system_.names_changed();
+        late = child(name);
+    }
+    doubt_name_of(late);
     if (!victim) return {};
     const sync::Guard lock{file_system_.lock()};
     lose_name_of(*victim);

@@ -1,5 +1,7 @@
 #pragma once
 // A directory of a FUSE server.
+#include <atomic>
+
 #include "libos/fs/fuse/node.hpp"
 
 namespace eremite::fs::fuse {
@@ -41,6 +43,21 @@ private:
     [[nodiscard]] Result<Ref<remote::Node>> accept(const fuse_entry_out& entry, Ref<NodeId> id, std::string_view name, uint64_t changes,
                                                    std::optional<uint64_t> generation);
     [[nodiscard]] Result<void> remove_name(std::string_view name, fuse_opcode opcode);
+
+    // The server was asked for a name that it vouches for now.
+    void note_asked();
+    // Looks names up that may be asked for next, if there were many. True: the one that is wanted may be among them.
+    [[nodiscard]] bool look_ahead();
+    [[nodiscard]] Result<void> look_up_some();
+    void end_pass();
+
+    std::atomic<uint32_t> asked_{0};
+    std::atomic<int64_t> last_asked_{INT64_MIN / 2};  // nanoseconds
+    std::atomic<bool> looking_ahead_{false};
+    // Of whoever looks ahead.
+    Ref<OpenHandle> ahead_;  // a pass through the directory is under way
+    uint64_t cursor_ = 0, looked_up_ = 0;
+    Instant last_look_{}, next_pass_{};
 };
 
 }  // namespace eremite::fs::fuse

@@ -53,4 +53,12 @@ Result<DirectoryEntry> next_entry(std::span<const uint8_t>& data) {
     return DirectoryEntry{entry.ino, entry.off, entry.type, name};
 }
 
+Result<LookedUp> next_looked_up(std::span<const uint8_t>& data) {
+    fuse_entry_out found{};
+    if (data.size() < sizeof found) return Error{EIO};
+    std::memcpy(&found, data.data(), sizeof found);
+    data = data.subspan(sizeof found);
+    return LookedUp{found, TRY(next_entry(data))};
+}
+
 }  // namespace eremite::fs::fuse

@@ -62,4 +62,11 @@ struct DirectoryEntry {
 // Takes it off. EIO: what is there is no entry, or its name cannot be one.
 [[nodiscard]] Result<DirectoryEntry> next_entry(std::span<const uint8_t>& data);
 
+// The same for an entry that the server has looked up (FUSE_READDIRPLUS).
+struct LookedUp {
+    fuse_entry_out found;
+    DirectoryEntry entry;
+};
+[[nodiscard]] Result<LookedUp> next_looked_up(std::span<const uint8_t>& data);
+
 }  // namespace eremite::fs::fuse

@@ -3,8 +3,7 @@
 
 #include <linux/magic.h>
 
-#include "libos/fs/proc/generators.hpp"
-#include "libos/fs/proc/table.hpp"
+#include "libos/fs/proc/network.hpp"
 
 namespace eremite::fs::proc {
 
@@ -12,21 +11,8 @@ namespace {
 
 using Kind = Entry::Kind;
 
-// A file that always says the same.
-template <size_t n>
-struct Text {
-    char characters[n];
-    constexpr Text(const char (&text)[n]) { // NOLINT: a literal is meant to convert
-        for (size_t i = 0; i < n; ++i) characters[i] = text[i];
-    }
-};
-template <Text text>
-Result<void> write_constant(TextSink& out) {
-    out.write({text.characters, sizeof text.characters - 1});
-    return {};
-}
-
-constexpr Entry process_entries[] = {
+// Those who know what stands in a folder "net" fill it in.
+constinit Entry process_entries[] = {
     {"auxv", Kind::File, write_auxiliary_vector, {}, 0400},
     {"cmdline", Kind::File, write_command_line},
     {"comm", Kind::File, write_command_name},
@@ -38,6 +24,7 @@ constexpr Entry process_entries[] = {
     {"maps", Kind::File, write_maps},
     {"mountinfo", Kind::File, write_mount_info},
     {"mounts", Kind::File, write_mounts},
+    {"net", Kind::Directory},
     {"root", Kind::Link, write_root_directory},
     {"stat", Kind::File, write_process_stat},
     {"statm", Kind::File, write_memory_pages},
@@ -57,18 +44,20 @@ constexpr Entry memory_entries[] = {
     {"overcommit_memory", Kind::File, write_constant<"2\n">},
 };
 
-constexpr Entry sysctl_entries[] = {
+constinit Entry sysctl_entries[] = {
     {"kernel", Kind::Directory, nullptr, kernel_entries},
+    {"net", Kind::Directory},
     {"vm", Kind::Directory, nullptr, memory_entries},
 };
 
-constexpr Entry proc_entries[] = {
+constinit const Entry proc_entries[] = {
     {"1", Kind::Directory, nullptr, process_entries},
     {"cpuinfo", Kind::File, write_cpu_info},
     {"filesystems", Kind::File, write_file_systems},
     {"loadavg", Kind::File, write_load},
     {"meminfo", Kind::File, write_memory_info},
     {"mounts", Kind::Link, write_constant<"self/mounts">},
+    {"net", Kind::Link, write_constant<"self/net">},
     {"self", Kind::Link, write_constant<"1">},
     {"stat", Kind::File, write_stat},
     {"sys", Kind::Directory, nullptr, sysctl_entries},
@@ -86,15 +75,24 @@ constexpr Entry system_device_entries[] = {{"cpu", Kind::Directory, nullptr, cpu
 constexpr Entry device_entries[] = {{"system", Kind::Directory, nullptr, system_device_entries}};
 constexpr Entry sys_entries[] = {{"devices", Kind::Directory, nullptr, device_entries}};
 
-constexpr Entry proc_root{"", Kind::Directory, nullptr, proc_entries};
+constinit const Entry proc_root{"", Kind::Directory, nullptr, proc_entries};
 constexpr Entry sys_root{"", Kind::Directory, nullptr, sys_entries};
 
 constinit NamelessFileSystem proc_files{PROC_SUPER_MAGIC, device_number(0, 3)};
 constinit NamelessFileSystem sys_files{SYSFS_MAGIC, device_number(0, 4)};
 
+void fill_in(std::span<Entry> entries, std::span<const Entry> children) {
+    for (Entry& entry : entries)
+        if (entry.name == "net") entry.children = children;
+}
+
 }  // namespace
 
-Result<Ref<Inode>> create_proc() { return make_inode(proc_root, nullptr, 1, proc_files); }
+Result<Ref<Inode>> create_proc() {
+    fill_in(process_entries, network_files());
+    fill_in(sysctl_entries, network_settings());
+    return make_inode(proc_root, nullptr, 1, proc_files);
+}
 
 Result<Ref<Inode>> create_sys() { return make_inode(sys_root, nullptr, 1, sys_files); }
 

@@ -183,15 +183,15 @@ Inode::Descent Directory::descend(std::string_view& path) {
             return {Ref<Inode>::share(directory), nullptr, true};
         }
         Node* const node = entry->node.get();
-        if (node->is_mount_point()) break;
         if (last) {
-            if (node->type() == FileType::SymbolicLink) break;
+            if (node->is_mount_point() || node->type() == FileType::SymbolicLink) break;
             return {Ref<Inode>::share(directory), Ref<Inode>::share(node), true};
         }
         const size_t next = path.find_first_not_of('/', length);
         if (next == path.npos || !node->is_directory()) break;
         directory = static_cast<Directory*>(node);
         path.remove_prefix(next);
+        if (node->is_mount_point()) break;
     }
     if (directory == this) return {};
     return {Ref<Inode>::share(directory), nullptr, false};

@@ -8,7 +8,7 @@
 #include "base/tree.hpp"
 #include "libos/fs/attributes.hpp"
 #include "libos/fs/file_system.hpp"
-#include "libos/fs/remote/name_cache.hpp"
+#include "libos/fs/name_cache.hpp"
 #include "libos/fs/remote/transport.hpp"
 #include "libos/sched/mutex.hpp"
 #include "libos/sync/spinlock.hpp"
@@ -35,6 +35,8 @@ public:
     [[nodiscard]] uint32_t io_unit() const { return io_unit_; }
     // The pieces of memory that its bytes may stand in, at most.
     [[nodiscard]] size_t most_segments() const { return most_segments_; }
+    // How many files are kept although nobody uses them, at most.
+    [[nodiscard]] size_t most_kept() const { return names_.most(); }
     // Whether files have their pages cached. Set before any is found.
     [[nodiscard]] bool cached() const { return cached_; }
     void set_cached(bool cached) { cached_ = cached; }
@@ -51,7 +53,7 @@ public:
     [[nodiscard]] Ref<Node> find(const Identity& identity, std::optional<FileType> type);
     void insert(Node& node);
     void remove(Node& node);
-    [[nodiscard]] NameCache& names() { return names_; }
+    [[nodiscard]] NameCache<Node>& names() { return names_; }
     void names_changed() { generation_.fetch_add(1, std::memory_order_release); }
 
 protected:
@@ -71,7 +73,7 @@ private:
 
     sync::Spinlock lock_{sync::Rank::Directory};
     Tree<Node, ByNumber, ByIdentity> nodes_;
-    NameCache names_;
+    NameCache<Node> names_;
     std::atomic<uint64_t> generation_{0};
     uint32_t io_unit_ = 0;
     size_t most_segments_ = 1;

@@ -157,7 +157,7 @@ Ref<Node> Node::vouched_child(std::string_view name) {
     const sync::Guard guard{file_system_.lock()};
     Node* const node = file_system_.names().find(*this, name);
     if (!node || platform::monotonic_now() >= node->vouched_until_) return nullptr;
-    node->used_ = true;
+    node->note_use();
     return Ref<Node>::share_if_alive(node);
 }
 
@@ -175,8 +175,8 @@ bool Node::is_below(const Node& ancestor) const {
 
 Ref<Node> Node::place(Node& node, String& name, bool& moved) {
     moved = node.parent_.get() != this || node.name_.view() != name.view() || node.unlinked_;
-    if (!moved && node.named_) return nullptr;
-    NameCache& names = file_system_.names();
+    if (!moved && node.is_named()) return nullptr;
+    NameCache<Node>& names = file_system_.names();
     names.remove(node);
     std::swap(node.name_, name);
     node.unlinked_ = false;

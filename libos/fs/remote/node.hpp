@@ -16,7 +16,7 @@ namespace eremite::fs::remote {
 
 class OpenFile;
 
-class Node : public Inode, public TreeNode<ByIdentity>, public ListNode<ByUse> {
+class Node : public Inode, public TreeNode<ByIdentity>, public CachedName<Node> {
 public:
     Node(FileSystem& file_system, FileType type, const Identity& identity) : Inode{type}, file_system_{file_system}, identity_{identity} {}
     ~Node() override;
@@ -144,13 +144,8 @@ private:
     Ref<Handle> kept_open_[2];  // for reading, for writing
     List<OpenFile> open_files_;
 
-    // Of the name cache.
-    friend class NameCache;
-    Node* next_by_name_ = nullptr;
+    friend NameCache<Node>;
     Instant vouched_until_{};  // of the name that led here
-    uint32_t name_hash_ = 0;
-    bool named_ = false;  // found by that name
-    bool used_ = false;   // looked up since an eviction came by
 };
 
 // Two mutexes in the order of their addresses.

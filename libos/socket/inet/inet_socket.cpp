@@ -1,61 +1,70 @@
 #include "libos/socket/inet/inet_socket.hpp"
 
-#include <netinet/tcp.h>
 #include <poll.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "base/format.hpp"
-#include "base/restart.hpp"
-#include "libos/platform/clock.hpp"
+#include "libos/socket/inet/interfaces.hpp"
 
 namespace eremite::socket {
 
 namespace {
 
-constinit std::atomic<uint64_t> last_number{1'000'000};
-
 uint16_t port_of(in_port_t port) { return __builtin_bswap16(port); }
 
 }  // namespace
 
-Result<Ref<Socket>> create_inet_socket(int domain, int type, int protocol, uint32_t flags) {
-    // Without an interface there is the loopback.
+// Without an interface there is the loopback.
+Result<network::Network*> running_network() {
     if (!network::Network::running()) TRY(network::Network::start());
-    network::Network* const network = network::Network::running();
+    return network::Network::running();
+}
+
+Result<Ref<Socket>> create_network_socket(int domain, int type, int protocol, uint32_t flags) {
+    if (domain != AF_INET && domain != AF_INET6 && domain != AF_NETLINK) return Error{EAFNOSUPPORT};
+    network::Network& network = *TRY(running_network());
+    if (domain == AF_NETLINK) return create_route_socket(network, type, protocol, flags);
+    const int icmp = domain == AF_INET ? static_cast<int>(IPPROTO_ICMP) : static_cast<int>(IPPROTO_ICMPV6);
     switch (type) {
         case SOCK_STREAM:
             if (protocol != 0 && protocol != IPPROTO_TCP) return Error{EPROTONOSUPPORT};
-            return create_tcp_socket(*network, domain, flags);
+            return create_tcp_socket(network, domain, flags);
         case SOCK_DGRAM:
+            if (protocol == icmp) return create_icmp_socket(network, domain, type, protocol, flags);
             if (protocol != 0 && protocol != IPPROTO_UDP) return Error{EPROTONOSUPPORT};
-            return create_udp_socket(*network, domain, flags);
+            return create_udp_socket(network, domain, flags);
+        case SOCK_RAW:
+            if (protocol <= 0 || protocol > 254) return Error{EPROTONOSUPPORT};
+            return create_icmp_socket(network, domain, type, protocol, flags);
         default: return Error{ESOCKTNOSUPPORT};
     }
 }
 
-InetSocket::InetSocket(network::Network& network, int domain, int type, uint32_t flags)
-    : Socket{domain, type, flags}, network_{network}, number_{last_number.fetch_add(1, std::memory_order_relaxed)} {}
+InetSocket::InetSocket(network::Network& network, int domain, int type, int protocol, uint32_t flags)
+    : Socket{domain, type, flags}, network_{network}, protocol_{protocol} {}
 
 Result<net::Endpoint> InetSocket::parse(std::span<const uint8_t> address) const {
+    // RFC 2133 had no scope at the end.
+    constexpr size_t least_v6 = offsetof(sockaddr_in6, sin6_scope_id);
     sa_family_t family = 0;
-    if (address.size() < sizeof family) return Error{EINVAL};
+    if (address.size() < (domain() == AF_INET ? sizeof(sockaddr_in) : least_v6)) return Error{EINVAL};
     std::memcpy(&family, address.data(), sizeof family);
-    if (family == AF_INET && domain() == AF_INET) {
+    if (family != domain()) return Error{EAFNOSUPPORT};
+    if (family == AF_INET) {
         sockaddr_in in;
-        if (address.size() < sizeof in) return Error{EINVAL};
         std::memcpy(&in, address.data(), sizeof in);
         return net::Endpoint{net::Ipv4Address{__builtin_bswap32(in.sin_addr.s_addr)}, port_of(in.sin_port)};
     }
-    if (family == AF_INET6 && domain() == AF_INET6) {
-        sockaddr_in6 in;
-        // RFC 2133 had no scope at the end.
-        if (address.size() < offsetof(sockaddr_in6, sin6_scope_id)) return Error{EINVAL};
-        std::memcpy(&in, address.data(), std::min(sizeof in, address.size()));
-        return net::Endpoint{net::IpAddress::from_bytes(in.sin6_addr.s6_addr), port_of(in.sin6_port)};
-    }
-    return Error{EAFNOSUPPORT};
+    sockaddr_in6 in;
+    std::memcpy(&in, address.data(), std::min(sizeof in, address.size()));
+    return net::Endpoint{net::IpAddress::from_bytes(in.sin6_addr.s6_addr), port_of(in.sin6_port)};
+}
+
+bool InetSocket::is_unspecified(std::span<const uint8_t> address) {
+    sa_family_t family = AF_UNIX;
+    if (address.size() >= sizeof family) std::memcpy(&family, address.data(), sizeof family);
+    return family == AF_UNSPEC;
 }
 
 size_t InetSocket::write(const net::Endpoint& endpoint, std::span<uint8_t> buffer) const {
@@ -77,7 +86,37 @@ size_t InetSocket::write(const net::Endpoint& endpoint, std::span<uint8_t> buffe
 
 net::IpAddress InetSocket::any_address() const { return domain() == AF_INET ? net::IpAddress{net::Ipv4Address{}} : net::IpAddress{}; }
 
-void InetSocket::notify(uint32_t) {
+net::IpAddress InetSocket::reachable(const net::IpAddress& to) {
+    if (!to.is_unspecified()) return to;
+    return to.is_v4() ? net::IpAddress{net::Ipv4Address::of(127, 0, 0, 1)} : net::loopback_v6;
+}
+
+Result<size_t> InetSocket::receive_note(Message& message) {
+    if (notes_.empty()) return Error{EAGAIN};
+    const ErrorQueue::Note note = notes_.take();
+    const bool v6 = domain() == AF_INET6;
+    // The report, and who sent it: on the loopback and where that is not known, the peer itself.
+    std::array<uint8_t, sizeof(sock_extended_err) + sizeof(sockaddr_in6)> report{};
+    const size_t size = sizeof note.error + (v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
+    std::memcpy(report.data(), &note.error, sizeof note.error);
+    if (note.error.ee_origin != SO_EE_ORIGIN_ZEROCOPY) {
+        (void)write({note.about.address, 0}, std::span{report}.subspan(sizeof note.error));
+        message.from_size = write(note.about, message.from);
+    }
+    if (message.control)
+        message.control->add(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, std::span<const uint8_t>{report}.first(size));
+    message.result_flags |= MSG_ERRQUEUE;
+    return size_t{0};
+}
+
+void InetSocket::note_sent(const Message& message) {
+    if (!zero_copy_ || (message.flags & MSG_ZEROCOPY) == 0) return;
+    notes_.add_copied();
+    source_.notify(POLLERR);
+}
+
+void InetSocket::notify(uint32_t happened) {
+    if ((happened & net::event::error) != 0) failed();
     ++notifications_;
     waiting_.wake_all();
     source_.notify(events());
@@ -90,13 +129,7 @@ Result<void> InetSocket::wait(network::NetworkGuard& guard, bool waits, Instant 
     guard.pause();
     const sched::Wakeup why = notifications_ != seen ? sched::Wakeup::Woken : waiting_.wait(network_.lock(), deadline);
     guard.resume();
-    switch (why) {
-        // With a timeout, the call is not made again (signal(7)).
-        case sched::Wakeup::Interrupted: return Error{deadline == Instant::never() ? restart_if_asked : EINTR};
-        case sched::Wakeup::TimedOut: return Error{EAGAIN};
-        case sched::Wakeup::Woken: return {};
-    }
-    __builtin_unreachable();
+    return outcome(why, deadline);
 }
 
 uint32_t InetSocket::readiness() {
@@ -104,98 +137,9 @@ uint32_t InetSocket::readiness() {
     return events();
 }
 
-Result<fs::Attributes> InetSocket::attributes() {
-    fs::Attributes a;
-    a.inode = number_;
-    a.mode = S_IFSOCK | 0777;
-    return a;
-}
-
-size_t InetSocket::describe(char* path, size_t size) {
-    BufferSink sink{{path, size}};
-    format(sink, "socket:[{}]", number_);
-    return sink.view().size();
-}
-
 Result<size_t> InetSocket::address(bool of_peer, std::span<uint8_t> buffer) {
     const sync::Guard guard{network_.lock()};
     return write(TRY(endpoint(of_peer)), buffer);
-}
-
-std::optional<int> InetSocket::number(int level, int name) {
-    if (level == SOL_SOCKET) {
-        switch (name) {
-            case SO_REUSEADDR: return reuse_address_;
-            case SO_REUSEPORT: return reuse_port_;
-            case SO_KEEPALIVE: return keep_alive_;
-            case SO_BROADCAST: return broadcast_;
-            default: return std::nullopt;
-        }
-    }
-    if (level == IPPROTO_IP) {
-        switch (name) {
-            case IP_TTL: return ttl_;
-            case IP_TOS: return traffic_class_;
-            default: return std::nullopt;
-        }
-    }
-    if (level == IPPROTO_IPV6 && domain() == AF_INET6) {
-        switch (name) {
-            case IPV6_V6ONLY: return v6_only_;
-            case IPV6_UNICAST_HOPS: return ttl_;
-            case IPV6_TCLASS: return traffic_class_;
-            default: return std::nullopt;
-        }
-    }
-    return std::nullopt;
-}
-
-Result<bool> InetSocket::set_number(int level, int name, int value) {
-    if (level == SOL_SOCKET) {
-        switch (name) {
-            case SO_REUSEADDR: reuse_address_ = value != 0; return true;
-            case SO_REUSEPORT: reuse_port_ = value != 0; return true;
-            case SO_KEEPALIVE: keep_alive_ = value != 0; return true;
-            case SO_BROADCAST: broadcast_ = value != 0; return true;
-            default: return false;
-        }
-    }
-    const bool hops = (level == IPPROTO_IP && name == IP_TTL) || (level == IPPROTO_IPV6 && name == IPV6_UNICAST_HOPS);
-    if (hops) {
-        if (value == -1) value = 64;
-        if (value < 1 || value > 255) return Error{EINVAL};
-        ttl_ = static_cast<uint8_t>(value);
-        return true;
-    }
-    if ((level == IPPROTO_IP && name == IP_TOS) || (level == IPPROTO_IPV6 && name == IPV6_TCLASS)) {
-        traffic_class_ = static_cast<uint8_t>(value == -1 ? 0 : value);
-        return true;
-    }
-    if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) {
-        if (domain() != AF_INET6) return Error{ENOPROTOOPT};
-        v6_only_ = value != 0;
-        return true;
-    }
-    return false;
-}
-
-Result<size_t> InetSocket::option(int level, int name, std::span<uint8_t> value) {
-    const network::NetworkGuard guard{network_};
-    const auto found = number(level, name);
-    if (!found) return Error{ENOPROTOOPT};
-    std::memcpy(value.data(), &*found, std::min(value.size(), sizeof *found));
-    return std::min(value.size(), sizeof *found);
-}
-
-Result<void> InetSocket::set_option(int level, int name, std::span<const uint8_t> value) {
-    int wanted = 0;
-    if (value.size() >= sizeof wanted) std::memcpy(&wanted, value.data(), sizeof wanted);
-    // Options of IP may be single bytes (ip(7)).
-    else if (!value.empty() && level == IPPROTO_IP) wanted = value[0];
-    else return Error{EINVAL};
-    const network::NetworkGuard guard{network_};
-    if (!TRY(set_number(level, name, wanted))) return Error{ENOPROTOOPT};
-    return {};
 }
 
 }  // namespace eremite::socket

@@ -6,30 +6,45 @@
 
 #include "libos/network/network.hpp"
 #include "libos/sched/wait_queue.hpp"
+#include "libos/socket/inet/error_queue.hpp"
 #include "libos/socket/inet_sockets.hpp"
 
 namespace eremite::socket {
 
 class InetSocket : public Socket, protected net::Observer {
 public:
-    [[nodiscard]] int protocol() const final { return type() == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP; }
+    [[nodiscard]] int protocol() const final { return protocol_; }
     [[nodiscard]] uint32_t readiness() final;
     [[nodiscard]] fs::ReadinessSource* readiness_source() final { return &source_; }
-    [[nodiscard]] Result<fs::Attributes> attributes() final;
-    size_t describe(char* path, size_t size) final;
     [[nodiscard]] Result<size_t> address(bool of_peer, std::span<uint8_t> buffer) final;
     [[nodiscard]] Result<size_t> option(int level, int name, std::span<uint8_t> value) override;
     [[nodiscard]] Result<void> set_option(int level, int name, std::span<const uint8_t> value) override;
+    // What netdevice(7) tells of interfaces.
+    [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override;
+
+    // Of the socket behind an end of a flow, if there is one still.
+    [[nodiscard]] static uint64_t number_of(const net::Observer* user) { return user ? static_cast<const InetSocket*>(user)->number() : 0; }
+    [[nodiscard]] static bool is_v6(const net::Observer* user, const net::Endpoint& local) {
+        return user ? static_cast<const InetSocket*>(user)->domain() == AF_INET6 : !local.address.is_v4();
+    }
 
 protected:
-    InetSocket(network::Network& network, int domain, int type, uint32_t flags);
+    InetSocket(network::Network& network, int domain, int type, int protocol, uint32_t flags);
 
     // An address as a program wrote it. EINVAL: too short; EAFNOSUPPORT.
     [[nodiscard]] Result<net::Endpoint> parse(std::span<const uint8_t> address) const;
     // As the program will see it; as much as fits. Returns its size.
     [[nodiscard]] size_t write(const net::Endpoint& endpoint, std::span<uint8_t> buffer) const;
+    [[nodiscard]] static bool is_unspecified(std::span<const uint8_t> address);
     // The address that stands for all of this socket's family.
     [[nodiscard]] net::IpAddress any_address() const;
+    // Linux takes the unspecified address for this host.
+    [[nodiscard]] static net::IpAddress reachable(const net::IpAddress& to);
+    // A socket for IPv6 only does not talk to mapped addresses.
+    [[nodiscard]] bool may_reach(const net::Endpoint& to) const { return !(domain() == AF_INET6 && v6_only_ && to.address.is_v4()); }
+
+    // An accepted socket has the options of the one that listened.
+    void inherit(const InetSocket& from);
 
     // These are called with the network's lock.
     void notify(uint32_t events) final;
@@ -38,16 +53,40 @@ protected:
     // Until something happens. EAGAIN: the time is up, or the caller does not wait; EINTR and its like.
     [[nodiscard]] Result<void> wait(network::NetworkGuard& guard, bool waits, Instant deadline);
     // Integers, which most options are. Nothing: this layer does not know it.
+    using Socket::number;
     [[nodiscard]] virtual std::optional<int> number(int level, int name);
     [[nodiscard]] virtual Result<bool> set_number(int level, int name, int value);
+    // What the error queue has next (MSG_ERRQUEUE). EAGAIN: nothing.
+    [[nodiscard]] Result<size_t> receive_note(Message& message);
+    [[nodiscard]] bool has_notes() const { return !notes_.empty(); }
+    // A send is done, of data that the program lets the kernel keep (MSG_ZEROCOPY).
+    void note_sent(const Message& message);
+    // An error is there, of which programs may want to know more (IP_RECVERR). Called as notify() is.
+    virtual void failed() {}
 
     network::Network& network_;
     bool v6_only_ = false;
-    bool reuse_address_ = false, reuse_port_ = false, keep_alive_ = false, broadcast_ = false;
-    uint8_t ttl_ = 64, traffic_class_ = 0;
+    bool reuse_address_ = false, reuse_port_ = false, keep_alive_ = false, broadcast_ = false, dont_route_ = false;
+    bool any_local_ = false;  // IP_FREEBIND, IP_TRANSPARENT
+    // Those of IPv4, and those of IPv6.
+    uint8_t ttl_v4_ = 64, ttl_v6_ = 64, class_v4_ = 0, class_v6_ = 0;
+    [[nodiscard]] uint8_t ttl_to(const net::IpAddress& to) const { return domain() == AF_INET6 && !to.is_v4() ? ttl_v6_ : ttl_v4_; }
+    [[nodiscard]] uint8_t class_to(const net::IpAddress& to) const { return domain() == AF_INET6 && !to.is_v4() ? class_v6_ : class_v4_; }
+    uint8_t discover_v4_ = IP_PMTUDISC_WANT, discover_v6_ = IPV6_PMTUDISC_WANT;
+    // What is wanted along with datagrams.
+    bool want_info_v4_ = false, want_info_v6_ = false, want_ttl_v4_ = false, want_ttl_v6_ = false, want_class_v4_ = false, want_class_v6_ = false;
+    bool want_old_ttl_v6_ = false;  // as RFC 2292 had it
+    uint8_t timestamp_ = 0;  // SO_TIMESTAMP, SO_TIMESTAMPNS, or nothing
+    bool errors_v4_ = false, errors_v6_ = false;  // IP_RECVERR
+    bool zero_copy_ = false;                      // SO_ZEROCOPY
+    ErrorQueue notes_;
+    net::Interface* device_ = nullptr;  // SO_BINDTODEVICE
 
 private:
-    const uint64_t number_;
+    [[nodiscard]] bool* find_switch(int level, int name);
+    [[nodiscard]] Result<void> bind_to_device(std::span<const uint8_t> name);
+
+    const int protocol_;
     sched::WaitQueue waiting_;
     uint32_t notifications_ = 0;
     fs::ReadinessSource source_;
@@ -77,5 +116,8 @@ private:
 
 [[nodiscard]] Result<Ref<Socket>> create_tcp_socket(network::Network& network, int domain, uint32_t flags);
 [[nodiscard]] Result<Ref<Socket>> create_udp_socket(network::Network& network, int domain, uint32_t flags);
+// ICMP: SOCK_RAW, with IP headers as raw(7) says, or SOCK_DGRAM, whose messages are echo requests and replies (icmp(7)).
+[[nodiscard]] Result<Ref<Socket>> create_icmp_socket(network::Network& network, int domain, int type, int protocol, uint32_t flags);
+[[nodiscard]] Result<Ref<Socket>> create_route_socket(network::Network& network, int type, int protocol, uint32_t flags);
 
 }  // namespace eremite::socket

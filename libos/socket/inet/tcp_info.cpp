@@ -9,7 +9,10 @@ namespace eremite::socket {
 
 namespace {
 
-// As include/net/tcp_states.h numbers them, which /proc/net/tcp shows, too.
+uint32_t microseconds(Duration duration) { return static_cast<uint32_t>(std::clamp<int64_t>(duration.ns / 1000, 0, UINT32_MAX)); }
+
+}  // namespace
+
 uint8_t linux_state(net::tcp::State state) {
     using net::tcp::State;
     switch (state) {
@@ -25,10 +28,6 @@ uint8_t linux_state(net::tcp::State state) {
     }
     __builtin_unreachable();
 }
-
-uint32_t microseconds(Duration duration) { return static_cast<uint32_t>(std::clamp<int64_t>(duration.ns / 1000, 0, UINT32_MAX)); }
-
-}  // namespace
 
 size_t write_tcp_info(const net::tcp::Connection* connection, bool listening, std::span<uint8_t> buffer) {
     constexpr uint8_t closed = 7, listen = 10;

@@ -4,130 +4,204 @@
 #include <cstring>
 
 #include "libos/mm/user_memory.hpp"
-#include "libos/socket/inet/inet_socket.hpp"
+#include "libos/signal/signals.hpp"
+#include "libos/socket/inet/datagram_socket.hpp"
 
 namespace eremite::socket {
 
 namespace {
 
 // udp(7)
-class UdpSocket final : public InetSocket {
+class UdpSocket final : public DatagramSocket {
 public:
     UdpSocket(network::Network& network, int domain, uint32_t flags)
-        : InetSocket{network, domain, SOCK_DGRAM, flags}, socket_{network.stack().udp(), *this} {}
+        : DatagramSocket{network, domain, SOCK_DGRAM, IPPROTO_UDP, flags}, socket_{network.stack().udp(), *this} {}
     ~UdpSocket() override {
         const network::NetworkGuard guard{network_};
+        peeked_.reset();
         socket_.close();
     }
 
-    [[nodiscard]] Result<void> bind(std::span<const uint8_t> address) override {
-        net::Endpoint local = TRY(parse(address));
-        const network::NetworkGuard guard{network_};
-        configure();
-        return socket_.bind(local);
-    }
-
-    [[nodiscard]] Result<void> connect(std::span<const uint8_t> address) override {
-        sa_family_t family = AF_UNSPEC;
-        if (address.size() >= sizeof family) std::memcpy(&family, address.data(), sizeof family);
-        if (family == AF_UNSPEC) {
-            const network::NetworkGuard guard{network_};
-            socket_.disconnect();
-            return {};
-        }
-        const net::Endpoint remote = TRY(parse(address));
-        const network::NetworkGuard guard{network_};
-        configure();
-        return socket_.connect(remote);
-    }
-
-    [[nodiscard]] Result<size_t> send(Message& message) override {
-        if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
-        std::optional<net::Endpoint> to;
-        if (!message.to.empty()) to = TRY(parse(message.to));
-        const size_t size = message.data.remaining();
-        const Instant end = deadline(send_timeout);
-        network::NetworkGuard guard{network_};
-        if (const int error = socket_.take_error()) return Error{error};
-        configure();
-        for (;;) {
-            Source source{message.data};
-            const auto sent = socket_.send(source, size, to ? &*to : nullptr);
-            if (sent.ok()) return size;
-            if (sent.code() != EAGAIN) return sent.error();
-            TRY(wait(guard, waits(message), end));
-        }
-    }
-
-    [[nodiscard]] Result<size_t> receive(Message& message) override {
-        if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
-        const Instant end = deadline(receive_timeout);
-        network::NetworkGuard guard{network_};
-        while (!socket_.readable()) {
-            if (const int error = socket_.take_error()) return Error{error};
-            if (read_shut_) return size_t{0};
-            TRY(wait(guard, waits(message), end));
-        }
-        net::Datagram datagram;
-        net::Packet packet = socket_.receive(datagram);
-        const size_t size = std::min<size_t>(datagram.length, message.data.remaining());
-        for (net::Fragment* f = packet.head(); f && message.data.remaining() != 0 && !message.data.faulted(); f = f->next) {
-            const size_t piece = std::min<size_t>(f->length, message.data.remaining());
-            if (message.data.put(f->data, piece) != piece) return Error{EFAULT};
-        }
-        if (size < datagram.length) message.result_flags |= MSG_TRUNC;
-        message.from_size = write(datagram.source, message.from);
-        return (message.flags & MSG_TRUNC) != 0 ? datagram.length : size;
-    }
-
-    [[nodiscard]] Result<void> shutdown(int how) override {
-        if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return Error{EINVAL};
-        const network::NetworkGuard guard{network_};
-        if (!socket_.connected()) return Error{ENOTCONN};
-        if (how != SHUT_WR) read_shut_ = true;
-        InetSocket::notify(net::event::readable);
-        return {};
-    }
-
+    [[nodiscard]] Result<void> bind(std::span<const uint8_t> address) override;
+    [[nodiscard]] Result<void> connect(std::span<const uint8_t> address) override;
+    [[nodiscard]] Result<size_t> send(Message& message) override;
+    [[nodiscard]] Result<size_t> receive(Message& message) override;
+    [[nodiscard]] Result<void> shutdown(int how) override;
     [[nodiscard]] int take_error() override {
         const network::NetworkGuard guard{network_};
-        return socket_.take_error();
+        return std::exchange(error_, 0);
     }
-
-    [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override {
-        if (request != FIONREAD && request != TIOCOUTQ) return Error{ENOTTY};
-        net::Datagram next{};
-        {
-            const network::NetworkGuard guard{network_};
-            if (request == FIONREAD && !socket_.peek(next)) next.length = 0;
-        }
-        TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(next.length)));
-        return 0L;
-    }
+    [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override;
 
 private:
-    void configure() {
-        net::UdpOptions& options = socket_.options;
-        options.reuse = reuse_address_ || reuse_port_;
-        options.v6_only = v6_only_;
-        options.broadcast = broadcast_;
-        options.ttl = ttl_;
-        options.traffic_class = traffic_class_;
-        options.receive_limit = receive_buffer.load(std::memory_order_relaxed);
+    // The rest requires the network's lock.
+    [[nodiscard]] uint32_t events() override;
+    [[nodiscard]] Result<net::Endpoint> endpoint(bool of_peer) override;
+    [[nodiscard]] Result<bool> set_number(int level, int name, int value) override {
+        const bool known = TRY(DatagramSocket::set_number(level, name, value));
+        configure();
+        return known;
     }
-    [[nodiscard]] uint32_t events() override {
-        constexpr uint32_t can_read = POLLIN | POLLRDNORM, can_write = POLLOUT | POLLWRNORM | POLLWRBAND;
-        return can_write | (socket_.readable() || read_shut_ ? can_read : 0) | (read_shut_ ? POLLRDHUP : 0);
+    // A socket of IPv6 also takes addresses of IPv4 to send to.
+    [[nodiscard]] Result<net::Endpoint> parse_destination(std::span<const uint8_t> address) const;
+    [[nodiscard]] Result<void> join(const net::IpAddress& group, net::Interface& interface) override { return socket_.join(group, interface); }
+    [[nodiscard]] Result<void> leave(const net::IpAddress& group, net::Interface& interface) override { return socket_.leave(group, interface); }
+    [[nodiscard]] bool readable() const { return peeked_ || socket_.readable(); }
+    void configure();
+    void failed() override {
+        error_ = socket_.take_error();
+        if (socket_.remote().address.is_v4() ? errors_v4_ || errors_v6_ : errors_v6_) notes_.add_error(error_, socket_.remote());
     }
-    [[nodiscard]] Result<net::Endpoint> endpoint(bool of_peer) override {
-        if (!of_peer) return socket_.bound() ? socket_.local() : net::Endpoint{any_address(), 0};
-        if (!socket_.connected()) return Error{ENOTCONN};
-        return socket_.remote();
-    }
+    [[nodiscard]] Result<void> bind_any();
 
     net::UdpSocket socket_;
-    bool read_shut_ = false;
+    // One that was looked at and is still to be received.
+    net::Packet peeked_{};
+    net::Datagram peeked_arrival_{};
+    bool read_shut_ = false, write_shut_ = false;
+    int error_ = 0;
 };
+
+void UdpSocket::configure() {
+    net::UdpOptions& options = socket_.options;
+    options.reuse = reuse_address_ || reuse_port_;
+    options.v6_only = v6_only_;
+    options.broadcast = broadcast_;
+    options.interface = device_;
+    options.multicast_interface = multicast_interface_;
+    options.multicast_ttl = multicast_ttl_;
+    options.multicast_loop = multicast_loop_;
+    options.receive_limit = receive_buffer.load(std::memory_order_relaxed);
+}
+
+Result<void> UdpSocket::bind(std::span<const uint8_t> address) {
+    const net::Endpoint local = TRY(parse(address));
+    const network::NetworkGuard guard{network_};
+    if (domain() == AF_INET6 && v6_only_ && local.address.is_v4()) return Error{EINVAL};
+    configure();
+    return socket_.bind(local);
+}
+
+Result<net::Endpoint> UdpSocket::parse_destination(std::span<const uint8_t> address) const {
+    sockaddr_in in;
+    if (domain() != AF_INET6 || address.size() < sizeof in) return parse(address);
+    std::memcpy(&in, address.data(), sizeof in);
+    if (in.sin_family != AF_INET) return parse(address);
+    return net::Endpoint{net::Ipv4Address{__builtin_bswap32(in.sin_addr.s_addr)}, __builtin_bswap16(in.sin_port)};
+}
+
+Result<void> UdpSocket::bind_any() {
+    if (socket_.bound()) return {};
+    return socket_.bind({any_address(), 0});
+}
+
+Result<void> UdpSocket::connect(std::span<const uint8_t> address) {
+    if (is_unspecified(address)) {
+        const network::NetworkGuard guard{network_};
+        socket_.disconnect();
+        return {};
+    }
+    net::Endpoint remote = TRY(parse_destination(address));
+    const network::NetworkGuard guard{network_};
+    if (!may_reach(remote)) return Error{ENETUNREACH};
+    remote.address = reachable(remote.address);
+    configure();
+    TRY(bind_any());
+    return socket_.connect(remote);
+}
+
+Result<size_t> UdpSocket::send(Message& message) {
+    if ((message.flags & MSG_OOB) != 0 && domain() == AF_INET) return Error{EOPNOTSUPP};
+    const size_t size = message.data.remaining();
+    if (size > 65535) return Error{EMSGSIZE};
+    std::optional<net::Endpoint> to;
+    if (!message.to.empty() && !is_unspecified(message.to)) to = TRY(parse_destination(message.to));
+    const Instant end = deadline(send_timeout);
+    network::NetworkGuard guard{network_};
+    if (to && !may_reach(*to)) return Error{ENETUNREACH};
+    if (to && to->port == 0) return Error{EINVAL};
+    if (to) to->address = reachable(to->address);
+    if (const int error = std::exchange(error_, 0)) return Error{error};
+    if (!to && !socket_.connected()) return Error{EDESTADDRREQ};
+    configure();
+    const net::IpAddress& address = to ? to->address : socket_.remote().address;
+    const Sending how = TRY(sending(message, address));
+    if (write_shut_) {
+        if ((message.flags & MSG_NOSIGNAL) == 0) signal::raise_in_thread(SIGPIPE);
+        return Error{EPIPE};
+    }
+    // One socket for both families is bound in both.
+    TRY(bind_any());
+    net::UdpOptions& options = socket_.options;
+    const uint8_t discover = address.is_v4() ? discover_v4_ : discover_v6_;
+    options.dont_fragment = discover == IP_PMTUDISC_DO || discover == IP_PMTUDISC_PROBE;
+    options.ttl = options.multicast_ttl = how.ttl;
+    options.traffic_class = how.traffic_class;
+    options.interface = how.interface;
+    options.source = how.source;
+    for (;;) {
+        Source source{message.data};
+        const auto sent = socket_.send(source, size, to ? &*to : nullptr);
+        options.source = {};
+        options.interface = device_;
+        if (sent.ok()) {
+            note_sent(message);
+            return size;
+        }
+        if (sent.code() != EAGAIN) return sent.error();
+        TRY(wait(guard, waits(message), end));
+    }
+}
+
+Result<size_t> UdpSocket::receive(Message& message) {
+    if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
+    const Instant end = deadline(receive_timeout);
+    network::NetworkGuard guard{network_};
+    if ((message.flags & MSG_ERRQUEUE) != 0) return receive_note(message);
+    while (!readable()) {
+        if (const int error = std::exchange(error_, 0)) return Error{error};
+        if (read_shut_) return size_t{0};
+        TRY(wait(guard, waits(message), end));
+    }
+    if (!peeked_) peeked_ = socket_.receive(peeked_arrival_);
+    auto given = hand_over(peeked_, peeked_arrival_, message);
+    if ((message.flags & MSG_PEEK) == 0) peeked_.reset();
+    return given;
+}
+
+Result<void> UdpSocket::shutdown(int how) {
+    if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return Error{EINVAL};
+    const network::NetworkGuard guard{network_};
+    // As Linux: what is said to a socket without a peer counts, though it is refused.
+    if (how != SHUT_WR) read_shut_ = true;
+    if (how != SHUT_RD) write_shut_ = true;
+    InetSocket::notify(net::event::readable);
+    return socket_.connected() ? Result<void>{} : Result<void>{Error{ENOTCONN}};
+}
+
+Result<long> UdpSocket::ioctl(uint32_t request, uint64_t argument) {
+    if (request != FIONREAD && request != TIOCOUTQ) return InetSocket::ioctl(request, argument);
+    net::Datagram next{};
+    {
+        const network::NetworkGuard guard{network_};
+        if (request == FIONREAD && peeked_) next = peeked_arrival_;
+        else if (request == FIONREAD && !socket_.peek(next)) next.length = 0;
+    }
+    TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(next.length)));
+    return 0L;
+}
+
+uint32_t UdpSocket::events() {
+    constexpr uint32_t can_read = POLLIN | POLLRDNORM, can_write = POLLOUT | POLLWRNORM | POLLWRBAND;
+    return can_write | (readable() || read_shut_ ? can_read : 0) | (read_shut_ ? POLLRDHUP : 0) | (read_shut_ && write_shut_ ? POLLHUP : 0) |
+           (error_ != 0 || has_notes() ? POLLERR : 0);
+}
+
+Result<net::Endpoint> UdpSocket::endpoint(bool of_peer) {
+    if (!of_peer) return socket_.bound() ? socket_.local() : net::Endpoint{any_address(), 0};
+    if (!socket_.connected()) return Error{ENOTCONN};
+    return socket_.remote();
+}
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a server of the distribution as a static executable, FOLDER/NAME: from its source package, as Debian has none that is static.
-# What is there already is kept. Exit status 77: the sources or libraries cannot be had here.
+# What is there already is kept, unless this file is newer. Exit status 77: the sources or libraries cannot be had here.
 #   build.sh FOLDER redis|nginx|memcached|iperf3
 set -euo pipefail
 folder=$1 name=$2
@@ -16,11 +16,8 @@ need_library() {
     fi
 }
 
-# The linker warns of functions that load shared libraries when they are called, which no server here does.
-quiet=(-static -Wl,--no-warnings)
-
 build_redis() {
-    make -C sources/src -j2 MALLOC=libc OPTIMIZATION=-O2 DEBUG= CFLAGS=-w LDFLAGS="${quiet[*]}" redis-server redis-benchmark
+    make -C sources/src -j2 MALLOC=libc OPTIMIZATION=-O2 DEBUG= CFLAGS=-w LDFLAGS=-static redis-server redis-benchmark
     cp sources/src/redis-benchmark redis-benchmark
     cp sources/src/redis-server redis.new
 }
@@ -33,7 +30,7 @@ build_nginx() {
         upstream_zone userid uwsgi; do
         without+=("--without-http_${module}_module")
     done
-    (cd sources && ./configure "${without[@]}" --with-http_ssl_module --with-cc-opt="-O2 -w" --with-ld-opt="${quiet[*]}" --prefix=/ \
+    (cd sources && ./configure "${without[@]}" --with-http_ssl_module --with-cc-opt="-O2 -w" --with-ld-opt=-static --prefix=/ \
         --conf-path=/nginx.conf --error-log-path=/dev/stderr --http-log-path=/dev/null --pid-path=/nginx.pid)
     make -C sources -j2
     cp sources/objs/nginx nginx.new
@@ -41,7 +38,7 @@ build_nginx() {
 
 build_memcached() {
     need_library libevent.a libevent-dev
-    (cd sources && ./configure --disable-docs --disable-coverage --disable-extstore --enable-64bit CFLAGS="-O2 -w" LDFLAGS="${quiet[*]}")
+    (cd sources && ./configure --disable-docs --disable-coverage --disable-extstore --enable-64bit CFLAGS="-O2 -w" LDFLAGS=-static)
     make -C sources -j2 memcached
     cp sources/memcached memcached.new
 }
@@ -50,16 +47,24 @@ build_memcached() {
 build_iperf3() {
     need_library libiperf.a libiperf-dev
     need_library libsctp.a libsctp-dev
-    ${CC:-cc} -O2 -Wall -Wextra "$here/iperf3.c" "${quiet[@]}" -liperf -lsctp -lssl -lcrypto -lm -o iperf3.new
+    ${CC:-cc} -O2 -Wall -Wextra "$here/iperf3.c" -static -liperf -lsctp -lssl -lcrypto -lm -o iperf3.new
 }
 
-if [[ -x $name ]]; then exit 0; fi
-if [[ $name != iperf3 && ! -d sources ]]; then "$here"/../../../scripts/fetch_source.sh "$folder" "$name"; fi
-"build_$name" >build.log 2>&1 || {
-    status=$?
+if [[ -x $name && $name -nt $here/build.sh ]]; then exit 0; fi
+# Nothing stays of an attempt that failed.
+rm -rf "$name" sources
+if [[ $name != iperf3 ]]; then "$here"/../../../scripts/fetch_source.sh "$folder" "$name"; fi
+set +e
+(
+    set -e
+    "build_$name"
+) >build.log 2>&1
+status=$?
+set -e
+if ((status)); then
     tail -n 30 build.log
     exit "$status"
-}
+fi
 strip "$name.new"
 mv "$name.new" "$name"
 rm -rf sources

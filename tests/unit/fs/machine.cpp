@@ -21,6 +21,7 @@
 #include "libos/drivers/virtio_rng.hpp"
 #include "libos/fs/mount.hpp"
 #include "libos/fs/path.hpp"
+#include "libos/fs/proc/network.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/random/random.hpp"
@@ -232,6 +233,11 @@ namespace signal {
 void set_mask(sched::Thread& thread, uint64_t blocked) { thread.blocked_signals = blocked; }
 void raise_in_thread(int) {}
 }  // namespace signal
+// These tests have no sockets.
+namespace fs::proc {
+std::span<const Entry> network_files() { return {}; }
+std::span<const Entry> network_settings() { return {}; }
+}  // namespace fs::proc
 namespace syscall {
 long fail(int code, Entry) { return -code; }
 }  // namespace syscall

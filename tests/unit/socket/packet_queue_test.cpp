@@ -93,7 +93,7 @@ TEST(PacketQueue, RecordsKeepTheirEnds) {
     Queue q;
     for (const char* text : {"first", "", "third"}) q.put_record(text);
     EXPECT_EQ(q.queue.size(), 10u);
-    EXPECT_EQ(q.queue.first_size(), 5u);
+    EXPECT_EQ(q.queue.first().left(), 5u);
     EXPECT_EQ(q.take(100, MSG_PEEK, true), "first");
     EXPECT_EQ(q.take(2, MSG_TRUNC, true), "fi");
     EXPECT_EQ(q.size_found, 5u);

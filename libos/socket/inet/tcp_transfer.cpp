@@ -1,0 +1,62 @@
+// What TCP sockets send and receive.
+#include "libos/signal/signals.hpp"
+#include "libos/socket/inet/tcp_socket.hpp"
+
+namespace eremite::socket {
+
+Result<size_t> TcpSocket::send_stream(Message& message) {
+    const Instant end = deadline(send_timeout);
+    network::NetworkGuard guard{network_};
+    if (const int error = connection_ ? 0 : std::exchange(error_, 0)) return Error{error};
+    if (!connection_) return Error{EPIPE};
+    const bool more = (message.flags & MSG_MORE) != 0;
+    size_t done = 0;
+    for (;;) {
+        Source source{message.data};
+        const auto sent = connection_->send(source, message.data.remaining(), more);
+        if (sent.ok()) done += sent.value();
+        if (message.data.remaining() == 0 || message.data.faulted()) break;
+        if (sent.ok()) continue;
+        if (sent.code() != EAGAIN) return done != 0 ? Result<size_t>{done} : sent.error();
+        const auto waited = wait(guard, waits(message), end);
+        if (!waited.ok()) return done != 0 ? Result<size_t>{done} : waited.error();
+    }
+    if (done == 0 && message.data.faulted()) return Error{EFAULT};
+    note_sent(message);
+    return done;
+}
+
+Result<size_t> TcpSocket::send(Message& message) {
+    if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
+    auto sent = send_stream(message);
+    if (!sent.ok() && sent.code() == EPIPE && (message.flags & MSG_NOSIGNAL) == 0) signal::raise_in_thread(SIGPIPE);
+    return sent;
+}
+
+Result<size_t> TcpSocket::receive(Message& message) {
+    if ((message.flags & MSG_OOB) != 0) return Error{EINVAL};
+    const Instant end = deadline(receive_timeout);
+    network::NetworkGuard guard{network_};
+    if ((message.flags & MSG_ERRQUEUE) != 0) return receive_note(message);
+    if (const int error = connection_ ? 0 : std::exchange(error_, 0)) return Error{error};
+    if (!connection_) return Error{ENOTCONN};
+    const bool peek = (message.flags & MSG_PEEK) != 0;
+    size_t done = 0;
+    while (message.data.remaining() != 0) {
+        Sink sink{message.data};
+        const auto received = connection_->receive(sink, message.data.remaining(), peek);
+        if (received.ok()) {
+            done += received.value();
+            if (received.value() == 0 || peek || (message.flags & MSG_WAITALL) == 0 || message.data.faulted()) break;
+            continue;
+        }
+        if (message.data.faulted() && done == 0) return Error{EFAULT};
+        if (received.code() != EAGAIN) return done != 0 ? Result<size_t>{done} : received.error();
+        if (done != 0 && (message.flags & MSG_WAITALL) == 0) break;
+        const auto waited = wait(guard, waits(message), end);
+        if (!waited.ok()) return done != 0 ? Result<size_t>{done} : waited.error();
+    }
+    return done;
+}
+
+}  // namespace eremite::socket
