@@ -223,7 +223,8 @@ private:
         const double bytes = rate(threads, over, start, [&] { return received.load(); });
         if (!sends) return print(name("udp_receive", size), "bits_per_second", bytes * 8);
         const Received there = control.received();
-        print(name("udp_send", size), "bits_per_second", there.nanoseconds == 0 ? 0 : static_cast<double>(there.bytes) * 8e9 / static_cast<double>(there.nanoseconds));
+        const double time = static_cast<double>(there.nanoseconds);
+        print(name("udp_send", size), "bits_per_second", time == 0 ? 0 : static_cast<double>(there.bytes) * 8e9 / time);
         print(name("udp_send", size) + "_lost", "percent", 100 - 100 * static_cast<double>(there.bytes) / static_cast<double>(sent));
     }
 
