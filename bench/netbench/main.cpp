@@ -30,7 +30,9 @@ int main(int argc, char** argv) {
                                             {"http", Test::http}};
     const std::map<std::string, Direction> directions{{"send", Direction::send}, {"receive", Direction::receive}};
     CLI::App* const client = program.add_subcommand("client", "Measure; one line for each figure: name, unit, value");
-    client->add_option("tests", options.tests, "tcp-bw, udp-bw, tcp-latency, udp-latency, connections; all of these if none is named; and http, of a web server")
+    client
+        ->add_option("tests", options.tests,
+                     "tcp-bw, udp-bw, tcp-latency, udp-latency, connections; all of these if none is named; and http, of a web server")
         ->transform(CLI::CheckedTransformer(tests).description(""));
     client->add_option("-a,--address", options.address, "The server's address")->capture_default_str();
     client->add_option("-p,--port", options.port, "The server's port")->capture_default_str();
@@ -43,7 +45,9 @@ int main(int argc, char** argv) {
     client->add_option("-d,--direction", options.directions, "What this end does in tests of bandwidth: send, receive; both if none is named")
         ->delimiter(',')
         ->transform(CLI::CheckedTransformer(directions).description(""));
-    client->add_option("-c,--connections", options.connections, "Connections at once, each with a thread")->capture_default_str()->check(CLI::Range(1, 10000));
+    client->add_option("-c,--connections", options.connections, "Connections at once, each with a thread")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 10000));
     client->add_option("-s,--seconds", options.seconds, "Time of each measurement")->capture_default_str()->check(CLI::PositiveNumber);
     client->add_option("-w,--warmup", options.warm_up, "Seconds before each measurement")->capture_default_str()->check(CLI::NonNegativeNumber);
     client->add_option("-r,--rounds", options.rounds, "Messages, round trips or connections of each thread instead of a time; 0: the time counts")
@@ -53,8 +57,7 @@ int main(int argc, char** argv) {
     client->add_flag("--stop", options.stop, "End the server afterwards");
     CLI11_PARSE(program, argc, argv);
 
-    if (options.tests.empty())
-        for (const Test test : {Test::tcp_bandwidth, Test::udp_bandwidth, Test::tcp_latency, Test::udp_latency, Test::connections}) options.tests.push_back(test);
+    if (options.tests.empty()) options.tests = {Test::tcp_bandwidth, Test::udp_bandwidth, Test::tcp_latency, Test::udp_latency, Test::connections};
     if (options.directions.empty()) options.directions = {Direction::send, Direction::receive};
     try {
         if (server->parsed()) serve(address, port);

@@ -17,7 +17,9 @@ inline void print_latency(const std::string& name, std::vector<double> samples) 
     std::sort(samples.begin(), samples.end());
     double sum = 0;
     for (const double sample : samples) sum += sample;
-    const auto percentile = [&](double share) { return samples[std::min(samples.size() - 1, static_cast<size_t>(static_cast<double>(samples.size()) * share))]; };
+    const auto percentile = [&](double share) {
+        return samples[std::min(samples.size() - 1, static_cast<size_t>(static_cast<double>(samples.size()) * share))];
+    };
     print(name + "_mean", "ns", sum / static_cast<double>(samples.size()));
     print(name + "_p50", "ns", percentile(0.5));
     print(name + "_p99", "ns", percentile(0.99));

@@ -64,7 +64,8 @@ class Rtl8139 final : public network::Nic {
 public:
     Rtl8139(VirtualAddress registers, PhysicalAddress memory, uint8_t line)
         : Nic{{}}, registers_{registers}, physical_{memory}, memory_{direct_map(memory).as<uint8_t>()}, line_{line} {
-        for (size_t i = 0; i < capabilities_.mac.bytes.size(); ++i) capabilities_.mac.bytes[i] = read<uint8_t>(reg::address + static_cast<unsigned>(i));
+        unsigned place = reg::address;
+        for (uint8_t& byte : capabilities_.mac.bytes) byte = read<uint8_t>(place++);
         capabilities_.most_fragments = UINT16_MAX;  // they are copied
     }
 
@@ -172,7 +173,7 @@ private:
 
     // After a frame that makes no sense: its place and the following ones are lost.
     void restart() {
-        if (!std::exchange(restarted_, true)) log::warn("rtl8139: a frame has an impossible length; the device is started anew whenever that happens");
+        if (!std::exchange(restarted_, true)) log::warn("rtl8139: a frame has an impossible length; the device is started anew when that happens");
         if (reset().ok()) start_device();
     }
 
@@ -244,8 +245,9 @@ Result<network::Nic*> claim_rtl8139() {
     if (!bar || bar->io || bar->address == 0 || bar->size < reg::bytes) return Error{ENXIO};
     const VirtualAddress registers = TRY(map_device_memory({{bar->address}, {bar->address + reg::bytes}}));
     const PhysicalAddress memory = TRY(mm::page_allocator().allocate(shared_order));
-    auto* nic = memory.value <= UINT32_MAX - (page_size << shared_order) ? new (std::nothrow) Rtl8139{registers, memory, function.read8(PCI_INTERRUPT_LINE)}
-                                                                         : nullptr;
+    // It knows addresses of 32 bits only.
+    const bool reachable = memory.value <= UINT32_MAX - (page_size << shared_order);
+    auto* nic = reachable ? new (std::nothrow) Rtl8139{registers, memory, function.read8(PCI_INTERRUPT_LINE)} : nullptr;
     Result<void> ready = nic ? Result<void>{} : Result<void>{Error{ENOMEM}};
     if (nic) {
         function.enable();

@@ -78,10 +78,10 @@ void Connection::consumed(size_t bytes) {
     consumed_ += bytes;
     if (!synchronized() || peer_finished_) return;
     grow_receive_buffer();
-    // The peer is told of room that is worth it (RFC 9293 section 3.8.6.2.2): two segments and a quarter of the buffer, or half of it. With
+    // The peer is told of room that is worth it (RFC 9293 section 3.8.6.2.2): two segments and a quarter of the window, or half of it. With
     // less, a program that is slower than the peer would get each few segments for a packet that asks for them.
-    const uint32_t edge = rcv_nxt_ + receive_space();
-    const auto worth = static_cast<uint32_t>(std::min(std::max<size_t>(2 * size_t{received_mss_}, receive_limit_ / 4), receive_limit_ / 2));
+    const uint32_t edge = rcv_nxt_ + receive_space(), window = largest_window();
+    const uint32_t worth = std::min(std::max(2U * received_mss_, window / 4), window / 2);
     if (seq_before(rcv_edge_, edge) && edge - rcv_edge_ >= worth) {
         ack_now_ = true;
         work_ |= work_ack;

@@ -158,6 +158,8 @@ private:
     [[nodiscard]] uint32_t most_payload() const;
     [[nodiscard]] uint16_t window_field();
     [[nodiscard]] uint32_t usable_window() const;
+    // What would be offered if nothing waited to be read.
+    [[nodiscard]] uint32_t largest_window() const;
     [[nodiscard]] uint32_t receive_space() const;
     [[nodiscard]] uint32_t timestamp() const { return timestamp_at(layer_time()); }
     [[nodiscard]] uint32_t timestamp_at(Instant at) const { return static_cast<uint32_t>(at.ns / 1'000'000) + agreed_.timestamp_offset; }

@@ -45,11 +45,15 @@ uint32_t Connection::usable_window() const {
     return left > 0 ? static_cast<uint32_t>(left) : 0;
 }
 
+uint32_t Connection::largest_window() const {
+    size_t most = std::min<size_t>(receive_limit_, size_t{65535} << agreed_.local_scale);
+    if (layer_.stack().pool().under_pressure()) most = std::min<size_t>(most, 4 * size_t{received_mss_});
+    return static_cast<uint32_t>(most);
+}
+
 uint32_t Connection::receive_space() const {
     const size_t used = received_.bytes();
-    size_t space = used >= receive_limit_ ? 0 : receive_limit_ - used;
-    if (layer_.stack().pool().under_pressure()) space = std::min<size_t>(space, 4 * size_t{received_mss_});
-    return static_cast<uint32_t>(std::min<size_t>(space, size_t{65535} << agreed_.local_scale));
+    return used >= receive_limit_ ? 0 : static_cast<uint32_t>(std::min<size_t>(receive_limit_ - used, largest_window()));
 }
 
 uint16_t Connection::window_field() {
