@@ -45,6 +45,17 @@ public:
     }
     // One of our addresses, on any interface.
     [[nodiscard]] bool is_local(const IpAddress& address) const;
+    // The same, or any address of the loopback, which has them all.
+    [[nodiscard]] bool is_own(const IpAddress& address) const { return address.is_loopback() || is_local(address); }
+    // A port that `free` agrees with, looked for from a random one on (RFC 6056 section 3.3.1). 0: there is none.
+    template <typename Free>
+    [[nodiscard]] uint16_t any_port(Free free) {
+        constexpr uint32_t ports = last_ephemeral_port - first_ephemeral_port + 1;
+        const uint32_t start = random_.below(ports);
+        for (uint32_t i = 0; i < ports; ++i)
+            if (const auto port = static_cast<uint16_t>(first_ephemeral_port + (start + i) % ports); free(port)) return port;
+        return 0;
+    }
 
     void advance(Instant now);
     void receive(Interface& interface, Packet&& packet) { interface.receive(std::move(packet)); }

@@ -36,7 +36,7 @@ void IpLayer::receive_icmp_v4(const IpReceived& ip, Packet&& packet) {
 void IpLayer::reply_to_echo(const IpReceived& ip, Packet&& packet, uint8_t reply_type) {
     // Not to groups (RFC 1122 section 3.2.2.6 lets us): no amplifier.
     if (ip.source.is_v4() && ip.to_group) return;
-    const bool own = stack_.is_local(ip.destination) || ip.destination.is_loopback();
+    const bool own = stack_.is_own(ip.destination);
     const Result<Path> path = find_path(ip.source, own ? ip.destination : IpAddress{}, ip.source.is_link_local() ? &ip.interface : nullptr);
     if (!path.ok()) return stack_.count(Drop::NoRoute);
     packet.remove_front(ip.payload_offset);

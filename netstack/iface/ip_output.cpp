@@ -13,7 +13,7 @@ Result<Path> IpLayer::find_path(const IpAddress& destination, const IpAddress& s
     path.generation = generation_;
     path.next_hop = destination;
     path.source = source;
-    if (!only && (stack_.is_local(destination) || destination.is_loopback())) {
+    if (!only && stack_.is_own(destination)) {
         path.interface = &stack_.loopback();
         if (source.is_unspecified()) path.source = destination;
     } else {

@@ -34,17 +34,12 @@ bool TcpLayer::can_bind(const Endpoint& local, const Sharing& sharing) {
 
 Result<void> TcpLayer::bind(Binding& binding, const Endpoint& local, const Sharing& sharing) {
     if (binding.held()) return Error{EINVAL};
-    if (!local.address.is_unspecified() && !local.address.is_loopback() && !stack_.is_local(local.address)) return Error{EADDRNOTAVAIL};
+    if (!local.address.is_unspecified() && !stack_.is_own(local.address)) return Error{EADDRNOTAVAIL};
     Endpoint at = local;
     if (local.port == 0) {
-        constexpr uint32_t ports = Stack::last_ephemeral_port - Stack::first_ephemeral_port + 1;
-        const uint32_t start = stack_.random().below(ports);
         // A port of one's own, not one that could be shared.
-        for (uint32_t i = 0; i < ports; ++i) {
-            at.port = static_cast<uint16_t>(Stack::first_ephemeral_port + (start + i) % ports);
-            if (can_bind(at, {.v6_only = sharing.v6_only})) break;
-            if (i == ports - 1) return Error{EADDRINUSE};
-        }
+        at.port = stack_.any_port([&](uint16_t port) { return can_bind({local.address, port}, {.v6_only = sharing.v6_only}); });
+        if (at.port == 0) return Error{EADDRINUSE};
     } else if (!can_bind(at, sharing)) {
         return Error{EADDRINUSE};
     }

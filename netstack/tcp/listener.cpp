@@ -48,13 +48,10 @@ bool TcpLayer::can_listen(const Endpoint& local, bool reuse_port, bool v6_only) 
 
 Result<Listener*> TcpLayer::listen(const Endpoint& local, uint32_t backlog, const tcp::Settings& settings, Observer* observer) {
     Endpoint at = local;
-    if (!at.address.is_unspecified() && !stack_.is_local(at.address) && !at.address.is_loopback()) return Error{EADDRNOTAVAIL};
-    for (uint32_t tries = 0; local.port == 0 && tries < 1000; ++tries) {
-        at.port = static_cast<uint16_t>(Stack::first_ephemeral_port +
-                                        stack_.random().below(Stack::last_ephemeral_port - Stack::first_ephemeral_port + 1));
-        if (!is_held(at.port) && can_listen(at, settings.reuse_port, settings.v6_only)) break;
-    }
-    if (!can_listen(at, settings.reuse_port, settings.v6_only)) return Error{EADDRINUSE};
+    if (!at.address.is_unspecified() && !stack_.is_own(at.address)) return Error{EADDRNOTAVAIL};
+    const auto is_free = [&](uint16_t port) { return can_listen({at.address, port}, settings.reuse_port, settings.v6_only); };
+    if (local.port == 0) at.port = stack_.any_port([&](uint16_t port) { return !is_held(port) && is_free(port); });
+    if (at.port == 0 || !is_free(at.port)) return Error{EADDRINUSE};
     Listener* listener = listeners_.create(at, backlog, settings, observer);
     if (!listener) return Error{ENOBUFS};
     listening_[at.port % listener_buckets].push_back(*listener);

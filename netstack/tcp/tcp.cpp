@@ -182,17 +182,15 @@ void TcpLayer::receive_error(const Endpoint& local, const Endpoint& remote, uint
 }
 
 Result<uint16_t> TcpLayer::ephemeral_port(const FlowKey& key) {
-    // RFC 6056 section 3.3.3: each destination has a sequence of its own.
-    constexpr uint32_t ports = Stack::last_ephemeral_port - Stack::first_ephemeral_port + 1;
     FlowKey candidate = key;
-    const uint32_t start = stack_.random().below(ports);
-    for (uint32_t i = 0; i < ports; ++i) {
-        candidate.local.port = static_cast<uint16_t>(Stack::first_ephemeral_port + (start + i) % ports);
-        const Steering& steering = configuration_.steering;
-        if (steering.comes_here && !steering.comes_here(steering.context, candidate)) continue;
-        if (is_held(candidate.local.port) || find_listener(candidate.local, candidate.remote)) continue;
-        if (!table_.find(candidate) || reuse_time_wait(candidate)) return candidate.local.port;
-    }
+    const Steering& steering = configuration_.steering;
+    const uint16_t port = stack_.any_port([&](uint16_t p) {
+        candidate.local.port = p;
+        if (steering.comes_here && !steering.comes_here(steering.context, candidate)) return false;
+        if (is_held(p) || find_listener(candidate.local, candidate.remote)) return false;
+        return !table_.find(candidate) || reuse_time_wait(candidate);
+    });
+    if (port != 0) return port;
     return Error{EADDRNOTAVAIL};
 }
 

@@ -68,7 +68,7 @@ Result<void> UdpSocket::bind(const Endpoint& local) {
     if (bound()) return Error{EINVAL};
     const IpAddress& address = local.address;
     Stack& stack = layer_.stack();
-    if (!address.is_unspecified() && !address.is_multicast() && !stack.is_local(address) && !address.is_loopback()) return Error{EADDRNOTAVAIL};
+    if (!address.is_unspecified() && !address.is_multicast() && !stack.is_own(address)) return Error{EADDRNOTAVAIL};
     uint16_t port = local.port;
     if (port == 0) port = TRY(layer_.ephemeral_port(*this, address));
     else if (!layer_.can_bind(*this, local)) return Error{EADDRINUSE};

@@ -81,12 +81,7 @@ bool UdpLayer::can_bind(const UdpSocket& socket, const Endpoint& local) {
 }
 
 Result<uint16_t> UdpLayer::ephemeral_port(const UdpSocket& socket, const IpAddress& address) {
-    constexpr uint32_t ports = Stack::last_ephemeral_port - Stack::first_ephemeral_port + 1;
-    const uint32_t start = stack_.random().below(ports);
-    for (uint32_t i = 0; i < ports; ++i) {
-        const auto port = static_cast<uint16_t>(Stack::first_ephemeral_port + (start + i) % ports);
-        if (can_bind(socket, {address, port})) return port;
-    }
+    if (const uint16_t port = stack_.any_port([&](uint16_t p) { return can_bind(socket, {address, p}); })) return port;
     return Error{EADDRINUSE};
 }
 

@@ -34,7 +34,7 @@ Result<DatagramSocket::Sending> DatagramSocket::sending(const Message& message, 
         const int number = load<int>(value);
         const auto use_info = [&](uint32_t index, const net::IpAddress& source) {
             if (index != 0 && !(s.interface = network_.stack().interface(index))) error = ENODEV;
-            if (!source.is_unspecified() && !network_.stack().is_local(source) && !source.is_loopback()) error = EINVAL;
+            if (!source.is_unspecified() && !network_.stack().is_own(source)) error = EINVAL;
             s.source = source;
         };
         if (item.level == IPPROTO_IP && item.type == IP_PKTINFO && value.size() == sizeof(in_pktinfo)) {

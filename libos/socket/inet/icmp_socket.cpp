@@ -70,7 +70,7 @@ uint16_t next_identifier() {
 Result<void> IcmpSocket::bind(std::span<const uint8_t> address) {
     net::Endpoint local = TRY(parse(address));
     const network::NetworkGuard guard{network_};
-    if (!local.address.is_unspecified() && !network_.stack().is_local(local.address) && !local.address.is_loopback()) return Error{EADDRNOTAVAIL};
+    if (!local.address.is_unspecified() && !network_.stack().is_own(local.address)) return Error{EADDRNOTAVAIL};
     if (echo_only() && local_.port != 0) return Error{EINVAL};
     if (echo_only() && local.port == 0) local.port = next_identifier();
     local_ = local;
