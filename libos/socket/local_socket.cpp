@@ -1,6 +1,5 @@
 #include "libos/socket/local_socket.hpp"
 
-#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cstring>
@@ -225,17 +224,12 @@ uint32_t LocalSocket::readiness() {
     return events;
 }
 
-Result<long> LocalSocket::ioctl(uint32_t request, uint64_t argument) {
-    if (request != FIONREAD && request != TIOCOUTQ) return interface_ioctl(request, argument);
-    size_t bytes = 0;
-    {
-        const sync::Guard guard{local_lock()};
-        if (listening_ && request == FIONREAD) return Error{EINVAL};
-        if (request == FIONREAD) bytes = connected_type() ? incoming_.size() : incoming_.empty() ? 0 : incoming_.first().left();
-        else if (peer_) bytes = peer_->incoming_.size();
-    }
-    TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(bytes)));
-    return 0L;
+Result<size_t> LocalSocket::queued(bool outgoing) {
+    const sync::Guard guard{local_lock()};
+    if (outgoing) return peer_ ? peer_->incoming_.size() : size_t{0};
+    if (listening_) return Error{EINVAL};
+    if (connected_type()) return incoming_.size();
+    return incoming_.empty() ? size_t{0} : incoming_.first().left();
 }
 
 Result<size_t> LocalSocket::address(bool of_peer, std::span<uint8_t> buffer) {

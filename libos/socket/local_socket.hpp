@@ -29,7 +29,7 @@ public:
     [[nodiscard]] Result<void> set_option(int level, int name, std::span<const uint8_t> value) override;
     [[nodiscard]] uint32_t readiness() override;
     [[nodiscard]] fs::ReadinessSource* readiness_source() override { return &source_; }
-    [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override;
+    [[nodiscard]] Result<size_t> queued(bool outgoing) override;
     [[nodiscard]] bool is_connected() const { return connected_; }
     // Makes two that are fresh each other's peers.
     static void join(LocalSocket& a, LocalSocket& b);

@@ -1,8 +1,12 @@
 #include "libos/socket/socket.hpp"
 
+#include <sys/ioctl.h>
+
 #include "base/format.hpp"
 #include "base/restart.hpp"
+#include "libos/mm/user_memory.hpp"
 #include "libos/platform/clock.hpp"
+#include "libos/socket/inet_sockets.hpp"
 
 namespace eremite::socket {
 
@@ -24,6 +28,13 @@ size_t Socket::describe(char* path, size_t size) {
     BufferSink sink{{path, size}};
     format(sink, "socket:[{}]", number_);
     return sink.view().size();
+}
+
+Result<long> Socket::ioctl(uint32_t request, uint64_t argument) {
+    if (request != FIONREAD && request != TIOCOUTQ) return interface_ioctl(request, argument);
+    const size_t bytes = TRY(queued(request == TIOCOUTQ));
+    TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(bytes)));
+    return 0L;
 }
 
 Instant Socket::deadline(int64_t timeout) {

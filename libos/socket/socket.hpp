@@ -65,6 +65,8 @@ public:
     [[nodiscard]] fs::FileKind kind() const override { return fs::FileKind::Socket; }
     [[nodiscard]] Result<fs::Attributes> attributes() override;
     size_t describe(char* path, size_t size) override;
+    // FIONREAD, TIOCOUTQ, and what netdevice(7) tells of interfaces.
+    [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) final;
     [[nodiscard]] Result<size_t> read(fs::IoBuffer& buffer) override {
         Message message{buffer};
         return receive(message);
@@ -85,6 +87,8 @@ public:
     std::atomic<int> priority{0}, mark{0};
 
 protected:
+    // Bytes that can be read at once, or that were sent and have not arrived. ENOTTY: this kind of socket does not tell.
+    [[nodiscard]] virtual Result<size_t> queued(bool /*outgoing*/) { return Error{ENOTTY}; }
     // When a wait that begins now ends.
     [[nodiscard]] static Instant deadline(int64_t timeout);
     [[nodiscard]] bool waits(const Message& message) const { return !nonblocking() && (message.flags & MSG_DONTWAIT) == 0; }

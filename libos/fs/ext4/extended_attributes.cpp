@@ -70,7 +70,8 @@ Result<size_t> Node::extended_attribute(std::string_view name, std::span<uint8_t
     return found.size;
 }
 
-Result<void> Node::set_extended_attribute(std::string_view name, std::span<const uint8_t> value, uint32_t flags) {
+template <typename Function>
+Result<void> Node::change_extended_attribute(std::string_view name, Function function) {
     TRY(check_attribute_name(name));
     Operation operation{volume()};
     TRY(operation.begin());
@@ -83,31 +84,26 @@ Result<void> Node::set_extended_attribute(std::string_view name, std::span<const
         Value found;
         const errcode_t before = ext2fs_xattr_get(all.get(), Name{name}.get(), &found.bytes, &found.size);
         if (before != 0 && before != EXT2_ET_EA_KEY_NOT_FOUND) return error_of(before);
-        if (before == 0 && (flags & XATTR_CREATE) != 0) return Error{EEXIST};
-        if (before != 0 && (flags & XATTR_REPLACE) != 0) return Error{ENODATA};
-        TRY(checked(ext2fs_xattr_set(all.get(), Name{name}.get(), value.data(), value.size())));
+        TRY(function(all, before == 0));
     }
     // The library changed the inode on the volume.
     TRY(load());
     return operation.keep();
 }
 
+Result<void> Node::set_extended_attribute(std::string_view name, std::span<const uint8_t> value, uint32_t flags) {
+    return change_extended_attribute(name, [&](Attributes& all, bool exists) -> Result<void> {
+        if (exists && (flags & XATTR_CREATE) != 0) return Error{EEXIST};
+        if (!exists && (flags & XATTR_REPLACE) != 0) return Error{ENODATA};
+        return checked(ext2fs_xattr_set(all.get(), Name{name}.get(), value.data(), value.size()));
+    });
+}
+
 Result<void> Node::remove_extended_attribute(std::string_view name) {
-    TRY(check_attribute_name(name));
-    Operation operation{volume()};
-    TRY(operation.begin());
-    change();
-    touch(Change);
-    TRY(store());
-    {
-        Attributes all;
-        TRY(all.read(*this));
-        Value found;
-        TRY(checked(ext2fs_xattr_get(all.get(), Name{name}.get(), &found.bytes, &found.size)));
-        TRY(checked(ext2fs_xattr_remove(all.get(), Name{name}.get())));
-    }
-    TRY(load());
-    return operation.keep();
+    return change_extended_attribute(name, [&](Attributes& all, bool exists) -> Result<void> {
+        if (!exists) return Error{ENODATA};
+        return checked(ext2fs_xattr_remove(all.get(), Name{name}.get()));
+    });
 }
 
 Result<size_t> Node::list_extended_attributes(std::span<char> names) {

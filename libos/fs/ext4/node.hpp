@@ -86,6 +86,9 @@ protected:
     FileSystem& owner_;
 
 private:
+    // Calls function(attributes, whether there is one of the name) in an operation of its own.
+    template <typename Function>
+    [[nodiscard]] Result<void> change_extended_attribute(std::string_view name, Function function);
     friend class FileSystem;
     friend NameCache<Node>;
 

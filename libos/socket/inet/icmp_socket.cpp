@@ -2,12 +2,10 @@
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "libos/mm/user_memory.hpp"
 #include "libos/socket/inet/datagram_socket.hpp"
 
 namespace eremite::socket {
@@ -33,7 +31,7 @@ public:
     [[nodiscard]] Result<size_t> receive(Message& message) override;
     [[nodiscard]] Result<void> shutdown(int) override { return Error{connected_ ? EOPNOTSUPP : ENOTCONN}; }
     [[nodiscard]] int take_error() override { return 0; }
-    [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override;
+    [[nodiscard]] Result<size_t> queued(bool outgoing) override;
     [[nodiscard]] Result<void> set_option(int level, int name, std::span<const uint8_t> value) override;
 
 private:
@@ -202,15 +200,9 @@ Result<size_t> IcmpSocket::receive(Message& message) {
     return given;
 }
 
-Result<long> IcmpSocket::ioctl(uint32_t request, uint64_t argument) {
-    if (request != FIONREAD && request != TIOCOUTQ) return InetSocket::ioctl(request, argument);
-    int bytes = 0;
-    {
-        const network::NetworkGuard guard{network_};
-        if (request == FIONREAD && !queue_.empty()) bytes = static_cast<int>(queue_.front()->total - sizeof(net::Datagram));
-    }
-    TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(bytes));
-    return 0L;
+Result<size_t> IcmpSocket::queued(bool outgoing) {
+    const network::NetworkGuard guard{network_};
+    return outgoing || queue_.empty() ? size_t{0} : queue_.front()->total - sizeof(net::Datagram);
 }
 
 Result<void> IcmpSocket::set_option(int level, int name, std::span<const uint8_t> value) {

@@ -19,8 +19,6 @@ public:
     [[nodiscard]] Result<size_t> address(bool of_peer, std::span<uint8_t> buffer) final;
     [[nodiscard]] Result<size_t> option(int level, int name, std::span<uint8_t> value) override;
     [[nodiscard]] Result<void> set_option(int level, int name, std::span<const uint8_t> value) override;
-    // What netdevice(7) tells of interfaces.
-    [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override;
 
     // Of the socket behind an end of a flow, if there is one still.
     [[nodiscard]] static uint64_t number_of(const net::Observer* user) { return user ? static_cast<const InetSocket*>(user)->number() : 0; }

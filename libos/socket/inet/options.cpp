@@ -171,6 +171,4 @@ Result<void> InetSocket::set_option(int level, int name, std::span<const uint8_t
     return {};
 }
 
-Result<long> InetSocket::ioctl(uint32_t request, uint64_t argument) { return interface_ioctl(request, argument); }
-
 }  // namespace eremite::socket

@@ -190,7 +190,6 @@ public:
         return POLLOUT | POLLWRNORM | (incoming_.empty() ? 0 : POLLIN | POLLRDNORM);
     }
     [[nodiscard]] fs::ReadinessSource* readiness_source() override { return &source_; }
-    [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override { return interface_ioctl(request, argument); }
 
 private:
     [[nodiscard]] static Result<void> parse(std::span<const uint8_t> address);

@@ -1,11 +1,9 @@
 // Options of TCP sockets (tcp(7)).
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "libos/mm/user_memory.hpp"
 #include "libos/socket/inet/tcp_info.hpp"
 #include "libos/socket/inet/tcp_socket.hpp"
 
@@ -29,20 +27,11 @@ void TcpSocket::configure() {
     if (listener_) listener_->settings = settings_;
 }
 
-Result<long> TcpSocket::ioctl(uint32_t request, uint64_t argument) {
-    if (request != FIONREAD && request != TIOCOUTQ) return InetSocket::ioctl(request, argument);
-    size_t bytes = 0;
-    {
-        const network::NetworkGuard guard{network_};
-        if (listener_) return Error{EINVAL};
-        if (request == FIONREAD) {
-            bytes = connection_ ? connection_->readable_bytes() : 0;
-        } else {
-            bytes = connection_ ? connection_->unacknowledged_bytes() : 0;
-        }
-    }
-    TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(bytes)));
-    return 0L;
+Result<size_t> TcpSocket::queued(bool outgoing) {
+    const network::NetworkGuard guard{network_};
+    if (listener_) return Error{EINVAL};
+    if (!connection_) return size_t{0};
+    return size_t{outgoing ? connection_->unacknowledged_bytes() : connection_->readable_bytes()};
 }
 
 std::optional<int> TcpSocket::number(int level, int name) {

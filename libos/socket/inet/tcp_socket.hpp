@@ -31,7 +31,7 @@ public:
         const network::NetworkGuard guard{network_};
         return take_error_locked();
     }
-    [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override;
+    [[nodiscard]] Result<size_t> queued(bool outgoing) override;
     [[nodiscard]] Result<size_t> option(int level, int name, std::span<uint8_t> value) override;
     [[nodiscard]] Result<void> set_option(int level, int name, std::span<const uint8_t> value) override;
     [[nodiscard]] bool listening() const override { return listener_ != nullptr; }

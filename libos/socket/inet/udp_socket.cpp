@@ -1,9 +1,7 @@
 #include <poll.h>
-#include <sys/ioctl.h>
 
 #include <cstring>
 
-#include "libos/mm/user_memory.hpp"
 #include "libos/signal/signals.hpp"
 #include "libos/socket/inet/datagram_socket.hpp"
 
@@ -31,7 +29,7 @@ public:
         const network::NetworkGuard guard{network_};
         return std::exchange(error_, 0);
     }
-    [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) override;
+    [[nodiscard]] Result<size_t> queued(bool outgoing) override;
 
 private:
     // The rest requires the network's lock.
@@ -179,16 +177,12 @@ Result<void> UdpSocket::shutdown(int how) {
     return socket_.connected() ? Result<void>{} : Result<void>{Error{ENOTCONN}};
 }
 
-Result<long> UdpSocket::ioctl(uint32_t request, uint64_t argument) {
-    if (request != FIONREAD && request != TIOCOUTQ) return InetSocket::ioctl(request, argument);
-    net::Datagram next{};
-    {
-        const network::NetworkGuard guard{network_};
-        if (request == FIONREAD && peeked_) next = peeked_arrival_;
-        else if (request == FIONREAD && !socket_.peek(next)) next.length = 0;
-    }
-    TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(next.length)));
-    return 0L;
+Result<size_t> UdpSocket::queued(bool outgoing) {
+    if (outgoing) return size_t{0};
+    const network::NetworkGuard guard{network_};
+    if (peeked_) return size_t{peeked_arrival_.length};
+    net::Datagram next;
+    return socket_.peek(next) ? size_t{next.length} : size_t{0};
 }
 
 uint32_t UdpSocket::events() {

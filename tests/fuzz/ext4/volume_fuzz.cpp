@@ -14,32 +14,13 @@
 #include "libos/fs/file.hpp"
 #include "libos/fs/page_cache/memory.hpp"
 #include "tests/fuzz/boot/require.hpp"
+#include "tests/fuzz/input.hpp"
 
 namespace eremite::test {
 
 void start_machine();
 
 namespace {
-
-class Input {
-public:
-    Input(const uint8_t* data, size_t size) : data_{data}, size_{size} {}
-    [[nodiscard]] bool empty() const { return size_ == 0; }
-    uint8_t byte() {
-        if (size_ == 0) return 0;
-        --size_;
-        return *data_++;
-    }
-    uint32_t number(int bytes) {
-        uint32_t value = 0;
-        for (int i = 0; i < bytes; ++i) value = value << 8 | byte();
-        return value;
-    }
-
-private:
-    const uint8_t* data_;
-    size_t size_;
-};
 
 constexpr size_t block_size = 1024;
 

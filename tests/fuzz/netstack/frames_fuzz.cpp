@@ -2,7 +2,7 @@
 // and its bytes; between them time passes. In the end all memory is back.
 #include "netstack/wire/checksum.hpp"
 #include "tests/fuzz/boot/require.hpp"
-#include "tests/fuzz/netstack/input.hpp"
+#include "tests/fuzz/input.hpp"
 #include "tests/unit/netstack/host.hpp"
 
 namespace eremite::test {

@@ -5,7 +5,7 @@
 
 #include "netstack/wire/checksum.hpp"
 #include "tests/fuzz/boot/require.hpp"
-#include "tests/fuzz/netstack/input.hpp"
+#include "tests/fuzz/input.hpp"
 #include "tests/unit/netstack/host.hpp"
 
 namespace eremite::test {

@@ -11,32 +11,11 @@
 #include "libos/fs/remote/transport.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "tests/fuzz/boot/require.hpp"
+#include "tests/fuzz/input.hpp"
 
 namespace eremite::test {
 
 void start_machine();
-
-class Input {
-public:
-    Input(const uint8_t* data, size_t size) : data_{data}, size_{size} {}
-    [[nodiscard]] bool empty() const { return size_ == 0; }
-    uint8_t byte() {
-        if (size_ == 0) return 0;
-        --size_;
-        return *data_++;
-    }
-    size_t take(uint8_t* into, size_t size) {
-        size = std::min(size, size_);
-        if (size > 0) std::memcpy(into, data_, size);
-        data_ += size;
-        size_ -= size;
-        return size;
-    }
-
-private:
-    const uint8_t* data_;
-    size_t size_;
-};
 
 // What the program and the fuzzed server have in common: a reply goes into the pieces of memory that are there for it.
 inline size_t scatter(const std::vector<uint8_t>& reply, std::span<const fs::remote::Segment> segments) {

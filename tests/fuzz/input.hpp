@@ -5,7 +5,7 @@
 
 namespace eremite::test {
 
-// Bytes of the fuzzer, of which there are as many zeros as are asked for behind their end.
+// Bytes of the fuzzer, behind whose end there are zeros.
 class Input {
 public:
     Input(const uint8_t* data, size_t size) : left_{data, size} {}
@@ -16,12 +16,24 @@ public:
         left_ = left_.subspan(1);
         return b;
     }
-    uint16_t half() { return static_cast<uint16_t>(byte() << 8 | byte()); }
-    uint32_t word() { return uint32_t{half()} << 16 | half(); }
+    // Of so many bytes, the highest first.
+    uint32_t number(int bytes) {
+        uint32_t value = 0;
+        for (int i = 0; i < bytes; ++i) value = value << 8 | byte();
+        return value;
+    }
+    uint16_t half() { return static_cast<uint16_t>(number(2)); }
+    uint32_t word() { return number(4); }
     std::span<const uint8_t> take(size_t size) {
         const auto taken = left_.first(std::min(size, left_.size()));
         left_ = left_.subspan(taken.size());
         return taken;
+    }
+    // Copies what there is, `size` bytes at most, and returns how much it was.
+    size_t take(uint8_t* into, size_t size) {
+        const auto taken = take(size);
+        std::copy(taken.begin(), taken.end(), into);
+        return taken.size();
     }
 
 private:
