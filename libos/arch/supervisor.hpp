@@ -10,6 +10,7 @@ namespace eremite::arch {
 
 // Waits until an interrupt is pending, then handles it.
 void wait_for_interrupt();
+[[nodiscard]] bool interrupt_is_pending();
 // Handles pending interrupts. Requires: virtual interrupt flag clear.
 void handle_interrupts();
 

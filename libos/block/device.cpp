@@ -79,6 +79,8 @@ Result<void> Device::transfer(Operation operation, uint64_t sector, std::span<co
         const auto done = wait(pieces[finished++ % pieces.size()].request);
         if (result.ok()) result = done;
     }
+    // Those that failed may have changed something, too.
+    if (operation == Operation::Write) changes_.fetch_add(1);
     return result;
 }
 
@@ -88,10 +90,15 @@ Result<void> Device::ask(Request& request) {
 }
 
 Result<void> Device::flush() {
-    if (limits_.read_only) return {};
+    const uint64_t before = changes_.load();
+    if (limits_.read_only || lasting_changes_.load() >= before) return {};
     Request request;
     request.operation = Operation::Flush;
-    return ask(request);
+    TRY(ask(request));
+    uint64_t known = lasting_changes_.load();
+    while (known < before && !lasting_changes_.compare_exchange_weak(known, before)) {
+    }
+    return {};
 }
 
 Result<void> Device::in_pieces(Operation operation, uint64_t sector, uint64_t count, uint32_t most) {
@@ -100,7 +107,9 @@ Result<void> Device::in_pieces(Operation operation, uint64_t sector, uint64_t co
         request.operation = operation;
         request.sector = sector;
         request.sectors = std::min<uint64_t>(count, most);
-        TRY(ask(request));
+        const auto done = ask(request);
+        changes_.fetch_add(1);
+        TRY(done);
         sector += request.sectors;
         count -= request.sectors;
     }

@@ -1,6 +1,7 @@
 #pragma once
 // A device of sectors: disks, and whatever else keeps bytes at numbered places. Drivers derive from Device; file systems use
-// read(), write() and the like, which wait, or a Transfer, to have several requests under way.
+// read(), write() and the like, which wait.
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -65,7 +66,7 @@ public:
     // EIO; EINVAL: beyond the end, or not in whole blocks; EROFS.
     [[nodiscard]] Result<void> read(uint64_t sector, std::span<const Segment> memory) { return transfer(Operation::Read, sector, memory); }
     [[nodiscard]] Result<void> write(uint64_t sector, std::span<const Segment> memory) { return transfer(Operation::Write, sector, memory); }
-    // Returns when all writes that returned before will outlive a loss of power.
+    // Returns when all writes that returned before will outlive a loss of power. Costs nothing if they do already.
     [[nodiscard]] Result<void> flush();
     // Tells the device that nobody needs these sectors any more. Whole units of its alignment only; does nothing if it cannot.
     [[nodiscard]] Result<void> discard(uint64_t sector, uint64_t count);
@@ -82,6 +83,9 @@ private:
     [[nodiscard]] Result<void> in_pieces(Operation operation, uint64_t sector, uint64_t count, uint32_t most);
     [[nodiscard]] Result<void> check(uint64_t sector, uint64_t count) const;
     [[nodiscard]] Result<void> ask(Request& request);
+
+    // How many changes returned, and how many of these are known to outlive a loss of power.
+    std::atomic<uint64_t> changes_{0}, lasting_changes_{0};
 };
 
 }  // namespace eremite::block

@@ -33,6 +33,7 @@ struct alignas(64) Cpu {
     std::atomic<bool> due{false};  // another thread should run
     // The idle thread looks at `ready` all the time, and at the rest before it sleeps: no need to interrupt it.
     bool polling = false;
+    Duration poll_time{};  // for which it looks
     Counts counts{};
 };
 

@@ -1,6 +1,7 @@
 // The CPUs: bringing them into service, what they do with nothing to do, and which one a thread goes to.
 #include "libos/sched/cpus.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <new>
 
@@ -24,18 +25,27 @@ constinit std::atomic<uint64_t> idle_cpus{0};
 constexpr uint64_t bit(unsigned cpu) { return uint64_t{1} << cpu; }
 bool take_idle(unsigned cpu) { return idle_cpus.fetch_and(~bit(cpu)) & bit(cpu); }
 
-// How long an idle CPU looks for work before it sleeps: waking it up again takes several microseconds.
-constexpr Duration polling_time = Duration::microseconds(20);
+// How long an idle CPU looks for work before it sleeps: waking it up again takes several microseconds, and tens of them in a virtual
+// machine. Another CPU's work may come any time; for an interrupt it looks longer, as long as interrupts do come soon (as Linux's haltpoll).
+constexpr Duration shortest_poll = Duration::microseconds(20), first_poll = Duration::microseconds(50), longest_poll = Duration::microseconds(200);
 
-// Looks for some time whether something came. With the lock held at the end: whoever queued a thread, or wants the timer
-// earlier, without interrupting this CPU is noticed here, and whoever comes later interrupts.
+// Looks for some time whether something came: an interrupt, or a thread. With the lock held at the end: whoever queued a thread, or wants
+// the timer earlier, without interrupting this CPU is noticed here, and whoever comes later interrupts.
 bool poll(Cpu& cpu) {
-    const Instant end = platform::monotonic_now() + polling_time;
-    while (cpu.ready.size() == 0 && platform::monotonic_now() < end) arch::relax();
+    const Instant end = platform::monotonic_now() + cpu.poll_time;
+    while (cpu.ready.size() == 0 && !arch::interrupt_is_pending() && platform::monotonic_now() < end) {
+    }
     const sync::Guard guard{cpu.lock};
     cpu.polling = false;
     arm_timer(cpu);
-    return cpu.ready.size() != 0;
+    return cpu.ready.size() != 0 || arch::interrupt_is_pending();
+}
+
+// After it slept so long: it would have been better to look longer, or there was no use in it.
+void adapt_poll_time(Cpu& cpu, Duration slept) {
+    const Duration least = arch::many_cpus() ? shortest_poll : Duration{};
+    if (slept > longest_poll) cpu.poll_time = least;
+    else if (slept > cpu.poll_time) cpu.poll_time = std::clamp(Duration{cpu.poll_time.ns * 2}, first_poll, longest_poll);
 }
 
 // Takes a thread over from a CPU that has more than one. Requires: no lock of a CPU is held.
@@ -153,13 +163,16 @@ void idle_loop() {
         if (many) {
             if (steal(cpu.index)) continue;
             idle_cpus.fetch_or(bit(cpu.index));
-            // Who did not see that this CPU is idle has queued its thread elsewhere by now.
-            const bool found = poll(cpu) || steal(cpu.index);
-            if (!found) arch::wait_for_interrupt();
-            take_idle(cpu.index);
-        } else {
-            arch::wait_for_interrupt();
         }
+        // Who did not see that this CPU is idle has queued its thread elsewhere by now.
+        if (poll(cpu) || (many && steal(cpu.index))) {
+            arch::handle_interrupts();
+        } else {
+            const Instant before = platform::monotonic_now();
+            arch::wait_for_interrupt();
+            adapt_poll_time(cpu, platform::monotonic_now() - before);
+        }
+        if (many) take_idle(cpu.index);
     }
 }
 

@@ -15,6 +15,8 @@ void wait_for_interrupt() {
     handle_interrupts();
 }
 
+bool interrupt_is_pending() { return this_cpu().any_pending != 0; }
+
 void handle_interrupts() {
     if constexpr (sync::locks_are_checked) sync::check_none_held();
     abi::CpuBlock& cpu = this_cpu();
