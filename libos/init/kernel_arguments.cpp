@@ -121,7 +121,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     const std::string_view key = word.substr(0, equals);
     if (equals == std::string_view::npos) {
         constexpr std::string_view with_value[] = {"log",   "tsc_mhz", "arg0", "init",  "tty",  "stdin",
-                                                   "stats", "disks",   "cpus", "trace", "mount",
+                                                   "stats", "disks",   "cpus", "trace", "mount", "idle_poll",
                                                    "ip",    "gateway", "dns",  "mtu",   "hostname"};
         const bool incomplete = key.starts_with("env.") || std::find(std::begin(with_value), std::end(with_value), key) != std::end(with_value);
         return incomplete ? Result<void>{Error{EINVAL}} : out.unknown.push_back(word);
@@ -136,6 +136,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     if (key == "trace") return set(out.trace, if_not_empty(value));
     if (key == "tty") return set(out.terminal, parse_switch(value));
     if (key == "cpus") return set(out.cpus, parse_count(value));
+    if (key == "idle_poll") return value == "0" ? set(out.idle_poll, std::optional{0u}) : set(out.idle_poll, parse_count(value));
     if (key == "disks") return set(out.disks, parse_switch(value));
     if (key == "stats") return set(out.statistics, parse_switch(value));
     if (key == "stdin") return set(out.framed_input, value == "framed" ? std::optional{true} : value == "raw" ? std::optional{false} : std::nullopt);

@@ -42,6 +42,7 @@ struct KernelArguments {
     log::Level log_level = log::Level::Warn;     // log=error|warn|info|debug
     uint64_t tsc_khz = 0;                        // tsc_mhz=, decimals allowed; 0: find out
     uint32_t cpus = ~0u;                         // cpus=: use so many at most
+    uint32_t idle_poll = 200;                    // idle_poll=: microseconds (sched::set_idle_poll())
     bool terminal = true;                        // tty=0|1
     bool framed_input = false;                   // stdin=framed|raw
     bool disks = false;                          // disks=0|1: /dev/vda and so on

@@ -34,6 +34,7 @@
 #include "libos/process/process.hpp"
 #include "libos/random/random.hpp"
 #include "libos/random/seed.hpp"
+#include "libos/sched/cpus.hpp"
 #include "libos/sched/threads.hpp"
 #include "libos/signal/signals.hpp"
 #include "libos/syscall/futex.hpp"
@@ -127,6 +128,7 @@ Result<void> describe_devices(Boot& boot) {
 }
 
 Result<void> start_cpus(Boot& boot) {
+    sched::set_idle_poll(Duration::microseconds(boot.arguments.idle_poll));
     start_other_cpus(*boot.address_space, machine.acpi_root, boot.arguments.cpus);
     return {};
 }

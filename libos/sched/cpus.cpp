@@ -27,14 +27,17 @@ bool take_idle(unsigned cpu) { return idle_cpus.fetch_and(~bit(cpu)) & bit(cpu);
 
 // How long an idle CPU looks for work before it sleeps: waking it up again takes several microseconds, and tens of them in a virtual
 // machine. Another CPU's work may come any time; for an interrupt it looks longer, as long as interrupts do come soon (as Linux's haltpoll).
-constexpr Duration shortest_poll = Duration::microseconds(20), first_poll = Duration::microseconds(50), longest_poll = Duration::microseconds(200);
+constexpr Duration shortest_poll = Duration::microseconds(20), first_poll = Duration::microseconds(50);
+constinit Duration longest_poll = Duration::microseconds(200);
+// An emulated CPU does not rest by it, but stops QEMU's other threads.
+constinit bool relaxes = true;
 
 // Looks for some time whether something came: an interrupt, or a thread. With the lock held at the end: whoever queued a thread, or wants
 // the timer earlier, without interrupting this CPU is noticed here, and whoever comes later interrupts.
 bool poll(Cpu& cpu) {
     const Instant end = platform::monotonic_now() + cpu.poll_time;
-    while (cpu.ready.size() == 0 && !arch::interrupt_is_pending() && platform::monotonic_now() < end) {
-    }
+    while (cpu.ready.size() == 0 && !arch::interrupt_is_pending() && platform::monotonic_now() < end)
+        if (relaxes) arch::relax();
     const sync::Guard guard{cpu.lock};
     cpu.polling = false;
     arm_timer(cpu);
@@ -43,9 +46,9 @@ bool poll(Cpu& cpu) {
 
 // After it slept so long: it would have been better to look longer, or there was no use in it.
 void adapt_poll_time(Cpu& cpu, Duration slept) {
-    const Duration least = arch::many_cpus() ? shortest_poll : Duration{};
+    const Duration least = arch::many_cpus() ? std::min(shortest_poll, longest_poll) : Duration{};
     if (slept > longest_poll) cpu.poll_time = least;
-    else if (slept > cpu.poll_time) cpu.poll_time = std::clamp(Duration{cpu.poll_time.ns * 2}, first_poll, longest_poll);
+    else if (slept > cpu.poll_time) cpu.poll_time = std::min(std::max(Duration{cpu.poll_time.ns * 2}, first_poll), longest_poll);
 }
 
 // Takes a thread over from a CPU that has more than one. Requires: no lock of a CPU is held.
@@ -79,6 +82,11 @@ Result<void> add_cpu(unsigned index, Thread& current, Thread& idle) {
     cpu->idle = &idle;
     cpus[index] = cpu;
     return {};
+}
+
+void set_idle_poll(Duration most) {
+    longest_poll = most;
+    relaxes = !arch::emulated();
 }
 
 unsigned start_cpus(std::span<const uint32_t> hardware_ids) {

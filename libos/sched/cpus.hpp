@@ -3,10 +3,16 @@
 #include <cstdint>
 #include <span>
 
+#include "base/time.hpp"
+
 namespace eremite::sched {
 
 // Starts the CPUs with these ids of the hardware, the first one not being among them. Returns how many run then, that one
 // included; what does not start is named in the log.
 unsigned start_cpus(std::span<const uint32_t> hardware_ids);
+
+// What an idle CPU does before it sleeps: it looks for interrupts for so long at most, once they come as soon as that. 200 µs unless
+// this was called; 0: it sleeps at once.
+void set_idle_poll(Duration most);
 
 }  // namespace eremite::sched

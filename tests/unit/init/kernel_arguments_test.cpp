@@ -87,7 +87,7 @@ TEST(KernelArguments, Network) {
 }
 
 TEST(KernelArguments, AllOfThem) {
-    const Line line{"log=debug env.HOME=/ env.EMPTY= tsc_mhz=2600.013 arg0=server init=/bin/server tty=0 stdin=framed stats=1 trace=syscalls:!futex -- -p 80"};
+    const Line line{"log=debug env.HOME=/ env.EMPTY= tsc_mhz=2600.013 arg0=server init=/bin/server tty=0 stdin=framed stats=1 idle_poll=50 trace=syscalls:!futex -- -p 80"};
     ASSERT_EQ(line.code, 0) << line.offender;
     const KernelArguments& a = line.arguments;
     EXPECT_EQ(a.log_level, log::Level::Debug);
@@ -99,6 +99,8 @@ TEST(KernelArguments, AllOfThem) {
     EXPECT_FALSE(a.terminal);
     EXPECT_TRUE(a.framed_input);
     EXPECT_TRUE(a.statistics);
+    EXPECT_EQ(a.idle_poll, 50u);
+    EXPECT_EQ(Line{"idle_poll=0"}.arguments.idle_poll, 0u);
     EXPECT_EQ(words(a.argv()), (Words{"server", "-p", "80"}));
     EXPECT_TRUE(a.unknown.empty());
 }
@@ -138,7 +140,7 @@ TEST(KernelArguments, Frequencies) {
 
 TEST(KernelArguments, Malformed) {
     for (const char* word : {"log=", "log=loud", "log=Info", "log", "env.", "env.=x", "env.NAME", "tty=", "tty=yes", "tty", "stdin=", "stdin=frames", "stdin",
-                             "stats=2", "stats", "tsc_mhz", "arg0", "init", "trace", "trace="}) {
+                             "stats=2", "stats", "idle_poll", "idle_poll=", "idle_poll=-1", "tsc_mhz", "arg0", "init", "trace", "trace="}) {
         const Line line{std::string{"stats=0 "} + word + " tty=0"};
         EXPECT_EQ(line.code, EINVAL) << word;
         EXPECT_EQ(line.offender, word);
