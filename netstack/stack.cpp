@@ -44,7 +44,8 @@ void Stack::advance(Instant now) {
     timers_.advance(now_);
 }
 
-void Stack::flush() {
+void Stack::end_batch() {
+    touched_ = false;
     for (Interface* interface : interfaces_) {
         if (!interface) break;
         interface->end_of_batch();
@@ -60,6 +61,7 @@ void Stack::flush() {
         loopback().device_ready();
         tcp_.flush();
     }
+    touched_ = !loopback_device_.empty() || tcp_.has_work();
     for (Interface* interface : interfaces_) {
         if (!interface) break;
         interface->device().flush();

@@ -58,9 +58,17 @@ public:
     }
 
     void advance(Instant now);
-    void receive(Interface& interface, Packet&& packet) { interface.receive(std::move(packet)); }
+    void receive(Interface& interface, Packet&& packet) {
+        touch();
+        interface.receive(std::move(packet));
+    }
     void device_ready(Interface& interface) { interface.device_ready(); }
-    void flush();
+    void flush() {
+        if (touched_) end_batch();
+    }
+    // Something was done that flush() has to complete; and whether there was.
+    void touch() { touched_ = true; }
+    [[nodiscard]] bool touched() const { return touched_; }
     [[nodiscard]] Instant next_deadline() const;
 
     [[nodiscard]] Instant now() const { return now_; }
@@ -77,9 +85,12 @@ public:
     [[nodiscard]] uint64_t drops(Drop why) const { return drops_[static_cast<size_t>(why)]; }
 
 private:
+    void end_batch();
+
     PacketPool& pool_;
     const HashKey secret_;
     Instant now_{};
+    bool touched_ = false;
     TimerWheel timers_{};
     RandomNumbers random_;
     std::array<uint64_t, static_cast<size_t>(Drop::Count)> drops_{};

@@ -26,6 +26,7 @@ public:
 
 private:
     friend class NetworkGuard;
+    friend class QuickNetworkGuard;
     struct Port {
         Nic* nic = nullptr;
         net::Interface* interface = nullptr;
@@ -73,6 +74,24 @@ public:
     // Before and after the lock is given away for a time, as by a wait.
     void pause() { network_.leave(); }
     void resume() { network_.enter(); }
+
+private:
+    Network& network_;
+};
+
+// The same for whoever takes what is there already, and needs no time for it: the clock is read only if something has to go out.
+class [[nodiscard]] QuickNetworkGuard {
+public:
+    explicit QuickNetworkGuard(Network& network) : network_{network} { network_.lock_.lock(); }
+    QuickNetworkGuard(const QuickNetworkGuard&) = delete;
+    QuickNetworkGuard& operator=(const QuickNetworkGuard&) = delete;
+    ~QuickNetworkGuard() {
+        if (network_.stack_.touched()) {
+            network_.enter();
+            network_.leave();
+        }
+        network_.lock_.unlock();
+    }
 
 private:
     Network& network_;

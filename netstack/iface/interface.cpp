@@ -182,6 +182,7 @@ bool Interface::complete_checksum(Packet& packet) const {
 }
 
 void Interface::transmit(Packet&& packet) {
+    stack_.touch();
     if (packet.offload().checksum == ChecksumState::Partial && !capabilities().transmit_checksum && !complete_checksum(packet)) {
         ++counters_.send_drops;
         return stack_.count(Drop::NoMemory);
@@ -199,6 +200,7 @@ void Interface::transmit(Packet&& packet) {
 }
 
 void Interface::device_ready() {
+    stack_.touch();
     while (Packet packet = queue_.pop()) {
         if (device_.transmit(packet)) continue;
         queue_.push_front(std::move(packet));

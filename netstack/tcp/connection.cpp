@@ -76,17 +76,22 @@ Packet Connection::receive_packet(size_t most) {
 
 void Connection::consumed(size_t bytes) {
     consumed_ += bytes;
-    if (!synchronized() || peer_finished_) return;
+    freed_ += bytes;
+    if (freed_ < worth_telling_ || !synchronized() || peer_finished_) return;
     grow_receive_buffer();
-    // The peer is told of room that is worth it (RFC 9293 section 3.8.6.2.2): two segments and a quarter of the window, or half of it. With
-    // less, a program that is slower than the peer would get each few segments for a packet that asks for them.
-    const uint32_t edge = rcv_nxt_ + receive_space(), window = largest_window();
-    const uint32_t worth = std::min(std::max(2U * received_mss_, window / 4), window / 2);
-    if (seq_before(rcv_edge_, edge) && edge - rcv_edge_ >= worth) {
+    const uint32_t edge = rcv_nxt_ + receive_space();
+    if (seq_before(rcv_edge_, edge) && edge - rcv_edge_ >= worth_telling()) {
         ack_now_ = true;
         work_ |= work_ack;
         want_work();
     }
+}
+
+// Of how much new room the peer is told (RFC 9293 section 3.8.6.2.2): two segments and a quarter of the window, or half of it. With less, a
+// program that is slower than the peer would get each few segments for a packet that asks for them.
+uint32_t Connection::worth_telling() const {
+    const uint32_t window = largest_window();
+    return std::min(std::max(2U * received_mss_, window / 4), window / 2);
 }
 
 // Twice what the program took in a round trip, so that the window never is what limits a peer in slow start.

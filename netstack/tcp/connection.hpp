@@ -86,6 +86,7 @@ private:
     // connection.cpp
     void consumed(size_t bytes);
     void grow_receive_buffer();
+    [[nodiscard]] uint32_t worth_telling() const;
 
     // states.cpp
     void open_actively(Instant now);
@@ -269,6 +270,7 @@ private:
     uint32_t space_sequence_ = 0;
     Instant space_since_{};
     size_t consumed_ = 0;
+    size_t freed_ = 0, worth_telling_ = 0;  // by the user, since the peer was told of the window; and how much is worth telling
 
     size_t send_limit_ = 0, receive_limit_ = 0;
     Observer* observer_ = nullptr;

@@ -65,6 +65,8 @@ uint16_t Connection::window_field() {
     // Rounded up, so that what was offered is not taken back.
     const uint32_t field = std::min<uint32_t>((edge - rcv_nxt_ + (1U << scale) - 1) >> scale, 65535);
     rcv_edge_ = seq_later(rcv_edge_, rcv_nxt_ + (field << scale));
+    freed_ = 0;
+    worth_telling_ = worth_telling();
     return static_cast<uint16_t>(field);
 }
 

@@ -117,6 +117,14 @@ uint32_t ReceiveBuffer::take_early(uint32_t next) {
 }
 
 Result<size_t> ReceiveBuffer::read(ByteSink& sink, size_t size, bool peek, size_t skip) {
+    // Most programs that read little read a part of one packet.
+    if (Fragment* const f = first_; f && f->length > size && skip == 0 && !peek) {
+        TRY(sink.write({f->data, size}));
+        f->data += size;
+        f->length -= static_cast<uint32_t>(size);
+        bytes_ -= size;
+        return size;
+    }
     size_t done = 0;
     for (Fragment* f = first_; f && done < size;) {
         if (skip >= f->length) {

@@ -178,7 +178,9 @@ void Connection::note(uint32_t events) {
 }
 
 void Connection::want_work() {
-    if (!PendingNode::linked()) layer_.pending().push_back(*this);
+    if (PendingNode::linked()) return;
+    layer_.pending().push_back(*this);
+    layer_.stack().touch();
 }
 
 void Connection::receive_error(uint32_t sequence, int error, uint16_t mtu) {

@@ -31,8 +31,9 @@ public:
     void receive(const IpReceived& ip, Packet&& packet);
     [[nodiscard]] bool knows(const Endpoint& local, const Endpoint& remote, uint32_t sequence);
     void receive_error(const Endpoint& local, const Endpoint& remote, uint32_t sequence, int error, uint16_t mtu);
-    // The end of a batch.
+    // The end of a batch; and whether something is left for the next one.
     void flush();
+    [[nodiscard]] bool has_work() const { return !pending_.empty(); }
 
     [[nodiscard]] Stack& stack() const { return stack_; }
     [[nodiscard]] const TcpConfiguration& configuration() const { return configuration_; }

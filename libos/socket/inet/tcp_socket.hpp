@@ -52,6 +52,7 @@ private:
     void stop_listening();
     [[nodiscard]] Result<void> finish_connecting(network::NetworkGuard& guard);
     [[nodiscard]] Result<size_t> send_stream(Message& message);
+    [[nodiscard]] std::optional<size_t> receive_at_once(Message& message);
 
     net::tcp::Settings settings_{};
     net::Endpoint local_, remote_{};
