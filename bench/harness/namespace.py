@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .machine import Machine, Network, World
+from .affinity import HOST_CPU, settle
+from .machine import Machine, Network, Process, World
 
 TAP = "tap0"
 HOST = "10.0.5.1"
@@ -37,6 +38,8 @@ class Namespace(Network):
         self._name = f"eremite-bench-{os.getpid()}-{Namespace._made}"
         _run("ip", "netns", "add", self._name)
         self.enter = ["ip", "netns", "exec", self._name]
+        # What a client runs as beside a machine of one CPU.
+        self.client = [*HOST_CPU, *self.enter]
         try:
             _run("ip", "-n", self._name, "link", "set", "lo", "up")
             _run("ip", "-n", self._name, "tuntap", "add", TAP, "mode", "tap", "vnet_hdr")
@@ -47,7 +50,7 @@ class Namespace(Network):
             raise
         # The kernel's own part of the host's end is left out: QEMU itself moves the packets, as for a user without privileges.
         netdev = f"tap,id=network,ifname={TAP},script=no,downscript=no,vhost=off"
-        self.options = ["-netdev", netdev, "-device", "virtio-net-device,netdev=network"]
+        self.options = ["-netdev", netdev, "-device", "virtio-net-device,netdev=network", "-name", "guest,debug-threads=on"]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,6 +77,8 @@ def running(world: World, program: str, arguments: list[str], machine: Machine, 
     with world.command(program, arguments, machine) as command, tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         try:
+            if machine.cpus == 1:
+                settle(process.pid, isinstance(world, Process))
             yield Running(process, output)
             process.wait(timeout=seconds_to_end)
         except subprocess.TimeoutExpired:

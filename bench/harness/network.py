@@ -38,7 +38,7 @@ def _measure(setup: Setup, results: Results, world: World, cpus: int) -> None:
     with Namespace() as network:
         machine = Machine(accel=setup.accel, memory_kib=MEMORY_KIB, cpus=cpus, network=network)
         is_process = isinstance(world, Process)
-        client = [*network.enter, str(setup.programs / "netbench"), "client", f"--address={'127.0.0.1' if is_process else GUEST}"]
+        client = [*(network.client if cpus == 1 else network.enter), str(setup.programs / "netbench"), "client", f"--address={'127.0.0.1' if is_process else GUEST}"]
         with running(world, "netbench", ["server"], machine) as server:
             for number, test in enumerate(tests):
                 patience = SECONDS_TO_BOOT if number == 0 else 1

@@ -151,8 +151,9 @@ How it is measured: a network namespace with one TAP device, with checksum and s
 (`vhost=off`); in the guest a virtio network device on QEMU's `microvm`, 256 MiB. Addresses are static, everything else is as Linux and
 Eremite have it. The client takes the times. Bandwidth is what the receiver's program has read, with one call for each message of that size on
 both sides, in 0.3 s after 0.1 s; a round trip is a message each way of the same size, with `TCP_NODELAY`. The process of the host is reached
-by its loopback. Medians over at most 3 runs, in which the worlds take turns. The CPUs of the guest, QEMU and the client share the
-host's.
+by its loopback. Medians over at most 3 runs, in which the worlds take turns. A guest's only CPU has one
+of the host's to itself, and the rest of QEMU and the client share another one, since times are several times longer or shorter by how
+they happen to meet otherwise; with two CPUs in the guest, all share the host's as they like.
 
 """,
     ("sockets", "network", "servers"),

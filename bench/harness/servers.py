@@ -82,7 +82,7 @@ def _measure(setup: Setup, results: Results, server: str, world: World, cpus: in
         machine = Machine(accel=setup.accel, memory_kib=MEMORY_KIB, cpus=cpus, network=network, files={**USERS, **files})
         running_server: Running
         with running(world, f"../tests/servers/{server}/{server}", arguments, machine, seconds_to_end=0) as running_server:
-            measure(setup, results, world, machine, network.enter)
+            measure(setup, results, world, machine, network.client if cpus == 1 else network.enter)
             if running_server.ended():
                 progress(f"  {server}, {world.name}: it ended:\n{running_server.text()}")
 
