@@ -26,7 +26,8 @@ constexpr uint64_t bit(unsigned cpu) { return uint64_t{1} << cpu; }
 bool take_idle(unsigned cpu) { return idle_cpus.fetch_and(~bit(cpu)) & bit(cpu); }
 
 // How long an idle CPU looks for work before it sleeps: waking it up again takes several microseconds, and tens of them in a virtual
-// machine. Another CPU's work may come any time; for an interrupt it looks longer, as long as interrupts do come soon (as Linux's haltpoll).
+// machine. Another CPU's work may come any time. The only CPU looks for interrupts, and longer, as long as they do come soon (as Linux's
+// haltpoll); several that did would together keep the host from what they wait for.
 constexpr Duration shortest_poll = Duration::microseconds(20), first_poll = Duration::microseconds(50);
 constinit Duration longest_poll = Duration::microseconds(200);
 // An emulated CPU does not rest by it, but stops QEMU's other threads.
@@ -46,8 +47,8 @@ bool poll(Cpu& cpu) {
 
 // After it slept so long: it would have been better to look longer, or there was no use in it.
 void adapt_poll_time(Cpu& cpu, Duration slept) {
-    const Duration least = arch::many_cpus() ? std::min(shortest_poll, longest_poll) : Duration{};
-    if (slept > longest_poll) cpu.poll_time = least;
+    if (arch::many_cpus()) cpu.poll_time = std::min(shortest_poll, longest_poll);
+    else if (slept > longest_poll) cpu.poll_time = {};
     else if (slept > cpu.poll_time) cpu.poll_time = std::min(std::max(Duration{cpu.poll_time.ns * 2}, first_poll), longest_poll);
 }
 

@@ -11,8 +11,8 @@ namespace eremite::sched {
 // included; what does not start is named in the log.
 unsigned start_cpus(std::span<const uint32_t> hardware_ids);
 
-// What an idle CPU does before it sleeps: it looks for interrupts for so long at most, once they come as soon as that. 200 µs unless
-// this was called; 0: it sleeps at once.
+// What the only CPU does before it sleeps: it looks for interrupts for so long at most, once they come as soon as that. 200 µs unless
+// this was called; 0: it sleeps at once, as do several then.
 void set_idle_poll(Duration most);
 
 }  // namespace eremite::sched
