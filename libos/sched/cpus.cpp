@@ -116,11 +116,17 @@ unsigned start_cpus(std::span<const uint32_t> hardware_ids) {
     return index;
 }
 
-// Another CPU that is idle is better than to wait for one's own.
+// Another CPU that is idle is better than to wait for one's own. Where an interrupt found this one idle, this one is: to wake another takes
+// longer than what the thread left in the other's caches is worth.
 unsigned place(const Thread& thread) {
     const unsigned last = thread.cpu.load(std::memory_order_relaxed);
     if (!arch::many_cpus()) return last;
     const uint64_t allowed = thread.affinity & arch::online_cpus();
+    const Cpu& here = this_cpu();
+    if (here.current == here.idle && here.ready.size() == 0 && (allowed & bit(here.index)) != 0) {
+        take_idle(here.index);
+        return here.index;
+    }
     const bool may_stay = allowed & bit(last);
     if (may_stay && take_idle(last)) return last;
     for (uint64_t idle = idle_cpus.load(std::memory_order_relaxed) & allowed; idle != 0; idle &= idle - 1) {
