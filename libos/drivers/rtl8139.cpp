@@ -96,18 +96,23 @@ public:
         write(reg::interrupt_status, events);
         if ((events & event::link_change) != 0) link_known_ = false;
         for (size_t left = most; left > 0; --left) {
-            // The interrupt line must have gone down, or it would never rise again.
-            if ((read<uint8_t>(reg::command) & command::empty) != 0) return (read<uint16_t>(reg::interrupt_status) & mask()) != 0;
+            if ((read<uint8_t>(reg::command) & command::empty) != 0) return false;
             Rtl8139Ring::Frame frame;
             switch (ring_.next(frame)) {
                 case Rtl8139Ring::Next::Frame: break;
-                case Rtl8139Ring::Next::Unfinished: return (read<uint16_t>(reg::interrupt_status) & mask()) != 0;
+                case Rtl8139Ring::Next::Unfinished: return false;
                 case Rtl8139Ring::Next::Broken: restart(); return true;
             }
             if (Packet packet = copy(frame)) receiver.receive(std::move(packet));
             write(reg::read_pointer, ring_.read_pointer());
         }
         return true;
+    }
+
+    // The interrupt line must have gone down, or it would never rise again.
+    [[nodiscard]] bool watch() override {
+        const auto events = read<uint16_t>(reg::interrupt_status);
+        return events != UINT16_MAX && (events & mask()) != 0;
     }
 
     [[nodiscard]] bool transmit(Packet& packet) override {

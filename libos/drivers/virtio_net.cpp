@@ -76,7 +76,7 @@ public:
                     return false;
                 }
                 refill();
-                return receive_queue_->enable_interrupts();
+                return false;
             }
             if (Packet packet = accept(*done)) receiver.receive(std::move(packet));
             // Before the device runs dry.
@@ -84,6 +84,8 @@ public:
         }
         return true;
     }
+
+    [[nodiscard]] bool watch() override { return !down_ && receive_queue_->enable_interrupts(); }
 
     [[nodiscard]] bool transmit(Packet& packet) override {
         if (down_) {

@@ -7,6 +7,7 @@
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/random/random.hpp"
+#include "libos/sched/scheduler.hpp"
 
 namespace eremite::network {
 
@@ -24,6 +25,8 @@ constexpr uint64_t packet_share = 8;
 // Packets of one interface that are taken before others have their turn.
 constexpr size_t batch = 64;
 constexpr int most_batches = 8;
+// Of threads, while packets wait.
+constexpr Duration longest_turn = Duration::microseconds(500);
 
 }  // namespace
 
@@ -35,10 +38,16 @@ Network::Clock::Clock(Network& owner)
           Network& network = static_cast<Clock&>(timer).network;
           const sync::Guard guard{network.lock_};
           network.clock_set_ = Instant::never();
-          network.enter();
-          for (Port& port : network.ports_)
-              if (port.nic) network.serve(port);
-          network.leave();
+          network.serve_all();
+      }},
+      network{owner} {}
+
+Network::Rest::Rest(Network& owner)
+    : IdleTask{[](IdleTask& task) {
+          // SAFETY: only tasks of this class have this function.
+          Network& network = static_cast<Rest&>(task).network;
+          const sync::Guard guard{network.lock_};
+          network.serve_all();
       }},
       network{owner} {}
 
@@ -112,32 +121,54 @@ void Network::attention(Nic& nic) {
         if (port.nic == &nic) serve(port);
 }
 
+void Network::serve_all() {
+    enter();
+    for (Port& port : ports_)
+        if (port.nic) serve(port);
+    leave();
+}
+
 void Network::serve(Port& port) {
     class Input final : public Nic::Receiver {
     public:
         Input(net::Stack& stack, net::Interface& interface) : stack_{stack}, interface_{interface} {}
-        void receive(net::Packet&& packet) override { stack_.receive(interface_, std::move(packet)); }
+        void receive(net::Packet&& packet) override {
+            stack_.receive(interface_, std::move(packet));
+            any_ = true;
+        }
+        [[nodiscard]] bool any() const { return any_; }
 
     private:
         net::Stack& stack_;
         net::Interface& interface_;
+        bool any_ = false;
     };
     Input input{stack_, *port.interface};
     bool more = true;
     for (int i = 0; i < most_batches && more; ++i) {
+        // What was received is of use only if somebody takes it: a flood must not keep threads from running.
+        if (i != 0 && sched::others_are_ready()) break;
         more = port.nic->poll(input, batch);
         if (port.nic->has_room_again()) stack_.device_ready(*port.interface);
         // Answers go out before more is taken in.
-        if (more) stack_.flush();
+        stack_.flush();
+        if (more) continue;
+        // Threads that are at work are not interrupted by what comes meanwhile.
+        more = input.any() && !sched::is_idle();
+        if (more) break;
+        more = port.nic->watch();
     }
     if (const bool up = port.nic->link_up(); up != port.interface->up()) {
         log::info("network: link {}", up ? "up" : "down");
         port.interface->set_link(up);
     }
     if (!more) return;
-    // Threads have their turn, then it goes on.
-    clock_set_ = stack_.now();
-    clock_.start(clock_set_);
+    // Threads have their turn, then it goes on; in the end also beside threads that always have something to do.
+    rest_.request();
+    const Instant latest = stack_.now() + longest_turn;
+    if (latest >= clock_set_) return;
+    clock_set_ = latest;
+    clock_.start(latest);
 }
 
 }  // namespace eremite::network

@@ -1,6 +1,7 @@
 #pragma once
 // The stack at work: its lock, its clock, its memory and its interfaces. Sockets, drivers and timers come to it by a NetworkGuard.
 #include "libos/network/nic.hpp"
+#include "libos/sched/idle_task.hpp"
 #include "libos/sched/timer.hpp"
 #include "libos/sync/spinlock.hpp"
 #include "netstack/stack.hpp"
@@ -36,9 +37,16 @@ private:
         Network& network;
     };
 
+    // What is left of a busy interface when threads have their turn.
+    struct Rest : sched::IdleTask {
+        explicit Rest(Network& owner);
+        Network& network;
+    };
+
     Network(uint64_t pages, const net::Configuration& configuration) : stack_{pool_, configuration}, pages_left_{pages} {}
     void attention(Nic& nic) override;
     void serve(Port& port);
+    void serve_all();
     // These require the lock.
     void enter();
     void leave();
@@ -54,6 +62,7 @@ private:
     net::Stack stack_;
     std::array<Port, net::Stack::most_interfaces> ports_{};
     Clock clock_{*this};
+    Rest rest_{*this};
     Instant clock_set_ = Instant::never();
     uint64_t pages_left_;  // that packets may have
 };

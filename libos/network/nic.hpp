@@ -34,8 +34,11 @@ public:
 
     // From here on packets come. `pool`: for what is received.
     virtual void start(Listener& listener, net::PacketPool& pool) = 0;
-    // Hands over up to `most` packets and takes back what was sent. True: there is more to poll for; else the listener is told when there is.
+    // Hands over up to `most` packets and takes back what was sent. True: there may be more. The listener may not be told of what comes
+    // until watch().
     [[nodiscard]] virtual bool poll(Receiver& receiver, size_t most) = 0;
+    // The listener is told of what comes from now on. True: something came before: poll again.
+    [[nodiscard]] virtual bool watch() = 0;
     // Whether there was no room for a packet that was to be sent, and there is now. Asked after poll().
     [[nodiscard]] virtual bool has_room_again() = 0;
     // Whether there are packets that the device has not taken yet.

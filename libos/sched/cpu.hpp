@@ -5,6 +5,7 @@
 
 #include "base/tree.hpp"
 #include "libos/arch/smp.hpp"
+#include "libos/sched/idle_task.hpp"
 #include "libos/sched/run_queue.hpp"
 #include "libos/sched/scheduler.hpp"
 #include "libos/sync/spinlock.hpp"
@@ -34,6 +35,7 @@ struct alignas(64) Cpu {
     // The idle thread looks at `ready` all the time, and at the rest before it sleeps: no need to interrupt it.
     bool polling = false;
     Duration poll_time{};  // for which it looks
+    List<IdleTask, ByIdle> idle_tasks;
     Counts counts{};
 };
 

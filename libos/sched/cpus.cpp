@@ -158,6 +158,27 @@ void offer_work(const Cpu& cpu) {
     if (take_idle(taker)) arch::interrupt_cpu(taker);
 }
 
+void IdleTask::request() {
+    if (requested_.exchange(true)) return;
+    Cpu& cpu = this_cpu();
+    const sync::Guard guard{cpu.lock};
+    cpu.idle_tasks.push_back(*this);
+}
+
+// False: there was none.
+bool run_idle_task() {
+    Cpu& cpu = this_cpu();
+    IdleTask* task;
+    {
+        const sync::Guard guard{cpu.lock};
+        task = cpu.idle_tasks.pop_front();
+    }
+    if (!task) return false;
+    task->requested_.store(false);
+    task->run_(*task);
+    return true;
+}
+
 void start_idle_thread(void*) {
     finish_switch();
     idle_loop();
@@ -175,6 +196,7 @@ void idle_loop() {
         const bool many = arch::many_cpus();
         cpu.polling = many;
         cpu.lock.unlock();
+        if (run_idle_task()) continue;
         if (many) {
             if (steal(cpu.index)) continue;
             idle_cpus.fetch_or(bit(cpu.index));

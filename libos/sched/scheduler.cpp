@@ -167,6 +167,8 @@ void finish_switch() {
 }
 
 Thread& current_thread() { return *this_cpu().current; }
+bool others_are_ready() { return this_cpu().ready.size() != 0; }
+bool is_idle() { return this_cpu().current == this_cpu().idle && !others_are_ready(); }
 
 void start_thread(Thread& thread) {
     Cpu& home = lock_home(thread);

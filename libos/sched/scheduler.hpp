@@ -13,6 +13,9 @@ inline constexpr Duration time_slice = Duration::milliseconds(4);
 
 [[nodiscard]] Thread& current_thread();
 
+// Whether a thread waits for this CPU; and whether none has it, or waits for it.
+[[nodiscard]] bool others_are_ready();
+[[nodiscard]] bool is_idle();
 // Makes a new thread run.
 void start_thread(Thread& thread);
 // Lets others run that are as important; returns at once when there are none.

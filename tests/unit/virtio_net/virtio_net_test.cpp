@@ -107,7 +107,7 @@ protected:
         for (const auto& [request, written] : used) device(0).complete(request, written);
     }
     void poll() {
-        while (nic->poll(receiver, 64)) {
+        while (nic->poll(receiver, 64) || nic->watch()) {
         }
     }
     // One packet was dropped, everything goes on, and nothing is lost.
