@@ -7,6 +7,7 @@
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
 #include "libos/random/random.hpp"
+#include "libos/sched/cpus.hpp"
 #include "libos/sched/scheduler.hpp"
 
 namespace eremite::network {
@@ -38,7 +39,7 @@ Network::Clock::Clock(Network& owner)
           Network& network = static_cast<Clock&>(timer).network;
           const sync::Guard guard{network.lock_};
           network.clock_set_ = Instant::never();
-          network.serve_all();
+          network.serve_all(true);
       }},
       network{owner} {}
 
@@ -47,7 +48,7 @@ Network::Rest::Rest(Network& owner)
           // SAFETY: only tasks of this class have this function.
           Network& network = static_cast<Rest&>(task).network;
           const sync::Guard guard{network.lock_};
-          network.serve_all();
+          network.serve_all(false);
       }},
       network{owner} {}
 
@@ -117,18 +118,19 @@ Nic* Network::nic_of(const net::Interface& interface) const {
 
 void Network::attention(Nic& nic) {
     const NetworkGuard guard{*this};
+    poll_time_ = std::min(sched::adapted_poll_time(poll_time_, stack_.now() - last_packet_), sched::longest_idle_poll());
     for (Port& port : ports_)
-        if (port.nic == &nic) serve(port);
+        if (port.nic == &nic) serve(port, false);
 }
 
-void Network::serve_all() {
+void Network::serve_all(bool late) {
     enter();
     for (Port& port : ports_)
-        if (port.nic) serve(port);
+        if (port.nic) serve(port, late);
     leave();
 }
 
-void Network::serve(Port& port) {
+void Network::serve(Port& port, bool late) {
     class Input final : public Nic::Receiver {
     public:
         Input(net::Stack& stack, net::Interface& interface) : stack_{stack}, interface_{interface} {}
@@ -153,8 +155,11 @@ void Network::serve(Port& port) {
         // Answers go out before more is taken in.
         stack_.flush();
         if (more) continue;
-        // Threads that are at work are not interrupted by what comes meanwhile.
-        more = input.any() && !sched::is_idle();
+        // Threads that are at work are not interrupted by what comes meanwhile, unless they had a long turn and nothing came; and without
+        // threads the next packet may be near.
+        const Instant now = stack_.now();
+        if (input.any()) last_packet_ = now;
+        more = sched::is_idle() ? now - last_packet_ < poll_time_ : input.any() || !late;
         if (more) break;
         more = port.nic->watch();
     }

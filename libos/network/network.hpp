@@ -45,8 +45,9 @@ private:
 
     Network(uint64_t pages, const net::Configuration& configuration) : stack_{pool_, configuration}, pages_left_{pages} {}
     void attention(Nic& nic) override;
-    void serve(Port& port);
-    void serve_all();
+    // `late`: threads had the CPU for longer than is good for the interface.
+    void serve(Port& port, bool late);
+    void serve_all(bool late);
     // These require the lock.
     void enter();
     void leave();
@@ -65,6 +66,9 @@ private:
     Rest rest_{*this};
     Instant clock_set_ = Instant::never();
     uint64_t pages_left_;  // that packets may have
+    // Interfaces are looked at for some time after the last packet before they shall interrupt.
+    Duration poll_time_{};
+    Instant last_packet_{};
 };
 
 // While it lives, the stack is the caller's, and knows the time. At its end what was done goes out.

@@ -45,13 +45,6 @@ bool poll(Cpu& cpu) {
     return cpu.ready.size() != 0 || arch::interrupt_is_pending();
 }
 
-// After it slept so long: it would have been better to look longer, or there was no use in it.
-void adapt_poll_time(Cpu& cpu, Duration slept) {
-    if (arch::many_cpus()) cpu.poll_time = std::min(shortest_poll, longest_poll);
-    else if (slept > longest_poll) cpu.poll_time = {};
-    else if (slept > cpu.poll_time) cpu.poll_time = std::min(std::max(Duration{cpu.poll_time.ns * 2}, first_poll), longest_poll);
-}
-
 // Takes a thread over from a CPU that has more than one. Requires: no lock of a CPU is held.
 bool steal(unsigned thief) {
     for (uint64_t victims = arch::online_cpus() & ~bit(thief); victims != 0; victims &= victims - 1) {
@@ -88,6 +81,13 @@ Result<void> add_cpu(unsigned index, Thread& current, Thread& idle) {
 void set_idle_poll(Duration most) {
     longest_poll = most;
     relaxes = !arch::emulated();
+}
+
+Duration longest_idle_poll() { return arch::many_cpus() ? Duration{} : longest_poll; }
+
+Duration adapted_poll_time(Duration poll_time, Duration waited) {
+    if (waited > longest_poll) return {};
+    return waited > poll_time ? std::min(std::max(Duration{poll_time.ns * 2}, first_poll), longest_poll) : poll_time;
 }
 
 unsigned start_cpus(std::span<const uint32_t> hardware_ids) {
@@ -196,18 +196,21 @@ void idle_loop() {
         const bool many = arch::many_cpus();
         cpu.polling = many;
         cpu.lock.unlock();
-        if (run_idle_task()) continue;
+        if (run_idle_task()) {
+            arch::handle_interrupts();
+            continue;
+        }
         if (many) {
             if (steal(cpu.index)) continue;
             idle_cpus.fetch_or(bit(cpu.index));
         }
+        const Instant begin = platform::monotonic_now();
         // Who did not see that this CPU is idle has queued its thread elsewhere by now.
         if (poll(cpu) || (many && steal(cpu.index))) {
             arch::handle_interrupts();
         } else {
-            const Instant before = platform::monotonic_now();
             arch::wait_for_interrupt();
-            adapt_poll_time(cpu, platform::monotonic_now() - before);
+            cpu.poll_time = many ? std::min(shortest_poll, longest_poll) : adapted_poll_time(cpu.poll_time, platform::monotonic_now() - begin);
         }
         if (many) take_idle(cpu.index);
     }

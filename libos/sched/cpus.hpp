@@ -14,5 +14,10 @@ unsigned start_cpus(std::span<const uint32_t> hardware_ids);
 // What the only CPU does before it sleeps: it looks for interrupts for so long at most, once they come as soon as that. 200 µs unless
 // this was called; 0: it sleeps at once, as do several then.
 void set_idle_poll(Duration most);
+// For how long others that look for something in place of it may do so; 0 with several CPUs, which together would keep the host from what they
+// look for.
+[[nodiscard]] Duration longest_idle_poll();
+// How long it is good to look the next time, after it was so long and what was looked for then took so long to come: longer, or not at all.
+[[nodiscard]] Duration adapted_poll_time(Duration poll_time, Duration waited);
 
 }  // namespace eremite::sched
