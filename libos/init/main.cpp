@@ -128,7 +128,7 @@ Result<void> describe_devices(Boot& boot) {
 }
 
 Result<void> start_cpus(Boot& boot) {
-    sched::set_idle_poll(Duration::microseconds(boot.arguments.idle_poll));
+    sched::set_idle_poll(Duration::microseconds(boot.arguments.idle_poll), !arch::emulated());
     start_other_cpus(*boot.address_space, machine.acpi_root, boot.arguments.cpus);
     return {};
 }

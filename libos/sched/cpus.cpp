@@ -78,9 +78,9 @@ Result<void> add_cpu(unsigned index, Thread& current, Thread& idle) {
     return {};
 }
 
-void set_idle_poll(Duration most) {
+void set_idle_poll(Duration most, bool relaxed) {
     longest_poll = most;
-    relaxes = !arch::emulated();
+    relaxes = relaxed;
 }
 
 Duration longest_idle_poll() { return arch::many_cpus() ? Duration{} : longest_poll; }

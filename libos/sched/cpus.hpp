@@ -12,8 +12,8 @@ namespace eremite::sched {
 unsigned start_cpus(std::span<const uint32_t> hardware_ids);
 
 // What the only CPU does before it sleeps: it looks for interrupts for so long at most, once they come as soon as that. 200 µs unless
-// this was called; 0: it sleeps at once, as do several then.
-void set_idle_poll(Duration most);
+// this was called; 0: it sleeps at once, as do several then. `relaxed`: it saves power meanwhile, or leaves it to a sibling.
+void set_idle_poll(Duration most, bool relaxed);
 // For how long others that look for something in place of it may do so; 0 with several CPUs, which together would keep the host from what they
 // look for.
 [[nodiscard]] Duration longest_idle_poll();

@@ -176,6 +176,9 @@ void wait_for_interrupt() {
     take_interrupts();
 }
 
+bool interrupt_is_pending() { return this_host_cpu().wants_attention(); }
+void handle_interrupts() { take_interrupts(); }
+
 size_t extended_state_size() { return 64; }
 void forget_context(const ThreadContext&) {}
 uint64_t thread_pointer() { return 0; }
