@@ -241,7 +241,7 @@ class VolumeGuestTests(VolumeFilesTest):
 
     def test_operations_with_checked_locks(self):
         """The kernel of the lock_order tests, which build.lock_order builds."""
-        self.operations(BUILD / "checked" / "guest" / "guest_file_operations")
+        self.operations(BUILD / "checked" / "file_operations")
 
 
 if __name__ == "__main__":
