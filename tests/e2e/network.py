@@ -4,11 +4,12 @@ import ctypes
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import threading
 
-from support import BUILD, COMMAND, LIMIT, CommandTest, clean_environment, from_environment, need_tool, unittest
+from support import BUILD, COMMAND, LIMIT, CommandTest, clean_environment, descendants_of, from_environment, need_tool, unittest
 
 SERVERS = BUILD / "tests/servers"  # servers/build.sh makes them there
 
@@ -61,6 +62,12 @@ class Running:
             self._process.wait()
             self._reader.join()
             self._process.stdout.close()
+
+    def kill(self):
+        """It ends without a word to anybody, and with it what it started."""
+        for pid in descendants_of(self._process.pid):
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait(20)
 
     def _read(self):
         while True:

@@ -9,8 +9,8 @@ import struct
 import subprocess
 import time
 
-from support import COMMAND, LIMIT, clean_environment, need_tool, program, unittest
-from test_mount import MountTest, descendants_of, need_daemon
+from support import COMMAND, LIMIT, clean_environment, descendants_of, need_tool, program, unittest
+from test_mount import MountTest, need_daemon
 
 BUSY = program("busy_folder")
 FOLDERS = program("shared_folder")
