@@ -105,6 +105,7 @@ class NetworkTest(CommandTest):
     """Servers in a machine for clients here, and clients there for servers here."""
 
     limit = 120  # seconds for a machine
+    accelerator = "tcg"
 
     @classmethod
     def setUpClass(cls):
@@ -118,7 +119,7 @@ class NetworkTest(CommandTest):
 
     def command(self, program, *arguments, ports=(), options=()):
         network = self.network(ports)
-        return [COMMAND, "run", "--accel", "tcg", "--timeout", self.limit, *network, *options, program, "--", *arguments]
+        return [COMMAND, "run", "--accel", self.accelerator, "--timeout", self.limit, *network, *options, program, "--", *arguments]
 
     def start(self, program, *arguments, **how):
         """The program is stopped when the test ends."""
