@@ -10,5 +10,4 @@ cd "$folder"
 
 if [[ ! -d sources ]]; then "$here"/../scripts/fetch_source.sh "$folder" sqlite3; fi
 ${CC:-cc} -O2 -w -Dmain=speedtest1_main -c sources/test/speedtest1.c -o speedtest1.o
-# The linker warns of dlopen() in a static program; SQLite calls it for extensions, of which there are none.
-"$compiler" -std=c++20 -O2 -Wall -Wextra "$here"/{sqlite,first_process,measure}.cpp speedtest1.o -Wl,--no-warnings -lsqlite3 -lm -o "$program"
+"$compiler" -std=c++20 -O2 -Wall -Wextra "$here"/{sqlite,first_process,measure}.cpp speedtest1.o -lsqlite3 -lm -o "$program"

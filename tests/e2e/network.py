@@ -4,11 +4,12 @@ import ctypes
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import threading
 
-from support import BUILD, COMMAND, LIMIT, CommandTest, clean_environment, from_environment, need_tool, unittest
+from support import BUILD, COMMAND, LIMIT, CommandTest, clean_environment, descendants_of, from_environment, need_tool, unittest
 
 SERVERS = BUILD / "tests/servers"  # servers/build.sh makes them there
 
@@ -62,6 +63,12 @@ class Running:
             self._reader.join()
             self._process.stdout.close()
 
+    def kill(self):
+        """It ends without a word to anybody, and with it what it started."""
+        for pid in descendants_of(self._process.pid):
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait(20)
+
     def _read(self):
         while True:
             data = os.read(self._process.stdout.fileno(), 65536)
@@ -98,6 +105,7 @@ class NetworkTest(CommandTest):
     """Servers in a machine for clients here, and clients there for servers here."""
 
     limit = 120  # seconds for a machine
+    accelerator = "tcg"
 
     @classmethod
     def setUpClass(cls):
@@ -111,7 +119,7 @@ class NetworkTest(CommandTest):
 
     def command(self, program, *arguments, ports=(), options=()):
         network = self.network(ports)
-        return [COMMAND, "run", "--accel", "tcg", "--timeout", self.limit, *network, *options, program, "--", *arguments]
+        return [COMMAND, "run", "--accel", self.accelerator, "--timeout", self.limit, *network, *options, program, "--", *arguments]
 
     def start(self, program, *arguments, **how):
         """The program is stopped when the test ends."""

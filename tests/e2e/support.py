@@ -182,5 +182,10 @@ def children_of(pid):
     return found
 
 
+def descendants_of(pid):
+    children = children_of(pid)
+    return children + [further for child in children for further in descendants_of(child)]
+
+
 def is_alive(pid):
     return pathlib.Path(f"/proc/{pid}").exists()

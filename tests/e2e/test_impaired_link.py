@@ -46,8 +46,12 @@ class LinkTest(NetworkTest):
         cls.client.wait(20)
 
     @classmethod
+    def client_words(cls):
+        return ["nsenter", "--target", str(cls.client.pid), "--net"]
+
+    @classmethod
     def in_client(cls, *command, limit=60):
-        command = ["nsenter", "--target", str(cls.client.pid), "--net", *(str(word) for word in command)]
+        command = [*cls.client_words(), *(str(word) for word in command)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
         if done.returncode != 0:
             raise AssertionError(f"{' '.join(command)}: {done.stdout}{done.stderr}")

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from support import BUILD, COMMAND, HELLO, LIMIT, CommandTest, children_of, clean_environment, program, unittest
+from support import BUILD, COMMAND, HELLO, LIMIT, CommandTest, clean_environment, descendants_of, program, unittest
 
 IMAGE = program("shared_folder")
 MAPS = program("mapped_folder")
@@ -105,11 +105,6 @@ class MountAtWork(MountTest):
 
     def test_larger_than_memory(self):
         self.assertEqual(self.output_of("large", "/data/f", 96, options=["--memory", "48M"], limit=200), "96 MiB\n")
-
-
-def descendants_of(pid):
-    children = children_of(pid)
-    return children + [further for child in children for further in descendants_of(child)]
 
 
 def need_daemon():

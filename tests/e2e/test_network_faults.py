@@ -1,14 +1,27 @@
-"""Floods, vanished links and more connections than a small machine likes: the machine keeps its bounds, and goes on serving."""
+"""Floods, vanished links and peers, restarts, and more connections than a small machine likes: it keeps its bounds, and goes on serving."""
 
 import random
+import re
 import resource
 import socket
 import struct
+import subprocess
+import sys
 import threading
 
 from network import TapTest
-from support import program
+from support import clean_environment, program
 from test_impaired_link import PORT, LinkTest
+
+# A peer that takes one connection, and says nothing.
+ACCEPT_ONE = """
+import socket, sys
+with socket.create_server((sys.argv[1], int(sys.argv[2]))) as listener:
+    print("ready", flush=True)
+    connection = listener.accept()
+    while connection[0].recv(100):
+        pass
+"""
 
 
 def checksum(data):
@@ -87,3 +100,55 @@ class LostLink(LinkTest):
         transfer.join(60)
         self.end_link(link)
         self.assertIn("received in", result[0])
+
+
+class VanishedPeer(LinkTest):
+    """Who is no longer heard of is given up in the time that was asked for (tcp(7))."""
+
+    def hear(self, way):
+        link = self.start_link()
+        with subprocess.Popen([*self.client_words(), sys.executable, "-c", ACCEPT_ONE, self.host, str(PORT)], stdout=subprocess.PIPE) as peer:
+            try:
+                self.assertEqual(peer.stdout.readline(), b"ready\n")
+                with subprocess.Popen([str(word) for word in self.command(program("vanished_peer"), self.host, PORT, way)], stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, cwd=self.folder, env=clean_environment()) as machine:
+                    try:
+                        self.assertEqual(machine.stdout.readline(), b"connected\n")
+                        self.end_link(link)
+                        link = None
+                        output, _ = machine.communicate(b"\n", timeout=60)
+                    finally:
+                        machine.kill()
+                self.assertEqual(machine.returncode, 0)
+            finally:
+                peer.kill()
+                if link:
+                    self.end_link(link)
+        return output.decode()
+
+    def check_time(self, text, least, most):
+        found = re.fullmatch(r"Connection timed out after ([0-9.]+) s\nthen Broken pipe\n", text)
+        self.assertTrue(found, text)
+        self.assertTrue(least <= float(found[1]) <= most, text)
+
+    def test_keep_alive(self):
+        self.check_time(self.hear("keep-alive"), 1.5, 8)
+
+    def test_data_that_nobody_acknowledges(self):
+        self.check_time(self.hear("timeout"), 1.5, 8)
+
+
+class Restarted(TapTest):
+    def test_connections_of_the_machine_before(self):
+        """Who goes on with a connection that the machine knows nothing of, since it was restarted, is told so."""
+        first = self.start(program("echo_server"), PORT, ports=[PORT])
+        first.wait_for("^ready")
+        with socket.create_connection(self.at[PORT], timeout=30) as connection:
+            connection.sendall(b"before\n")
+            self.assertEqual(connection.recv(100), b"before\n")
+            first.kill()
+            self.start(program("echo_server"), PORT, ports=[PORT]).wait_for("^ready")
+            connection.sendall(b"after\n")
+            with self.assertRaises(ConnectionResetError):
+                connection.recv(100)
+        self.assertEqual(self.exchange(PORT, b"anew\n", until=b"\n"), b"anew\n")

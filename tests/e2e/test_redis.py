@@ -1,11 +1,14 @@
 """Redis as Debian has it, unmodified, as a server."""
 
+import os
 import random
+import shlex
 
 from network import TapTest, UserNetworkTest, server
+from support import HELLO, unittest
 
 
-class RedisTest:
+class RedisServer:
     def start_redis(self, **how):
         redis = self.start(server("redis"), "--save", "", "--protected-mode", "no", ports=[6379], options=["--memory", "256M"], **how)
         redis.wait_for("Ready to accept connections")
@@ -16,11 +19,16 @@ class RedisTest:
         request = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
         return self.exchange(6379, request, until=until)
 
-    def test_values(self):
-        redis = self.start_redis()
-        value = random.Random(1).randbytes(3 << 20)
+    def store_and_load(self, size):
+        value = random.Random(1).randbytes(size)
         self.assertEqual(self.ask("set", "large", value), b"+OK\r\n")
         self.assertEqual(self.ask("get", "large", until=value[-100:] + b"\r\n"), b"$%d\r\n%s\r\n" % (len(value), value))
+
+
+class RedisTest(RedisServer):
+    def test_values(self):
+        redis = self.start_redis()
+        self.store_and_load(3 << 20)
         self.assertEqual(self.ask("get", "nothing"), b"$-1\r\n")
         self.assertEqual([self.ask("incr", "count") for _ in range(3)], [b":1\r\n", b":2\r\n", b":3\r\n"])
         self.assertEqual(self.ask("eval", "return redis.call('get', 'count') .. 'x'", 0, until=b"3x\r\n"), b"$2\r\n3x\r\n")
@@ -46,3 +54,44 @@ class RedisTap(RedisTest, TapTest):
 
 class RedisUser(RedisTest, UserNetworkTest):
     pass
+
+
+class RedisPci(RedisServer, TapTest):
+    """On a machine with PCI, by the device as virtio 1 describes it alone, and by one that drivers of before may use as well."""
+
+    def command(self, program, *arguments, ports=(), options=()):
+        words = super().command(program, *arguments, ports=ports, options=[*options, "--machine", "q35"])
+        words.insert(2, "--dry-run")
+        qemu = shlex.split(self.check(self.execute(*words)).text)
+        qemu[qemu.index("virtio-net-pci,netdev=net")] = f"{self.device},netdev=net"
+        return qemu
+
+    def store_and_load_by(self, device):
+        self.device = device
+        self.start_redis()
+        self.store_and_load(3 << 20)
+        self.assertEqual(self.ask("ping"), b"+PONG\r\n")
+
+    def test_modern(self):
+        self.store_and_load_by("virtio-net-pci,disable-legacy=on,disable-modern=off")
+
+    def test_transitional(self):
+        self.store_and_load_by("virtio-net-pci,disable-legacy=off,disable-modern=off")
+
+
+class RedisKvm(RedisServer, TapTest):
+    """A few requests only: where ring 0 is interpreted each packet takes its time."""
+
+    accelerator = "kvm"
+
+    def setUp(self):
+        super().setUp()
+        if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+            raise unittest.SkipTest("there is no usable /dev/kvm")
+        if self.eremite("run", "--accel", "kvm", "--timeout", 10, HELLO).status != 0:
+            raise unittest.SkipTest("KVM cannot be used here")
+
+    def test_values(self):
+        self.start_redis()
+        self.store_and_load(100_000)
+        self.assertEqual([self.ask("incr", "count") for _ in range(3)], [b":1\r\n", b":2\r\n", b":3\r\n"])

@@ -240,8 +240,8 @@ class VolumeGuestTests(VolumeFilesTest):
         self.operations(BUILD / "guest" / "guest_file_operations")
 
     def test_operations_with_checked_locks(self):
-        """The kernel of the lock_order tests, which build.lock_order builds."""
-        self.operations(BUILD / "checked" / "guest" / "guest_file_operations")
+        """The kernel of the lock_order tests, built beside the other one."""
+        self.operations(BUILD / "checked" / "file_operations")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """The checks find offenders: each rule is given something that breaks it, and something that does not."""
 
+import json
+import os
 import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 import check_headers
@@ -171,6 +174,27 @@ class Sources(unittest.TestCase):
         self.assertIsNone(answers["alone.hpp"])
         self.assertIn("Alone", answers["needy.hpp"])
         self.assertIn("redefinition", answers["twice.hpp"])
+
+    def test_what_the_build_has_shown_is_not_compiled_again(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "first.hpp").write_text('// What it is.\n#pragma once\n\n#include "second.hpp"\n#include "third.hpp"\n')
+            (folder / "second.hpp").write_text("#pragma once\n#include <cstdint>\n")
+            (folder / "third.hpp").write_text("#pragma once\ninline Alone needy;\n")
+            (folder / "twice.hpp").write_text("struct Twice {};\n")
+            (folder / "later.hpp").write_text("#pragma once\ninline Alone needy;\n")
+            for source in ("first", "twice", "later"):
+                (folder / f"{source}.cpp").write_text(f'#include "{source}.hpp"\n')
+                (folder / f"{source}.o").touch()
+            os.utime(folder / "later.o", (0, 0))
+            commands = [{"directory": name, "file": f"{folder}/{source}.cpp", "command": f"c++ -o {source}.o -c"} for source in ("first", "twice", "later")]
+            (folder / "compile_commands.json").write_text(json.dumps(commands))
+            headers = check_headers.Headers(folder, check_headers.headers_in(folder, ["."], []))
+            headers.show_objects(["."], folder / "compile_commands.json")
+            compiled: list[str] = []
+            with unittest.mock.patch.object(check_headers, "compile_alone", lambda _compiler, _source, header, _flags: compiled.append(str(header))):
+                headers.compile(OPTIONS.compiler, [])
+        self.assertEqual(compiled, ["later.hpp", "third.hpp", "twice.hpp"])
 
 
 class Symbols(Objects):

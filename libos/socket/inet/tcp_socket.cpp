@@ -165,7 +165,7 @@ uint32_t TcpSocket::events() {
 
 Result<net::Endpoint> TcpSocket::endpoint(bool of_peer) {
     if (!of_peer) return local_;
-    if (!connection_ || connecting_ || connection_->state() == net::tcp::State::Closed) return Error{ENOTCONN};
+    if (!connection_ || connection_->state() == net::tcp::State::Closed || connection_->state() == net::tcp::State::SynSent) return Error{ENOTCONN};
     return remote_;
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes a server of the distribution as a static executable, FOLDER/NAME: from its source package, as Debian has none that is static.
+# Makes a server or client of the distribution as a static executable, FOLDER/NAME: from its source package, as Debian has none that is static.
 # What is there already is kept, unless this file is newer. Exit status 77: the sources or libraries cannot be had here.
-#   build.sh FOLDER redis|nginx|memcached|iperf3
+#   build.sh FOLDER redis|nginx|memcached|iperf3|curl
 set -euo pipefail
 folder=$1 name=$2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -48,6 +48,16 @@ build_iperf3() {
     need_library libiperf.a libiperf-dev
     need_library libsctp.a libsctp-dev
     ${CC:-cc} -O2 -Wall -Wextra "$here/iperf3.c" -static -liperf -lsctp -lssl -lcrypto -lm -o iperf3.new
+}
+
+# With its own protocol and encryption only.
+build_curl() {
+    need_library libssl.a libssl-dev
+    cmake -S sources -B sources/build -G Ninja -DCMAKE_C_FLAGS="-O1 -w" -DCMAKE_EXE_LINKER_FLAGS=-static -DBUILD_SHARED_LIBS=OFF -DOPENSSL_USE_STATIC_LIBS=ON \
+        -DHTTP_ONLY=ON -DCURL_USE_OPENSSL=ON -DCURL_USE_LIBSSH2=OFF -DCURL_USE_LIBPSL=OFF -DUSE_NGHTTP2=OFF -DUSE_LIBIDN2=OFF -DCURL_ZLIB=OFF \
+        -DCURL_BROTLI=OFF -DCURL_ZSTD=OFF -DENABLE_MANUAL=OFF -DBUILD_TESTING=OFF -DPICKY_COMPILER=OFF
+    ninja -C sources/build -j2 curl
+    cp sources/build/src/curl curl.new
 }
 
 if [[ -x $name && $name -nt $here/build.sh ]]; then exit 0; fi

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "libos/fs/fuse/file_system.hpp"
+#include "libos/fs/fuse/protocol.hpp"
 #include "tests/fuzz/remote/program.hpp"
 
 namespace eremite::test {
@@ -79,6 +80,13 @@ private:
             if (node == 0 || node == FUSE_ROOT_ID) return;
             ++lookups_[node];
             if (request.opcode == FUSE_CREATE) ++opened_[first<fuse_open_out>(reply, sizeof header + sizeof(fuse_entry_out)).fh];
+        } else if (request.opcode == FUSE_READDIRPLUS) {
+            for (std::span<const uint8_t> left{reply.data() + sizeof header, size}; !left.empty();) {
+                auto next = fs::fuse::next_looked_up(left);
+                if (!next.ok()) return;
+                const uint64_t node = next->found.nodeid;
+                if (next->entry.name != "." && next->entry.name != ".." && node != 0 && node != FUSE_ROOT_ID) ++lookups_[node];
+            }
         } else if ((request.opcode == FUSE_OPEN || request.opcode == FUSE_OPENDIR) && size >= sizeof(fuse_open_out)) {
             ++opened_[first<fuse_open_out>(reply, sizeof header).fh];
         }
@@ -124,9 +132,9 @@ private:
     void append_body(const fuse_in_header& request, const Bytes& arguments, Bytes& reply, size_t room) {
         switch (request.opcode) {
             case FUSE_INIT:
-                append(reply, fuse_init_out{.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION, .max_readahead = 0, .flags = FUSE_MAX_PAGES,
-                                            .max_background = 0, .congestion_threshold = 0, .max_write = 65536, .time_gran = 1, .max_pages = 16,
-                                            .map_alignment = 0, .flags2 = 0, .unused = {}});
+                append(reply, fuse_init_out{.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION, .max_readahead = 0,
+                                            .flags = FUSE_MAX_PAGES | FUSE_DO_READDIRPLUS, .max_background = 0, .congestion_threshold = 0,
+                                            .max_write = 65536, .time_gran = 1, .max_pages = 16, .map_alignment = 0, .flags2 = 0, .unused = {}});
                 return;
             case FUSE_LOOKUP: append(reply, entry(input_.byte() & 7)); return;
             case FUSE_MKDIR: append(reply, entry(1)); return;
@@ -152,7 +160,8 @@ private:
                 append(reply, out);
                 return;
             }
-            case FUSE_READDIR: entries(reply, room); return;
+            case FUSE_READDIR:
+            case FUSE_READDIRPLUS: entries(reply, room, request.opcode == FUSE_READDIRPLUS); return;
             default: {  // data
                 const size_t size = input_.byte() << (input_.byte() & 7);
                 const size_t at = reply.size();
@@ -181,8 +190,11 @@ private:
         out.attr = attributes(type);
         return out;
     }
-    void entries(Bytes& reply, size_t room) {
+    // `looked_up`: each behind what is known of it.
+    void entries(Bytes& reply, size_t room, bool looked_up) {
         for (unsigned left = input_.byte() & 7; left > 0 && reply.size() < room; --left) {
+            const size_t begin = reply.size();
+            if (looked_up) append(reply, entry(input_.byte() & 7));
             fuse_dirent fixed{};
             const uint8_t byte = input_.byte();
             std::string name(byte & 31, 'n');
@@ -192,10 +204,9 @@ private:
             fixed.namelen = fixed.ino == 99 ? input_.byte() << 24 : static_cast<uint32_t>(name.size());
             fixed.type = input_.byte() & 15;
             const auto* const from = reinterpret_cast<const uint8_t*>(&fixed);
-            const size_t end = reply.size() + FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + name.size());
             reply.insert(reply.end(), from, from + FUSE_NAME_OFFSET);
             reply.insert(reply.end(), name.begin(), name.end());
-            reply.resize(end);
+            reply.resize(begin + FUSE_DIRENT_ALIGN(reply.size() - begin));
         }
     }
 

@@ -55,7 +55,7 @@ public:
         Ref<fs::File>& file = files_[input_.byte() % files_.size()];
         if (!inode) return;
         const std::string name(1 + input_.byte() % 3, static_cast<char>('a' + action % 4));
-        switch (action % 27) {
+        switch (action % 28) {
             case 0:
             case 1: keep(other, inode->lookup(name)); break;
             case 2: keep(file, inode->create_open(name, 0644, O_RDWR | (action & 0x40 ? O_APPEND : 0))); break;
@@ -83,6 +83,8 @@ public:
             case 24: note(inode->allocate(fs::AllocateMode::Allocate, input_.byte(), 100, false).ok()); break;
             case 25: copy(*inode, other); break;
             case 26: if (file) note(file->synchronize(true).ok() && file->flush().ok()); break;
+            // As one that goes through a directory.
+            case 27: for (char c = 'a'; c < 'k'; ++c) note(inode->lookup({&c, 1}).ok()); break;
         }
     }
 

@@ -9,10 +9,12 @@
 #include <new>
 
 #include "tests/fuzz/boot/require.hpp"
+#include "tests/fuzz/input.hpp"
 #include "virtio/packed_queue.hpp"
 #include "virtio/split_queue.hpp"
 
 using namespace eremite;
+using test::Input;
 using test::require;
 
 namespace eremite {
@@ -22,21 +24,6 @@ void panic(std::string_view) { std::abort(); }
 }  // namespace eremite
 
 namespace {
-
-class Input {
-public:
-    Input(const uint8_t* data, size_t size) : data_{data}, size_{size} {}
-    [[nodiscard]] bool empty() const { return at_ == size_; }
-    uint8_t byte() { return empty() ? uint8_t{0} : data_[at_++]; }
-    uint16_t word() {
-        const uint8_t low = byte();
-        return static_cast<uint16_t>(low | byte() << 8);
-    }
-
-private:
-    const uint8_t* data_;
-    size_t size_, at_ = 0;
-};
 
 struct Owner final : virtio::QueueOwner {
     void notify(uint16_t) override {}
@@ -111,13 +98,13 @@ public:
         case 3: (void)queue_->enable_interrupts(input.byte()); return;
         case 4: return queue_->disable_interrupts();
         case 5: {  // anywhere
-            const size_t at = input.word() % shared_.size();
+            const size_t at = input.half() % shared_.size();
             shared_.bytes()[at] = input.byte();
             return;
         }
         case 6: {  // the used ring's index, or a descriptor's flags
             const auto layout = layout_of(shape_);
-            const uint16_t value = input.word();
+            const uint16_t value = input.half();
             const size_t at = shape_.packed ? input.byte() % shape_.size * virtio::descriptor_size + 14 : layout.device_area + 2;
             std::memcpy(shared_.bytes() + at, &value, sizeof value);
             return;

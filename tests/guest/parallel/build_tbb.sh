@@ -23,5 +23,4 @@ build_library() {
 
 if [[ ! -d sources ]]; then "$here"/../../../scripts/fetch_source.sh "$folder" onetbb; fi
 if [[ ! -f libtbb.a ]]; then build_library; fi
-# The linker warns of dlopen() in a static program; TBB calls it for parts of its own that are optional.
-"$compiler" -std=c++20 -O2 -Wall -Wextra -Isources/include "$source" libtbb.a -Wl,--no-warnings -o "$program"
+"$compiler" -std=c++20 -O2 -Wall -Wextra -Isources/include "$source" libtbb.a -o "$program"

@@ -8,18 +8,11 @@
 namespace {
 
 void show_note(const char* what, int s) {
-    char data[64];
-    iovec vector{data, sizeof data};
-    alignas(cmsghdr) char room[128];
-    msghdr message{};
-    message.msg_iov = &vector;
-    message.msg_iovlen = 1;
-    message.msg_control = room;
-    message.msg_controllen = sizeof room;
-    const ssize_t n = ::recvmsg(s, &message, MSG_ERRQUEUE);
+    Message message;
+    const ssize_t n = message.receive(s, MSG_ERRQUEUE);
     if (n < 0) return void(std::printf("%s: %s\n", what, std::strerror(errno)));
-    std::printf("%s: flags %#x\n", what, static_cast<unsigned>(message.msg_flags));
-    for (const cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, const_cast<cmsghdr*>(c))) {
+    std::printf("%s: flags %#x\n", what, static_cast<unsigned>(message.header.msg_flags));
+    for (cmsghdr* c = message.first(); c; c = CMSG_NXTHDR(&message.header, c)) {
         sock_extended_err e;
         std::memcpy(&e, CMSG_DATA(c), sizeof e);
         std::printf("level %d type %d length %zu: error %u origin %d type %d code %d info %u data %u\n", c->cmsg_level, c->cmsg_type,

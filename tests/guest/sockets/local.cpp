@@ -232,26 +232,22 @@ void credentials() {
     show("pass", set_option(b, SOL_SOCKET, SO_PASSCRED, 1));
     show_option("passes", b, SOL_SOCKET, SO_PASSCRED);
     ::send(a, "x", 1, 0);
-    char byte;
-    iovec vector{&byte, 1};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
-    msghdr message{};
-    message.msg_iov = &vector;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    show("receive", ::recvmsg(b, &message, 0));
-    const cmsghdr* const c = CMSG_FIRSTHDR(&message);
-    std::printf("control %zu flags %#x\n", static_cast<size_t>(message.msg_controllen), static_cast<unsigned>(message.msg_flags));
+    Message message{CMSG_SPACE(sizeof(ucred))};
+    const auto show_room = [&] {
+        std::printf("control %zu flags %#x\n", static_cast<size_t>(message.header.msg_controllen), static_cast<unsigned>(message.header.msg_flags));
+    };
+    show("receive", message.receive(b));
+    const cmsghdr* const c = message.first();
+    show_room();
     if (c) {
         std::memcpy(&peer, CMSG_DATA(c), sizeof peer);
         std::printf("level %d type %d length %zu: %d %d %d\n", c->cmsg_level, c->cmsg_type, static_cast<size_t>(c->cmsg_len), peer.pid == ::getpid(),
                     peer.uid == ::getuid(), peer.gid == ::getgid());
     }
     ::send(a, "x", 1, 0);
-    message.msg_controllen = sizeof(cmsghdr) + 4;
-    show("little room", ::recvmsg(b, &message, 0));
-    std::printf("control %zu flags %#x\n", static_cast<size_t>(message.msg_controllen), static_cast<unsigned>(message.msg_flags));
+    message.header.msg_controllen = sizeof(cmsghdr) + 4;
+    show("little room", message.receive(b));
+    show_room();
     Socket alone{AF_UNIX, SOCK_STREAM};
     size = sizeof peer;
     show("of no peer", ::getsockopt(alone, SOL_SOCKET, SO_PEERCRED, &peer, &size));
@@ -271,35 +267,27 @@ void files() {
     int ends[2];
     ::pipe(ends);
     Name to{"@eremite files"};
-    iovec vector{const_cast<char*>("file"), 4};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-    msghdr message{};
-    message.msg_name = to.get();
-    message.msg_namelen = to.size;
-    message.msg_iov = &vector;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* const c = CMSG_FIRSTHDR(&message);
+    Message sent{CMSG_SPACE(sizeof(int))};
+    sent.vector.iov_len = 4;
+    std::memcpy(sent.data, "file", 4);
+    sent.header.msg_name = to.get();
+    sent.header.msg_namelen = to.size;
+    cmsghdr* const c = sent.first();
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN(sizeof(int));
     std::memcpy(CMSG_DATA(c), &ends[1], sizeof(int));
-    show("send", ::sendmsg(sender, &message, 0));
-    char buffer[10];
-    iovec in{buffer, sizeof buffer};
-    message.msg_iov = &in;
-    message.msg_name = nullptr;
-    message.msg_controllen = sizeof control;
-    show("receive", ::recvmsg(receiver, &message, MSG_CMSG_CLOEXEC));
+    show("send", ::sendmsg(sender, &sent.header, 0));
+    Message received{CMSG_SPACE(sizeof(int))};
+    show("receive", received.receive(receiver, MSG_CMSG_CLOEXEC));
     int got = -1;
-    std::memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof got);
-    std::printf("flags of it: %d, of the message: %#x\n", ::fcntl(got, F_GETFD), static_cast<unsigned>(message.msg_flags));
+    std::memcpy(&got, CMSG_DATA(received.first()), sizeof got);
+    std::printf("flags of it: %d, of the message: %#x\n", ::fcntl(got, F_GETFD), static_cast<unsigned>(received.header.msg_flags));
     ::close(ends[1]);
     show("write", ::write(got, "through", 7));
     ::close(got);
-    show("read", ::read(ends[0], buffer, sizeof buffer));
-    show("end", ::read(ends[0], buffer, sizeof buffer));
+    show("read", ::read(ends[0], received.data, sizeof received.data));
+    show("end", ::read(ends[0], received.data, sizeof received.data));
     ::close(ends[0]);
 }
 

@@ -111,6 +111,25 @@ inline void show_received(const char* what, int s, size_t size, int flags = MSG_
     else std::printf("%s: %zd \"%.*s\"\n", what, n, static_cast<int>(std::min<ssize_t>(n, static_cast<ssize_t>(size))), buffer);
 }
 
+// What recvmsg() fills: some data, and control data as far as there is room for them.
+struct Message {
+    explicit Message(size_t control = sizeof room) {
+        header.msg_iov = &vector;
+        header.msg_iovlen = 1;
+        header.msg_control = room;
+        header.msg_controllen = control;
+    }
+    Message(const Message&) = delete;
+    Message& operator=(const Message&) = delete;
+    [[nodiscard]] ssize_t receive(int s, int flags = 0) { return ::recvmsg(s, &header, flags); }
+    [[nodiscard]] cmsghdr* first() { return CMSG_FIRSTHDR(&header); }
+
+    char data[64];
+    alignas(cmsghdr) char room[256]{};
+    iovec vector{data, sizeof data};
+    msghdr header{};
+};
+
 // A TCP server on any port, and one connection to it.
 struct Server {
     explicit Server(const char* address, int backlog = 8) : address_text{address}, listener{make(address)} {

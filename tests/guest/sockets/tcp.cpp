@@ -165,6 +165,7 @@ void nonblocking_connect() {
     std::printf("in progress: %d\n", first < 0 && errno == EINPROGRESS);
     std::printf("writable: %d\n", await(s, POLLOUT));
     show_option("error", s, SOL_SOCKET, SO_ERROR);
+    show("getpeername", find_peer(s));
     // POSIX lets a second call succeed once.
     show("then", connect_to(s, server.at));
     show("and then", connect_to(s, server.at));

@@ -162,17 +162,11 @@ void control(const char* address, int level, int info, int ttl, int traffic_clas
     show("set ttl", set_option(b, level, level == IPPROTO_IP ? static_cast<int>(IP_TTL) : static_cast<int>(IPV6_UNICAST_HOPS), 33));
     show("set class", set_option(b, level, level == IPPROTO_IP ? static_cast<int>(IP_TOS) : static_cast<int>(IPV6_TCLASS), 0x48));
     send_to(b, "x", name_of(a));
-    char byte;
-    iovec vector{&byte, 1};
-    alignas(cmsghdr) char room[256];
-    msghdr message{};
-    message.msg_iov = &vector;
-    message.msg_iovlen = 1;
-    message.msg_control = room;
-    message.msg_controllen = sizeof room;
-    show("receive", ::recvmsg(a, &message, 0));
+    Message both;
+    msghdr& message = both.header;
+    show("receive", both.receive(a));
     std::printf("control %zu flags %#x\n", static_cast<size_t>(message.msg_controllen), static_cast<unsigned>(message.msg_flags));
-    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+    for (cmsghdr* c = both.first(); c; c = CMSG_NXTHDR(&message, c)) {
         std::printf("level %d type %d length %zu:", c->cmsg_level, c->cmsg_type, static_cast<size_t>(c->cmsg_len));
         const unsigned char* const data = CMSG_DATA(c);
         for (size_t i = 0; i < c->cmsg_len - CMSG_LEN(0); ++i) std::printf(" %02x", data[i]);
@@ -180,13 +174,14 @@ void control(const char* address, int level, int info, int ttl, int traffic_clas
     }
     send_to(b, "x", name_of(a));
     message.msg_controllen = 20;
-    show("little room", ::recvmsg(a, &message, 0));
+    show("little room", both.receive(a));
     std::printf("flags %#x\n", static_cast<unsigned>(message.msg_flags));
     // Said with one datagram only.
     int value = 44;
     message.msg_controllen = CMSG_SPACE(sizeof value);
-    std::memset(room, 0, sizeof room);
-    cmsghdr* const c = CMSG_FIRSTHDR(&message);
+    both.vector.iov_len = 1;
+    std::memset(both.room, 0, sizeof both.room);
+    cmsghdr* const c = both.first();
     c->cmsg_level = level;
     c->cmsg_type = level == IPPROTO_IP ? static_cast<int>(IP_TTL) : static_cast<int>(IPV6_HOPLIMIT);
     c->cmsg_len = CMSG_LEN(sizeof value);
@@ -204,9 +199,9 @@ void control(const char* address, int level, int info, int ttl, int traffic_clas
     show("malformed", ::sendmsg(b, &message, 0));
     set_option(a, level, info, 0);
     set_option(a, level, traffic_class, 0);
-    message.msg_controllen = sizeof room;
-    ::recvmsg(a, &message, 0);
-    std::memcpy(&value, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof value);
+    message.msg_controllen = sizeof both.room;
+    (void)both.receive(a);
+    std::memcpy(&value, CMSG_DATA(both.first()), sizeof value);
     std::printf("ttl %d\n", value);
 }
 
@@ -218,17 +213,10 @@ void timestamps() {
         timespec before{}, after{};
         clock_gettime(CLOCK_REALTIME, &before);
         send_to(b, "x", name_of(a));
-        char byte;
-        iovec vector{&byte, 1};
-        alignas(cmsghdr) char room[CMSG_SPACE(sizeof(timespec))];
-        msghdr message{};
-        message.msg_iov = &vector;
-        message.msg_iovlen = 1;
-        message.msg_control = room;
-        message.msg_controllen = sizeof room;
-        ::recvmsg(a, &message, 0);
+        Message message{CMSG_SPACE(sizeof(timespec))};
+        (void)message.receive(a);
         clock_gettime(CLOCK_REALTIME, &after);
-        const cmsghdr* const c = CMSG_FIRSTHDR(&message);
+        const cmsghdr* const c = message.first();
         long time[2]{};
         if (c) std::memcpy(time, CMSG_DATA(c), sizeof time);
         std::printf("type %d, between: %d\n", c ? c->cmsg_type : -1, time[0] >= before.tv_sec && time[0] <= after.tv_sec);
