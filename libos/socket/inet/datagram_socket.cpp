@@ -1,6 +1,7 @@
 #include "libos/socket/inet/datagram_socket.hpp"
 
 #include <linux/net_tstamp.h>
+#include <netinet/udp.h>
 #include <sys/time.h>
 
 #include <algorithm>
@@ -50,6 +51,9 @@ Result<DatagramSocket::Sending> DatagramSocket::sending(const Message& message, 
         } else if ((item.level == IPPROTO_IP && item.type == IP_TOS) || (item.level == IPPROTO_IPV6 && item.type == IPV6_TCLASS)) {
             if (value.empty() || number < -1 || number > 255) error = EINVAL;
             else if (number >= 0) s.traffic_class = static_cast<uint8_t>(number);
+        } else if (item.level == IPPROTO_UDP && item.type == UDP_SEGMENT && protocol() == IPPROTO_UDP) {
+            if (value.size() != sizeof(uint16_t)) error = EINVAL;
+            else s.segment = load<uint16_t>(value);
         } else if (item.level == IPPROTO_IP || item.level == IPPROTO_IPV6) {
             error = EINVAL;
         }
