@@ -47,7 +47,6 @@ struct RunWords {
     std::vector<std::string> volumes;
     std::string network;
     std::vector<std::string> published;
-    std::string capture;
     std::string share = "auto";
     int gdb_port = 0;
 };
@@ -74,7 +73,7 @@ void define_run(CLI::App& app, RunWords& words) {
                    "(else DHCP), ,gateway=ADDRESS, ,dns=ADDRESS, ,mtu=BYTES");
     app.add_option("--publish", words.published, "[ADDRESS:]PORT:PORT[/udp], a port of the host that leads to one of the program; repeatable")
         ->allow_extra_args(false);
-    app.add_option("--pcap", words.capture, "A file for all packets, which Wireshark and tcpdump read")->type_name("FILE");
+    app.add_option("--pcap", words.options.capture, "A file for all packets that the program's machine sends and receives, for Wireshark and tcpdump")->type_name("FILE");
     app.add_option("--share", words.share, "How folders are mounted: auto is virtio-fs where virtiofsd runs (as root, not for :ro), else 9p")
         ->check(CLI::IsMember({"auto", "virtio-fs", "9p"}))
         ->capture_default_str();
@@ -126,8 +125,7 @@ RunOptions finish_run(const CLI::App& app, RunWords& words) {
     if (words.share != "auto") options.share = words.share == "9p" ? ShareMethod::Ninep : ShareMethod::VirtioFs;
     for (const std::string& mount : words.mounts) options.mounts.push_back(parse_mount_option(mount));
     for (const std::string& volume : words.volumes) options.volumes.push_back(parse_volume_option(volume));
-    if (!words.network.empty() || !words.published.empty() || !words.capture.empty())
-        options.network = network_option(words.network, words.published, words.capture);
+    if (!words.network.empty() || !words.published.empty()) options.network = network_option(words.network, words.published);
     if (words.gdb_port < 0 || words.gdb_port > UINT16_MAX)
         throw Failure{exit_status::usage, fmt::format("run: --gdb {}: not a port", words.gdb_port)};
     if (words.gdb_port != 0) options.gdb_port = static_cast<uint16_t>(words.gdb_port);

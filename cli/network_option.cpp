@@ -169,13 +169,11 @@ PublishedPort parse_publish_option(std::string_view text) {
     return port;
 }
 
-NetworkOption network_option(std::string_view net, const std::vector<std::string>& published, const std::string& capture) {
-    if (net.empty() && published.empty()) throw Failure{exit_status::usage, "run: --pcap needs --net: without one there are no packets"};
+NetworkOption network_option(std::string_view net, const std::vector<std::string>& published) {
     NetworkOption option = parse_network_option(net.empty() ? "user" : net);
     for (const std::string& port : published) option.published.push_back(parse_publish_option(port));
     if (!option.tap.empty() && !option.published.empty())
         throw Failure{exit_status::usage, "run: --publish is for --net user; on a TAP device the program has an address of its own"};
-    option.capture = capture;
     return option;
 }
 
@@ -188,7 +186,6 @@ void require_tap(const NetworkOption& option) {
 std::string explain_network_failure(std::string_view messages, const NetworkOption& option) {
     const auto says = [messages](std::string_view text) { return messages.find(text) != std::string_view::npos; };
     if (says("Could not set up host forwarding rule")) return explain_ports(option);
-    if (says("filter-dump") || says("net dump:")) return fmt::format("--pcap {}: this file cannot be written", option.capture);
     if (!says("/dev/net/tun")) return {};
     if (says("busy")) return fmt::format("another machine or program uses {}: each needs a TAP device of its own", option.tap);
     if (says("not permitted"))

@@ -1,6 +1,5 @@
 #pragma once
-// `--net`, how the machine reaches others; `--publish`, which connects a port of the host with one of the program; and `--pcap`, a file
-// with all packets.
+// `--net`, how the machine reaches others, and `--publish`, which connects a port of the host with one of the program.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -22,7 +21,6 @@ struct NetworkOption {
     std::vector<std::string> name_servers;
     std::string mtu;  // empty: the device's
     std::vector<PublishedPort> published;
-    std::string capture;  // a file; empty: none
 };
 
 // user|tap:NAME[,ip=ADDRESS/LENGTH][,gateway=ADDRESS][,dns=ADDRESS][,mtu=BYTES][,hostfwd=RULE]. A machine on QEMU's network is given the
@@ -31,7 +29,7 @@ NetworkOption parse_network_option(std::string_view text);
 // [ADDRESS:]PORT:PORT[/udp], the host's first. Throws Failure.
 PublishedPort parse_publish_option(std::string_view text);
 // What these options ask for together. Throws Failure: options that do not go together.
-NetworkOption network_option(std::string_view net, const std::vector<std::string>& published, const std::string& capture);
+NetworkOption network_option(std::string_view net, const std::vector<std::string>& published);
 
 // Throws Failure when the TAP device is not there: QEMU as root would make one, which nobody has given an address.
 void require_tap(const NetworkOption& option);

@@ -42,14 +42,10 @@ void add_accelerator(std::vector<std::string>& words, const VirtualMachine& mach
 
 void add_network(std::vector<std::string>& words, const NetworkInterface& network, bool microvm) {
     std::string backend = "user,id=net";
-    // With a capture each packet passes as it is on the wire: QEMU 7.2 writes the header that carries offloads into the file, too.
-    if (!network.tap.empty())
-        backend = fmt::format("tap,id=net,ifname={},script=no,downscript=no{}", escape_commas(network.tap), network.capture.empty() ? "" : ",vnet_hdr=off");
+    if (!network.tap.empty()) backend = fmt::format("tap,id=net,ifname={},script=no,downscript=no", escape_commas(network.tap));
     for (const ForwardedPort& port : network.forwarded)
         backend += fmt::format(",hostfwd={}:{}:{}-{}:{}", port.udp ? "udp" : "tcp", port.address, port.host_port, network.machine_address, port.machine_port);
     words.insert(words.end(), {"-netdev", backend, "-device", fmt::format("{},netdev=net", microvm ? "virtio-net-device" : "virtio-net-pci")});
-    if (!network.capture.empty())
-        words.insert(words.end(), {"-object", fmt::format("filter-dump,id=capture,netdev=net,file={}", escape_commas(network.capture))});
 }
 
 }  // namespace
@@ -93,6 +89,11 @@ std::vector<std::string> qemu_command(const VirtualMachine& machine) {
                                    fmt::format("{0},fsdev={1},mount_tag={1}", microvm ? "virtio-9p-device" : "virtio-9p-pci", folder.tag)});
     }
     if (machine.network) add_network(words, *machine.network, microvm);
+    if (!machine.capture.empty()) {
+        words.insert(words.end(), {"-chardev", fmt::format("file,id=capture,path={}", escape_commas(machine.capture)), "-device",
+                                   fmt::format("{},max_ports=1", microvm ? "virtio-serial-device" : "virtio-serial-pci"), "-device",
+                                   "virtconsole,chardev=capture"});
+    }
     // A flush of the machine's is an fdatasync() here; until then the host's cache may hold what was written.
     for (const VolumeFile& volume : machine.volumes) {
         words.insert(words.end(), {"-drive", fmt::format("file={},if=none,id={},format=raw,cache=writeback,discard=unmap{}", escape_commas(volume.path),

@@ -37,7 +37,6 @@ struct NetworkInterface {
     std::string tap;
     std::string machine_address;  // IPv4, to which ports are forwarded; empty: the one that QEMU gives by DHCP
     std::vector<ForwardedPort> forwarded;
-    std::string capture;  // a file for all packets; empty: none
 };
 
 struct VirtualMachine {
@@ -54,6 +53,7 @@ struct VirtualMachine {
     std::vector<SharedFolder> folders;
     std::vector<VolumeFile> volumes;
     std::optional<NetworkInterface> network;
+    std::string capture;  // a file for the packets that the image captures; empty: none
     std::optional<uint16_t> gdb_port;  // wait there for a debugger before the first instruction
     // Files that QEMU opens for the image's log and report.
     std::string log_path = "/dev/stderr";

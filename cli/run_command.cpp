@@ -147,8 +147,7 @@ std::vector<std::string> network_arguments(const NetworkOption& network) {
 }
 
 NetworkInterface network_interface(const NetworkOption& network) {
-    NetworkInterface interface{.tap = network.tap, .machine_address = {}, .forwarded = {}, .capture = {}};
-    if (!network.capture.empty()) interface.capture = fs::absolute(network.capture).string();
+    NetworkInterface interface{.tap = network.tap, .machine_address = {}, .forwarded = {}};
     for (const std::string& address : network.addresses)
         if (address.find(':') == std::string::npos) interface.machine_address = address.substr(0, address.find('/'));
     for (const PublishedPort& port : network.published) interface.forwarded.push_back({port.address, port.host_port, port.program_port, port.udp});
@@ -167,6 +166,7 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
     if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);
     std::ranges::copy(mount_arguments(options), std::back_inserter(words));
     if (options.network) std::ranges::copy(network_arguments(*options.network), std::back_inserter(words));
+    if (!options.capture.empty()) words.emplace_back("pcap=console");
     for (const std::string& variable : options.environment) words.push_back("env." + variable);
     return words;
 }
@@ -199,6 +199,7 @@ std::string hint_for(std::string_view messages, const RunOptions& options) {
     const auto says = [messages](std::string_view text) { return messages.find(text) != std::string_view::npos; };
     if (says("Could not access KVM") || says("failed to initialize kvm"))
         return "KVM is not usable here; run with --accel tcg, or see `eremite doctor`";
+    if (says("id=capture")) return fmt::format("--pcap {}: this file cannot be written", options.capture);
     if (says("Address already in use")) return "another program listens on the debugger's port; choose one with --gdb PORT";
     if (says("Failed to get \"write\" lock") || says("Failed to get shared \"write\" lock"))
         return "another machine has this volume: only one at a time can, unless all mount it with :ro";
@@ -208,12 +209,21 @@ std::string hint_for(std::string_view messages, const RunOptions& options) {
     return "see `eremite doctor` for what this host can do, and --dry-run for the command";
 }
 
+// QEMU does not say when the file that it writes is cut short, by a full disk for one.
+void check_capture(const RunOptions& options, const Report& report) {
+    const auto captured = report.stat("network.captured_bytes");
+    std::error_code error;
+    if (!captured || !fs::is_regular_file(options.capture, error) || fs::file_size(options.capture, error) == *captured) return;
+    fmt::print(stderr, "eremite: --pcap {}: the file is not complete: {} bytes of packets were captured\n", options.capture, *captured);
+}
+
 // The exit status that a finished session amounts to, with a message where it is not the program's.
 int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end) {
     for (const std::string& line : end.report.malformed)
         fmt::print(stderr, "eremite: the image reported something not understood: {}\n", line);
     if (end.report.fault) fmt::print(stderr, "{}", describe_fault(boot.program, end.report));
     if (options.stats) fmt::print(stderr, "{}", format_stats(end));
+    check_capture(options, end.report);
     if (end.report.exit_status) return *end.report.exit_status;
     if (end.report.fault) return exit_status::signal_base + end.report.fault->signal;
     if (end.ended_by_signal) return exit_status::signal_base + *end.ended_by_signal;
@@ -271,6 +281,7 @@ int run_command(const RunOptions& options) {
     for (const MountOption& volume : options.volumes)
         machine.volumes.push_back({volume_tag(machine.volumes.size()), fs::absolute(volume.source).string(), volume.read_only});
     if (options.network) machine.network = network_interface(*options.network);
+    if (!options.capture.empty()) machine.capture = fs::absolute(options.capture).string();
     std::list<ShareDaemon> daemons;
     for (const MountOption& mount : options.mounts) {
         machine.folders.push_back({mount_tag(machine.folders.size()), fs::absolute(mount.source).string(), mount.read_only});

@@ -26,6 +26,7 @@ struct RunOptions {
     std::vector<MountOption> mounts;
     std::vector<MountOption> volumes;
     std::optional<NetworkOption> network;
+    std::string capture;  // a file for all packets; empty: none
     ShareMethod share = ShareMethod::Auto;  // how these are
     std::optional<uint16_t> gdb_port;
     std::optional<double> timeout;  // seconds

@@ -5,7 +5,11 @@
 namespace eremite::net {
 
 Stack::Stack(PacketPool& pool, const Configuration& configuration)
-    : pool_{pool}, secret_{configuration.secret}, random_{{~configuration.secret[0], configuration.secret[1]}}, tcp_{*this, configuration.tcp} {}
+    : pool_{pool},
+      secret_{configuration.secret},
+      capture_{configuration.capture},
+      random_{{~configuration.secret[0], configuration.secret[1]}},
+      tcp_{*this, configuration.tcp} {}
 
 Stack::~Stack() {
     for (Interface* interface : interfaces_) delete interface;
@@ -62,6 +66,8 @@ void Stack::end_batch() {
         tcp_.flush();
     }
     touched_ = !loopback_device_.empty() || tcp_.has_work();
+    // The file is never behind the wire.
+    if (capture_) [[unlikely]] capture_->flush();
     for (Interface* interface : interfaces_) {
         if (!interface) break;
         interface->device().flush();

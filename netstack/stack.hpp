@@ -9,6 +9,7 @@
 #include "netstack/iface/ip.hpp"
 #include "netstack/iface/ndp.hpp"
 #include "netstack/observer.hpp"
+#include "netstack/phy/capture.hpp"
 #include "netstack/phy/loopback.hpp"
 #include "netstack/storage/keyed_hash.hpp"
 #include "netstack/storage/pool.hpp"
@@ -20,6 +21,7 @@ namespace eremite::net {
 struct Configuration {
     HashKey secret{};  // random, and known to nobody
     TcpConfiguration tcp{};
+    Capture* capture = nullptr;  // sees all packets
 };
 
 class Stack {
@@ -76,6 +78,8 @@ public:
     [[nodiscard]] TimerWheel& timers() { return timers_; }
     [[nodiscard]] RandomNumbers& random() { return random_; }
     [[nodiscard]] const HashKey& secret() const { return secret_; }
+    // Null: nobody looks.
+    [[nodiscard]] Capture* capture() const { return capture_; }
     [[nodiscard]] IpLayer& ip() { return ip_; }
     [[nodiscard]] NeighbourDiscovery& ndp() { return ndp_; }
     [[nodiscard]] UdpLayer& udp() { return udp_; }
@@ -89,6 +93,7 @@ private:
 
     PacketPool& pool_;
     const HashKey secret_;
+    Capture* const capture_;
     Instant now_{};
     bool touched_ = false;
     TimerWheel timers_{};

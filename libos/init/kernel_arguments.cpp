@@ -121,8 +121,8 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     const std::string_view key = word.substr(0, equals);
     if (equals == std::string_view::npos) {
         constexpr std::string_view with_value[] = {"log",   "tsc_mhz", "arg0", "init",  "tty",  "stdin",
-                                                   "stats", "disks",   "cpus", "trace", "mount", "idle_poll",
-                                                   "ip",    "gateway", "dns",  "mtu",   "hostname"};
+                                                   "stats", "disks",   "cpus", "trace", "mount",    "idle_poll",
+                                                   "ip",    "gateway", "dns",  "mtu",   "hostname", "pcap"};
         const bool incomplete = key.starts_with("env.") || std::find(std::begin(with_value), std::end(with_value), key) != std::end(with_value);
         return incomplete ? Result<void>{Error{EINVAL}} : out.unknown.push_back(word);
     }
@@ -148,6 +148,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     if (key == "gateway") return add(out.network.gateways, value);
     if (key == "dns") return set(out.network.dns, if_not_empty(value));
     if (key == "mtu") return set(out.network.mtu, if_not_empty(value));
+    if (key == "pcap") return set(out.network.capture, if_not_empty(value));
     if (key == "hostname") return set(out.network.host_name, if_not_empty(value));
     if (key == "arg0") out.program_name = value;
     else if (key == "init") out.init_path = value;

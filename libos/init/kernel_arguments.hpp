@@ -27,6 +27,7 @@ struct NetworkArguments {
     std::string_view dns;                // dns=ADDRESS[,ADDRESS]
     std::string_view mtu;                // mtu=BYTES
     std::string_view host_name;          // hostname=NAME
+    std::string_view capture;            // pcap=console
 };
 
 struct KernelArguments {

@@ -52,8 +52,8 @@ Network::Rest::Rest(Network& owner)
       }},
       network{owner} {}
 
-Result<void> Network::start() {
-    net::Configuration configuration;
+Result<void> Network::start(net::Capture* capture) {
+    net::Configuration configuration{.capture = capture};
     random::fill({reinterpret_cast<uint8_t*>(configuration.secret.data()), sizeof configuration.secret});
     auto* const network = new (std::nothrow) Network{mm::page_allocator().available_pages() / packet_share, configuration};
     if (!network) return Error{ENOMEM};

@@ -10,8 +10,8 @@ namespace eremite::network {
 
 class Network final : private Nic::Listener {
 public:
-    // Packets get an eighth of the machine's memory at most. ENOMEM.
-    [[nodiscard]] static Result<void> start();
+    // Packets get an eighth of the machine's memory at most. `capture` sees them all. ENOMEM.
+    [[nodiscard]] static Result<void> start(net::Capture* capture = nullptr);
     // Null before.
     [[nodiscard]] static Network* running() { return instance_; }
 

@@ -31,9 +31,14 @@ size_t Socket::describe(char* path, size_t size) {
 }
 
 Result<long> Socket::ioctl(uint32_t request, uint64_t argument) {
+    const mm::UserPtr<int> answer{VirtualAddress{argument}};
+    if (request == SIOCATMARK) {
+        TRY(answer.store(TRY(at_mark()) ? 1 : 0));
+        return 0L;
+    }
     if (request != FIONREAD && request != TIOCOUTQ) return interface_ioctl(request, argument);
     const size_t bytes = TRY(queued(request == TIOCOUTQ));
-    TRY(mm::UserPtr<int>{VirtualAddress{argument}}.store(static_cast<int>(bytes)));
+    TRY(answer.store(static_cast<int>(bytes)));
     return 0L;
 }
 

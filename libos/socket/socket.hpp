@@ -65,7 +65,7 @@ public:
     [[nodiscard]] fs::FileKind kind() const override { return fs::FileKind::Socket; }
     [[nodiscard]] Result<fs::Attributes> attributes() override;
     size_t describe(char* path, size_t size) override;
-    // FIONREAD, TIOCOUTQ, and what netdevice(7) tells of interfaces.
+    // FIONREAD, TIOCOUTQ, SIOCATMARK, and what netdevice(7) tells of interfaces.
     [[nodiscard]] Result<long> ioctl(uint32_t request, uint64_t argument) final;
     [[nodiscard]] Result<size_t> read(fs::IoBuffer& buffer) override {
         Message message{buffer};
@@ -89,6 +89,8 @@ public:
 protected:
     // Bytes that can be read at once, or that were sent and have not arrived. ENOTTY: this kind of socket does not tell.
     [[nodiscard]] virtual Result<size_t> queued(bool /*outgoing*/) { return Error{ENOTTY}; }
+    // Whether the next byte of a stream is the urgent one (SIOCATMARK). ENOTTY: as above.
+    [[nodiscard]] virtual Result<bool> at_mark() { return Error{ENOTTY}; }
     // When a wait that begins now ends.
     [[nodiscard]] static Instant deadline(int64_t timeout);
     [[nodiscard]] bool waits(const Message& message) const { return !nonblocking() && (message.flags & MSG_DONTWAIT) == 0; }

@@ -187,14 +187,14 @@ void Interface::transmit(Packet&& packet) {
         ++counters_.send_drops;
         return stack_.count(Drop::NoMemory);
     }
-    const size_t length = packet.length();
-    if (!queue_.empty() || !device_.transmit(packet)) {
-        if (queue_.count() == most_queued) {
-            ++counters_.send_drops;
-            return stack_.count(Drop::QueueFull);
-        }
-        queue_.push(std::move(packet));
+    if (queue_.count() == most_queued) {
+        ++counters_.send_drops;
+        return stack_.count(Drop::QueueFull);
     }
+    if (Capture* const capture = stack_.capture(); capture && !capabilities().loopback) [[unlikely]]
+        capture->packet(*this, packet, Direction::Out);
+    const size_t length = packet.length();
+    if (!queue_.empty() || !device_.transmit(packet)) queue_.push(std::move(packet));
     ++counters_.sent_packets;
     counters_.sent_bytes += length;
 }
@@ -216,6 +216,7 @@ void Interface::device_ready() {
 }
 
 void Interface::receive(Packet&& packet) {
+    if (Capture* const capture = stack_.capture()) [[unlikely]] capture->packet(*this, packet, Direction::In);
     ++counters_.received_packets;
     counters_.received_bytes += packet.length();
     if (!up_) return;

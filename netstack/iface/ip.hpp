@@ -67,6 +67,9 @@ public:
     [[nodiscard]] uint32_t generation() const { return generation_; }
     // Puts the header in front and sends. EMSGSIZE: it does not fit and must not be fragmented.
     Result<void> send(const Path& path, Packet&& packet, const IpSend& header);
+    // The same for a packet of IPv4 that has its header, in which length and checksum are filled in, and source and identification where
+    // they are 0 (raw(7)). EINVAL: that is no header; EMSGSIZE.
+    Result<void> send_with_header(const Path& path, Packet&& packet);
 
     // ICMP errors about a received packet, which begins with its IP header. Rate-limited.
     void send_error_v4(Interface& interface, const Packet& packet, uint8_t type, uint8_t code, uint32_t rest = 0);

@@ -69,6 +69,25 @@ Result<void> IpLayer::send(const Path& path, Packet&& packet, const IpSend& head
     return {};
 }
 
+Result<void> IpLayer::send_with_header(const Path& path, Packet&& packet) {
+    const size_t total = packet.length();
+    if (total > path.mtu) return Error{EMSGSIZE};
+    if (total < sizeof(Ipv4Header)) return Error{EINVAL};
+    if (!packet.pull_up(sizeof(Ipv4Header))) return Error{ENOBUFS};
+    const size_t length = (packet.front()[0] & 0xf) * size_t{4};
+    if (length < sizeof(Ipv4Header) || length > total) return Error{EINVAL};
+    if (!packet.pull_up(length)) return Error{ENOBUFS};
+    // SAFETY: the header is made of bytes, and all of them are there.
+    auto& header = *reinterpret_cast<Ipv4Header*>(packet.front().data());
+    header.total_length = static_cast<uint16_t>(total);
+    if (header.source == 0) header.source = path.source.v4().value;
+    if (header.identification == 0) header.identification = static_cast<uint16_t>(++next_identification_);
+    header.checksum = 0;
+    header.checksum.set_raw(checksum_of(packet.front().first(length)));
+    path.interface->send(path.next_hop, std::move(packet));
+    return {};
+}
+
 Result<void> IpLayer::send_fragments(const Path& path, Packet&& payload, const IpSend& header) {
     const bool v4 = header.destination.is_v4();
     const uint32_t size = v4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header) + sizeof(Ipv6FragmentHeader);

@@ -12,7 +12,7 @@ size_t Connection::send_room() const {
     return used >= send_limit_ ? 0 : send_limit_ - used;
 }
 
-Result<size_t> Connection::send(ByteSource& source, size_t size, bool more) {
+Result<size_t> Connection::send(ByteSource& source, size_t size, bool more, bool urgent) {
     if (const int error = take_error()) return Error{error};
     if (write_ended_) return Error{EPIPE};
     if (state_ == State::SynSent || state_ == State::SynReceived) return Error{EAGAIN};
@@ -31,6 +31,10 @@ Result<size_t> Connection::send(ByteSource& source, size_t size, bool more) {
     }
     if (written.value() < size) wanted_room_ = true;
     more_coming_ = more;
+    if (urgent) [[unlikely]] {
+        urgent_end_ = send_.end();
+        urgent_sending_ = true;
+    }
     output();
     return written.value();
 }
@@ -58,17 +62,21 @@ void Connection::push() {
 }
 
 Result<size_t> Connection::receive(ByteSink& sink, size_t size, bool peek) {
-    if (received_.bytes() == 0) {
+    const size_t skip = urgent_ != Urgent::None ? stop_at_mark(size, peek) : 0;
+    if (received_.bytes() <= skip) {
         if (const int error = take_error()) return Error{error};
         if (peer_finished_ || read_shut_ || state_ == State::Closed) return size_t{0};
         return Error{EAGAIN};
     }
-    const size_t read = TRY(received_.read(sink, size, peek));
-    if (!peek) consumed(read);
+    const size_t read = TRY(received_.read(sink, size, peek, skip));
+    if (peek) return read;
+    consumed(read);
+    if (urgent_ != Urgent::None && seq_before(urgent_at_, read_up_to())) urgent_ = Urgent::None;
     return read;
 }
 
 Packet Connection::receive_packet(size_t most) {
+    if (urgent_ != Urgent::None) (void)stop_at_mark(most, false);
     Packet packet = received_.read_packet(most);
     if (packet) consumed(packet.length());
     return packet;

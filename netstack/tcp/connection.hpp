@@ -40,12 +40,17 @@ class Connection final : public FlowEntry, public Timer, public PendingNode, pub
 public:
     // What users call. Errors are those of the manual pages of the calls.
     // EAGAIN: no room now; EPIPE: no more is sent; ENOTCONN.
-    [[nodiscard]] Result<size_t> send(ByteSource& source, size_t size, bool more = false);
+    [[nodiscard]] Result<size_t> send(ByteSource& source, size_t size, bool more = false, bool urgent = false);
     // Without a copy: the packet's buffers are held until the peer has them. Taken whole, or EAGAIN.
     [[nodiscard]] Result<void> send(Packet& data, bool more = false);
     // 0: the stream has ended; EAGAIN: nothing is here.
     [[nodiscard]] Result<size_t> receive(ByteSink& sink, size_t size, bool peek = false);
     [[nodiscard]] Packet receive_packet(size_t most);
+    // The urgent byte (MSG_OOB). EINVAL: there is none, or it was read; EAGAIN: it is announced; 0 bytes: it will not come.
+    [[nodiscard]] Result<size_t> receive_urgent(uint8_t& byte, bool peek);
+    [[nodiscard]] bool urgent_here() const { return urgent_ == Urgent::Here; }
+    // What comes next is the urgent byte, or follows it.
+    [[nodiscard]] bool at_mark() const { return urgent_ != Urgent::None && urgent_at_ == read_up_to(); }
     // No more will be sent, or is wanted. ENOTCONN.
     [[nodiscard]] Result<void> shutdown(bool reading, bool writing);
     // The user lets go. Data that it did not read make this a reset (RFC 2525 section 2.17).
@@ -58,9 +63,10 @@ public:
     void acknowledge_now();
 
     [[nodiscard]] State state() const { return state_; }
-    [[nodiscard]] bool readable() const { return received_.bytes() > 0 || peer_finished_ || state_ == State::Closed; }
+    [[nodiscard]] bool readable() const { return received_.bytes() > (at_mark() && !settings.urgent_inline ? 1 : 0) || peer_finished_ || state_ == State::Closed; }
     [[nodiscard]] bool writable() const { return state_ != State::SynSent && state_ != State::SynReceived && (send_room() > 0 || write_ended_); }
-    [[nodiscard]] size_t readable_bytes() const { return received_.bytes(); }
+    // As far as the next mark.
+    [[nodiscard]] size_t readable_bytes() const;
     [[nodiscard]] size_t unsent_bytes() const { return send_.end() - data_next(); }
     [[nodiscard]] size_t unacknowledged_bytes() const { return send_.end() - data_una(); }
     [[nodiscard]] size_t send_room() const;
@@ -87,6 +93,14 @@ private:
     void consumed(size_t bytes);
     void grow_receive_buffer();
     [[nodiscard]] uint32_t worth_telling() const;
+
+    // urgent.cpp
+    enum class Urgent : uint8_t { None, Awaited, Here, Read };
+    [[nodiscard]] uint32_t read_up_to() const;
+    void mark_sent(TcpHeader& header, uint32_t sequence);
+    void receive_mark(const Segment& segment, const Packet& packet);
+    // Reads end at the mark, and those that begin there leave the urgent byte out; returns how many bytes are to be skipped.
+    [[nodiscard]] size_t stop_at_mark(size_t& size, bool peek);
 
     // states.cpp
     void open_actively(Instant now);
@@ -262,6 +276,11 @@ private:
     uint32_t repair_timestamp_ = 0;  // of the first retransmission; 0: none
     uint32_t fin_sequence_ = 0;      // of the peer's FIN, when it came early
     bool fin_early_ = false;
+    uint32_t urgent_end_ = 0;        // behind the last urgent byte that is sent
+    uint32_t urgent_at_ = 0;         // the last that the peer told of
+    bool urgent_sending_ = false;    // the peer may not have the former
+    Urgent urgent_ = Urgent::None;   // the state of the latter
+    uint8_t urgent_byte_ = 0;
     // ECN (RFC 3168)
     bool ecn_echo_ = false;
     bool ecn_reduced_ = false;       // to be told to the peer

@@ -29,7 +29,7 @@ bool Connection::fast_path(const Segment& segment, Packet& packet) {
     if (acknowledged > snd_nxt_ - snd_una_) return false;
     // Repeated acknowledgements may mean a loss.
     if (segment.length == 0 && acknowledged == 0) return false;
-    if (sent_.sacked() != 0 || probe_.active || received_.has_early() || fin_early_ || read_shut_) return false;
+    if (sent_.sacked() != 0 || probe_.active || received_.has_early() || fin_early_ || read_shut_ || urgent_ == Urgent::Awaited) return false;
     if ((segment.traffic_class & ecn_mask) == ecn_ce && agreed_.ecn) return false;
     if (segment.length > rcv_edge_ - rcv_nxt_) return false;
     if (expected_header_ != 0) {
@@ -132,6 +132,7 @@ void Connection::slow_path(const Segment& segment, Packet&& packet) {
         if (state_ == State::Closed) return;
     }
     note_ecn(segment);
+    if (segment.has(TcpHeader::urg) || urgent_ == Urgent::Awaited) [[unlikely]] receive_mark(segment, packet);
     if (segment.length > 0 || segment.has(TcpHeader::fin)) accept_data(segment, std::move(packet));
 }
 

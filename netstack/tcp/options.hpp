@@ -39,6 +39,7 @@ struct Settings {
     bool keep_alive = false;
     bool reuse_port = false;
     bool v6_only = false;
+    bool urgent_inline = false;         // SO_OOBINLINE
     bool send_buffer_fixed = false;     // set by the user: it does not grow
     bool receive_buffer_fixed = false;
     bool linger = false;                // with linger_seconds 0 a close resets

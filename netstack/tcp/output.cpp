@@ -34,6 +34,8 @@ void Connection::update_mss() {
 }
 
 uint32_t Connection::most_payload() const {
+    // A device that cuts segments does not know of marks in them.
+    if (urgent_sending_) [[unlikely]] return mss_;
     const Capabilities& c = path_.interface->capabilities();
     const uint32_t most = key.remote.address.is_v4() ? c.tcp4_segmentation : c.tcp6_segmentation;
     // Whole segments, within what an IP header can say.
@@ -114,6 +116,7 @@ bool Connection::transmit(uint8_t flags, uint32_t sequence, uint32_t length, Fra
     header.flags = flags;
     header.window = window_field();
     header.urgent = 0;
+    if (urgent_sending_) [[unlikely]] mark_sent(header, sequence);
     ChecksumSum sum;
     sum.add_pseudo_header(key.local.address, key.remote.address, static_cast<uint8_t>(Protocol::Tcp), header_length + length);
     header.checksum.set_raw(sum.folded());
@@ -160,9 +163,10 @@ bool Connection::send_new(uint32_t limit) {
     const uint32_t rest = size < mss_ ? size : size % mss_;  // divisions are dear
     if (rest != 0) {
         // A segment that is not full: the end of the data, or of the window.
-        const bool held = (settings.cork || more_coming_) && !fin_pending() && !push_all_;
-        const bool nagle = !settings.no_delay && !fin_pending() && !push_all_ && seq_before(snd_una_, last_small_);
-        const bool worth = push_all_ || size >= mss_ || (size >= max_window_ / 2 && flight == 0);
+        const bool push = push_all_ || (urgent_sending_ && seq_before(next, urgent_end_));
+        const bool held = (settings.cork || more_coming_) && !fin_pending() && !push;
+        const bool nagle = !settings.no_delay && !fin_pending() && !push && seq_before(snd_una_, last_small_);
+        const bool worth = push || size >= mss_ || (size >= max_window_ / 2 && flight == 0);
         const bool allowed = last ? !held && (!nagle || flight == 0) : worth;
         if (!allowed || (!last && size > mss_)) {
             if (size < mss_) return false;

@@ -22,6 +22,7 @@ Drop parse_segment(const IpReceived& ip, Packet& packet, Segment& segment, Endpo
     segment.sequence = header.sequence;
     segment.acknowledgement = header.acknowledgement;
     segment.window = header.window;
+    segment.urgent = header.urgent;
     segment.flags = header.flags;
     segment.traffic_class = ip.traffic_class;
     segment.segment_size = packet.offload().segment_size;

@@ -10,6 +10,7 @@ struct Segment {
     uint32_t acknowledgement = 0;
     uint32_t length = 0;  // of the data
     uint16_t window = 0;  // not scaled
+    uint16_t urgent = 0;
     uint8_t flags = 0;
     uint8_t traffic_class = 0;
     uint16_t segment_size = 0;  // of the largest of the segments that a device joined; 0: not joined

@@ -9,9 +9,9 @@
 namespace eremite::net {
 
 namespace {
-// No more than the headers of Ethernet, IPv4 and UDP took.
+// No more than the headers of a virtio device, Ethernet, IPv4 and UDP took.
 constexpr uint32_t stored_size = offsetof(Datagram, length);
-static_assert(stored_size <= 42);
+static_assert(stored_size <= 10 + 14 + 20 + 8);
 
 // The length of IPv4 counts its header, that of IPv6 does not.
 size_t most_data(const IpAddress& to) { return 65535 - sizeof(UdpHeader) - (to.is_v4() ? sizeof(Ipv4Header) : 0); }
@@ -39,7 +39,7 @@ void UdpSocket::deliver(const IpReceived& ip, const Endpoint& local, const Endpo
     Stack& stack = layer_.stack();
     if (queue_.bytes() + data.length() > options.receive_limit || (stack.pool().under_pressure() && queue_.count() > 64))
         return stack.count(Drop::QueueFull);
-    const Datagram datagram{remote, local, static_cast<uint16_t>(ip.interface.index()), ip.ttl, ip.traffic_class};
+    const Datagram datagram{remote, local, static_cast<uint16_t>(ip.interface.index()), ip.ttl, ip.traffic_class, stack.now()};
     // It stands in front of the data, where the headers were.
     uint8_t* at = data.push_front(stored_size);
     if (!at) return stack.count(Drop::NoMemory);

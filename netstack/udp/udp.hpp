@@ -19,6 +19,7 @@ struct Datagram {
     uint16_t interface = 0;
     uint8_t ttl = 0;
     uint8_t traffic_class = 0;
+    Instant arrived{};
     uint32_t length = 0;  // of the data; the only thing that is not stored with them
 };
 

@@ -1,8 +1,13 @@
 """--net, --publish and --pcap: what they refuse, what they make of the machine, and what the host refuses."""
 
+import os
+import re
 import shlex
+import shutil
 import socket
 import struct
+import subprocess
+import time
 
 from network import TapTest, UserNetworkTest
 from support import HELLO, CommandTest, program
@@ -43,12 +48,14 @@ class NetworkOptions(CommandTest):
                 self.refuse("--publish", value, errors=["--publish", "PORT:PORT", "/udp"])
         self.refuse("--net", "tap:tap0", "--publish", "80:80", errors="--publish is for --net user")
 
-    def test_pcap_alone(self):
-        self.refuse("--pcap", "packets", errors="--pcap needs --net")
-        self.assertFalse((self.folder / "packets").exists())
-
     def test_pcap_where_nothing_can_be_written(self):
-        self.refuse("--accel", "tcg", "--net", "user", "--pcap", "/does/not/exist", errors=["QEMU did not start", "--pcap /does/not/exist"], status=FAILED)
+        self.refuse("--accel", "tcg", "--pcap", "/does/not/exist", errors=["QEMU did not start", "--pcap /does/not/exist"], status=FAILED)
+
+    def test_pcap_on_a_full_disk(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("there is no /dev/full")
+        # What cannot be written is no reason to stop the program.
+        self.check(self.eremite("run", "--accel", "tcg", "--pcap", "/dev/full", HELLO))
 
     def test_tap_device_that_is_not_there(self):
         self.refuse("--net", "tap:eremite-nosuch", errors=["there is no device eremite-nosuch", "sudo ip tuntap add dev eremite-nosuch mode tap"], status=FAILED)
@@ -68,8 +75,9 @@ class NetworkOptions(CommandTest):
     def test_command_for_user(self):
         words = self.printed("--net", "user,hostfwd=udp:127.0.0.1:5353-:53", "--publish", "8080:80", "--pcap", "a,b")
         self.assertIn("user,id=net,hostfwd=udp:127.0.0.1:5353-10.0.2.15:53,hostfwd=tcp::8080-10.0.2.15:80", words)
-        self.assertIn(f"filter-dump,id=capture,netdev=net,file={self.folder}/a,,b", words)
-        self.assertIn(" ip=10.0.2.15/24 gateway=10.0.2.2 dns=10.0.2.3 --", words[words.index("-append") + 1])
+        self.assertIn(f"file,id=capture,path={self.folder}/a,,b", words)
+        self.assertIn(" pcap=console ", words[words.index("-append") + 1])
+        self.assertIn(" ip=10.0.2.15/24 gateway=10.0.2.2 dns=10.0.2.3 pcap=console --", words[words.index("-append") + 1])
         self.assertEqual([word for word in self.printed("--publish", "8080:80") if word.startswith("user,")], ["user,id=net,hostfwd=tcp::8080-10.0.2.15:80"])
 
     def test_command_for_tap(self):
@@ -86,45 +94,87 @@ class NetworkOptions(CommandTest):
 
 
 class CaptureTest:
-    """Frames in a file that Wireshark reads (the pcap format of libpcap)."""
+    """--pcap: packets in a file that Wireshark and tcpdump read (pcapng)."""
 
-    def frames(self, path):
-        data = path.read_bytes()
-        magic, _, _, _, _, _, link = struct.unpack_from("<IHHiIII", data)
-        self.assertEqual((magic, link), (0xa1b2c3d4, 1), "Ethernet")
-        at, found = 24, []
+    def packets(self, path):
+        """Interface, direction (1: in, 2: out) and bytes of each packet; the structure of the file is checked on the way."""
+        data, at, names, found = path.read_bytes(), 0, [], []
+        self.assertEqual(struct.unpack_from("<I4xIHH", data), (0x0a0d0d0a, 0x1a2b3c4d, 1, 0), "the header of pcapng")
         while at < len(data):
-            _, _, captured, length = struct.unpack_from("<IIII", data, at)
-            self.assertEqual(captured, length)
-            found.append(data[at + 16:at + 16 + captured])
-            at += 16 + captured
+            kind, size = struct.unpack_from("<II", data, at)
+            self.assertEqual((size, size % 4), (struct.unpack_from("<I", data, at + size - 4)[0], 0), "a block's length at both ends")
+            if kind == 1:
+                self.assertEqual(struct.unpack_from("<H", data, at + 8)[0], 1, "Ethernet")
+                names.append(self.options(data[at + 16:at + size - 4])[2].decode())
+            elif kind == 6:
+                interface, high, low, captured, length = struct.unpack_from("<IIIII", data, at + 8)
+                self.assertEqual(captured, length)
+                self.assertLess(abs((high << 32 | low) / 1e9 - time.time()), 600, "nanoseconds of today")
+                options = self.options(data[at + 28 + (captured + 3) // 4 * 4:at + size - 4])
+                found.append((names[interface], struct.unpack("<I", options[2])[0], data[at + 28:at + 28 + captured]))
+            at += size
+        self.read_by_tcpdump(path, len(found))
         return found
 
-    def test_capture(self):
-        file = self.folder / "a capture, ü.pcap"
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
-            receiver.bind((self.listen_at, 0))
-            receiver.settimeout(30)
-            port = receiver.getsockname()[1]
-            command = self.command(program("datagram"), self.host, port, "what is captured", options=["--pcap", file])
-            self.check(self.execute(*command), output=b"", errors=b"")
-            self.assertEqual(receiver.recv(100), b"what is captured")
-        frames = self.frames(file)
-        sent = [frame for frame in frames if frame.endswith(b"what is captured")]
-        self.assertEqual(len(sent), 1)
-        ethertype, version = struct.unpack_from("!HB", sent[0], 12)
-        self.assertEqual((ethertype, version), (0x0800, 0x45))
-        self.assertEqual(sent[0][26:30], socket.inet_aton(self.machine))
-        self.assertEqual(struct.unpack_from("!H", sent[0], 36)[0], port)
-        self.assertTrue(any(frame[12:14] == b"\x08\x06" for frame in frames), "ARP")
+    def options(self, data):
+        found, at = {}, 0
+        while True:
+            code, size = struct.unpack_from("<HH", data, at)
+            if code == 0:
+                return found
+            found[code] = data[at + 4:at + 4 + size]
+            at += 4 + (size + 3) // 4 * 4
+
+    def streams(self, frames):
+        """What the segments of each connection say that begins there, put together by their sequence numbers."""
+        first, data = {}, {}
+        for frame in frames:
+            ports, number = struct.unpack_from("!II", frame, 34)
+            if frame[47] & 2:
+                first[ports], data[ports] = number + 1, bytearray()
+            elif ports in first:
+                payload = frame[34 + (frame[46] >> 4) * 4:14 + struct.unpack_from("!H", frame, 16)[0]]
+                at = (number - first[ports]) % 2**32
+                data[ports][at:at + len(payload)] = payload
+        return [bytes(stream) for stream in data.values()]
+
+    def read_by_tcpdump(self, path, count):
+        tool = shutil.which("tcpdump", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+        if tool is None:
+            return
+        with open(path, "rb") as capture:
+            done = subprocess.run([tool, "-nvv", "-#", "-r", "-"], stdin=capture, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(re.findall(r"^ *\d+  ", done.stdout, re.MULTILINE)), count, done.stdout)
+        self.assertNotRegex(done.stdout, "incorrect|bad .*sum|truncated")
+
+    def test_exchange_on_both_machines(self):
+        for machine in ("microvm", "q35"):
+            with self.subTest(machine):
+                file = self.folder / f"a capture, ü {machine}.pcapng"
+                server = self.start(program("echo_server"), 7, ports=[7], options=["--machine", machine, "--pcap", file])
+                server.wait_for("ready")
+                text = b"what is captured " * 1000
+                self.assertEqual(self.exchange(7, text, until=text), text)
+                # What was sent before is in the file, however the machine ends.
+                self.assertEqual(self.exchange(7, b"end", until=b"end"), b"end")
+                server.stop()
+                packets = self.packets(file)
+                self.assertEqual({name for name, _, _ in packets}, {"eth0"})
+                for direction, host_field, own_port in ((1, 30, 36), (2, 26, 34)):
+                    frames = [frame for _, way, frame in packets if way == direction and frame[12:14] == b"\x08\x00" and frame[23] == 6]
+                    self.assertTrue(all(frame[host_field:host_field + 4] == socket.inet_aton(self.machine) for frame in frames))
+                    self.assertTrue(all(struct.unpack_from("!H", frame, own_port)[0] == 7 for frame in frames))
+                    self.assertEqual(self.streams(frames)[0], text, f"direction {direction}")
+                self.assertTrue(any(frame[12:14] == b"\x08\x06" for _, _, frame in packets), "ARP")
 
 
 class CaptureTap(CaptureTest, TapTest):
-    listen_at = TapTest.host
+    pass
 
 
 class CaptureUser(CaptureTest, UserNetworkTest):
-    listen_at, machine = "127.0.0.1", "10.0.2.15"
+    machine = "10.0.2.15"
 
 
 class TapDevices(TapTest):

@@ -5,7 +5,7 @@
 namespace eremite::init {
 
 Result<void> start_network(const NetworkArguments& arguments, const fs::Context&) {
-    if (arguments.addresses.empty() && arguments.gateways.empty() && arguments.mtu.empty() && arguments.dns.empty()) return {};
+    if (arguments.addresses.empty() && arguments.gateways.empty() && arguments.mtu.empty() && arguments.dns.empty() && arguments.capture.empty()) return {};
     log::error("this image was made without the component net");
     return Error{ENOSYS};
 }

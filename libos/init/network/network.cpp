@@ -8,6 +8,7 @@
 #include "libos/drivers/rtl8139.hpp"
 #include "libos/drivers/virtio_net.hpp"
 #include "libos/init/network/addresses.hpp"
+#include "libos/init/network/capture.hpp"
 #include "libos/init/network/name_files.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
@@ -171,6 +172,10 @@ Result<void> give_address(Network& network, std::span<Card> cards, std::string_v
 }  // namespace
 
 Result<void> start_network(const NetworkArguments& arguments, const fs::Context& context) {
+    if (!arguments.capture.empty()) {
+        if (arguments.capture != "console") return refuse("pcap", arguments.capture, "packets can only go to a virtio console: write pcap=console");
+        TRY(Network::start(TRY(start_capture())));
+    }
     std::array<Card, net::Stack::most_interfaces - 1> storage{};
     const std::span cards = std::span{storage}.first(TRY(add_interfaces(storage)));
     Names names{.host_name = arguments.host_name};
@@ -216,6 +221,7 @@ Result<void> start_network(const NetworkArguments& arguments, const fs::Context&
 
 void finish_network() {
     if (Network* const network = Network::running()) network->finish();
+    finish_capture();
 }
 
 }  // namespace eremite::init

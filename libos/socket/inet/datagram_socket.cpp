@@ -1,5 +1,7 @@
 #include "libos/socket/inet/datagram_socket.hpp"
 
+#include <linux/net_tstamp.h>
+#include <netinet/udp.h>
 #include <sys/time.h>
 
 #include <algorithm>
@@ -49,6 +51,9 @@ Result<DatagramSocket::Sending> DatagramSocket::sending(const Message& message, 
         } else if ((item.level == IPPROTO_IP && item.type == IP_TOS) || (item.level == IPPROTO_IPV6 && item.type == IPV6_TCLASS)) {
             if (value.empty() || number < -1 || number > 255) error = EINVAL;
             else if (number >= 0) s.traffic_class = static_cast<uint8_t>(number);
+        } else if (item.level == IPPROTO_UDP && item.type == UDP_SEGMENT && protocol() == IPPROTO_UDP) {
+            if (value.size() != sizeof(uint16_t)) error = EINVAL;
+            else s.segment = load<uint16_t>(value);
         } else if (item.level == IPPROTO_IP || item.level == IPPROTO_IPV6) {
             error = EINVAL;
         }
@@ -60,12 +65,14 @@ Result<DatagramSocket::Sending> DatagramSocket::sending(const Message& message, 
 void DatagramSocket::describe_arrival(const net::Datagram& arrival, Message& message) const {
     if (!message.control) return;
     ControlItems& items = *message.control;
-    // The stack notes no times: what is told is when the datagram was fetched.
-    if (timestamp_ != 0) {
-        const int64_t now = platform::realtime_now();
+    constexpr int stamping = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    if (timestamp_ != 0 || timestamping_ == stamping) {
+        const int64_t time = platform::realtime_now() - (platform::monotonic_now() - arrival.arrived).ns;
         constexpr int64_t second = 1'000'000'000;
-        if (timestamp_ == SO_TIMESTAMPNS) items.add_value(SOL_SOCKET, SCM_TIMESTAMPNS, timespec{now / second, now % second});
-        else items.add_value(SOL_SOCKET, SCM_TIMESTAMP, timeval{now / second, now % second / 1000});
+        const timespec precise{time / second, time % second};
+        if (timestamp_ == SO_TIMESTAMPNS) items.add_value(SOL_SOCKET, SCM_TIMESTAMPNS, precise);
+        if (timestamp_ == SO_TIMESTAMP) items.add_value(SOL_SOCKET, SCM_TIMESTAMP, timeval{precise.tv_sec, precise.tv_nsec / 1000});
+        if (timestamping_ == stamping) items.add_value(SOL_SOCKET, SCM_TIMESTAMPING, std::array<timespec, 3>{precise});
     }
     const bool v4 = arrival.destination.address.is_v4();
     const int ttl = arrival.ttl, traffic_class = arrival.traffic_class;

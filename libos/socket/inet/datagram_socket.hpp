@@ -17,6 +17,7 @@ protected:
         uint8_t ttl, traffic_class;
         net::Interface* interface;
         net::IpAddress source{};  // unspecified: the socket's
+        std::optional<uint16_t> segment{};  // UDP_SEGMENT, where it is not the socket's
     };
     // By the options and what goes along. EINVAL, ENODEV. Requires the network's lock, as do all below.
     [[nodiscard]] Result<Sending> sending(const Message& message, const net::IpAddress& to) const;

@@ -15,7 +15,8 @@ namespace {
 class IcmpSocket final : public DatagramSocket, private net::RawReceiver {
 public:
     IcmpSocket(network::Network& network, int domain, int type, int protocol, uint32_t flags)
-        : DatagramSocket{network, domain, type, protocol, flags}, local_{any_address(), 0}, remote_{any_address(), 0} {
+        : DatagramSocket{network, domain, type, protocol, flags}, local_{any_address(), 0}, remote_{any_address(), 0},
+          header_included_{protocol == IPPROTO_RAW} {
         const network::NetworkGuard guard{network_};
         network_.stack().ip().add_raw(*this);
     }
@@ -50,9 +51,19 @@ private:
         return {};
     }
     [[nodiscard]] Result<void> prepare_echo(net::Packet& message);
+    [[nodiscard]] static bool says_header(int level, int name) { return level == IPPROTO_IP && name == IP_HDRINCL; }
+    [[nodiscard]] std::optional<int> number(int level, int name) override {
+        return says_header(level, name) && type() == SOCK_RAW ? header_included_ : DatagramSocket::number(level, name);
+    }
+    [[nodiscard]] Result<bool> set_number(int level, int name, int value) override {
+        if (!says_header(level, name)) return DatagramSocket::set_number(level, name, value);
+        if (type() == SOCK_RAW) header_included_ = value != 0;
+        return type() == SOCK_RAW;
+    }
 
     net::Endpoint local_, remote_;  // the port of an echo socket is the identifier of its requests
     bool connected_ = false;
+    bool header_included_;  // IP_HDRINCL: what is sent begins with a header of IPv4
     net::PacketQueue queue_{};      // each with a net::Datagram in front
     std::array<uint32_t, 8> filter_{};  // types that are not wanted
 };
@@ -110,7 +121,8 @@ void IcmpSocket::receive(const net::IpReceived& ip, const net::Packet& packet) {
     const size_t from = v4 && !echo_only() ? 0 : ip.payload_offset;
     if (queue_.bytes() + packet.length() > receive_buffer.load(std::memory_order_relaxed)) return network_.stack().count(net::Drop::QueueFull);
     net::Packet copy = packet.share(from, packet.length() - from);
-    const net::Datagram arrival{{ip.source, 0}, {ip.destination, 0}, static_cast<uint16_t>(ip.interface.index()), ip.ttl, ip.traffic_class};
+    const net::Datagram arrival{{ip.source, 0}, {ip.destination, 0}, static_cast<uint16_t>(ip.interface.index()), ip.ttl,
+                                ip.traffic_class, network_.stack().now()};
     uint8_t* const front = copy ? copy.push_front(sizeof arrival) : nullptr;
     if (!front) return network_.stack().count(net::Drop::NoMemory);
     std::memcpy(front, &arrival, sizeof arrival);
@@ -173,6 +185,10 @@ Result<size_t> IcmpSocket::send(Message& message) {
         return size;
     }
     packet.offload() = {.checksum = net::ChecksumState::Verified};
+    if (header_included_ && domain() == AF_INET) {
+        TRY(ip.send_with_header(path, std::move(packet)));
+        return size;
+    }
     TRY(ip.send(path, std::move(packet),
                 {.source = path.source,
                  .destination = destination,

@@ -35,7 +35,7 @@ Result<Ref<Socket>> create_network_socket(int domain, int type, int protocol, ui
             if (protocol != 0 && protocol != IPPROTO_UDP) return Error{EPROTONOSUPPORT};
             return create_udp_socket(network, domain, flags);
         case SOCK_RAW:
-            if (protocol <= 0 || protocol > 254) return Error{EPROTONOSUPPORT};
+            if (protocol <= 0 || protocol > (domain == AF_INET ? IPPROTO_RAW : IPPROTO_RAW - 1)) return Error{EPROTONOSUPPORT};
             return create_icmp_socket(network, domain, type, protocol, flags);
         default: return Error{ESOCKTNOSUPPORT};
     }

@@ -1,4 +1,6 @@
 // Options that sockets of the Internet have in common (socket(7), ip(7), ipv6(7)).
+#include <linux/net_tstamp.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -18,6 +20,7 @@ bool* InetSocket::find_switch(int level, int name) {
         {SOL_SOCKET, SO_KEEPALIVE, &keep_alive_},
         {SOL_SOCKET, SO_BROADCAST, &broadcast_},
         {SOL_SOCKET, SO_DONTROUTE, &dont_route_},
+        {SOL_SOCKET, SO_OOBINLINE, &urgent_inline_},
         {SOL_SOCKET, SO_ZEROCOPY, &zero_copy_},
         {IPPROTO_IP, IP_PKTINFO, &want_info_v4_},
         {IPPROTO_IP, IP_RECVTTL, &want_ttl_v4_},
@@ -48,6 +51,7 @@ void InetSocket::inherit(const InetSocket& from) {
     class_v6_ = from.class_v6_;
     discover_v4_ = from.discover_v4_;
     discover_v6_ = from.discover_v6_;
+    urgent_inline_ = from.urgent_inline_;
     zero_copy_ = from.zero_copy_;
     device_ = from.device_;
     priority = from.priority.load();
@@ -67,6 +71,7 @@ std::optional<int> InetSocket::number(int level, int name) {
         switch (name) {
             case SO_TIMESTAMP:
             case SO_TIMESTAMPNS: return timestamp_ == name;
+            case SO_TIMESTAMPING: return timestamping_;
             default: return std::nullopt;
         }
     }
@@ -103,6 +108,11 @@ Result<bool> InetSocket::set_number(int level, int name, int value) {
         switch (name) {
             case SO_TIMESTAMP:
             case SO_TIMESTAMPNS: timestamp_ = static_cast<uint8_t>(value != 0 ? name : 0); return true;
+            case SO_TIMESTAMPING:
+                // Nobody notes when packets are sent, and no device notes anything.
+                if ((value & ~(SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE)) != 0) return Error{EINVAL};
+                timestamping_ = value;
+                return true;
             default: return false;
         }
     }

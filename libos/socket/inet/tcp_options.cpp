@@ -13,6 +13,7 @@ void TcpSocket::configure() {
     settings_.reuse_port = reuse_port_;
     settings_.v6_only = v6_only_;
     settings_.keep_alive = keep_alive_;
+    settings_.urgent_inline = urgent_inline_;
     settings_.ttl = ttl_to(remote_.address);
     settings_.traffic_class = class_to(remote_.address);
     // Those whom the program does not tell sizes grow by themselves.

@@ -155,6 +155,7 @@ uint32_t TcpSocket::events() {
     uint32_t events = 0;
     if (connection_->readable()) events |= can_read;
     if (connection_->writable()) events |= can_write;
+    if (connection_->urgent_here()) events |= POLLPRI;
     if (connection_->peer_finished() || read_shut_) events |= POLLRDHUP | can_read;
     const bool sent_all = connection_->state() >= net::tcp::State::FinWait1 && connection_->state() != net::tcp::State::CloseWait;
     if (connection_->peer_finished() && sent_all) events |= POLLHUP;

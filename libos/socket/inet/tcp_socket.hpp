@@ -32,6 +32,10 @@ public:
         return take_error_locked();
     }
     [[nodiscard]] Result<size_t> queued(bool outgoing) override;
+    [[nodiscard]] Result<bool> at_mark() override {
+        const network::NetworkGuard guard{network_};
+        return connection_ && connection_->at_mark();
+    }
     [[nodiscard]] Result<size_t> option(int level, int name, std::span<uint8_t> value) override;
     [[nodiscard]] Result<void> set_option(int level, int name, std::span<const uint8_t> value) override;
     [[nodiscard]] bool listening() const override { return listener_ != nullptr; }
@@ -53,6 +57,7 @@ private:
     [[nodiscard]] Result<void> finish_connecting(network::NetworkGuard& guard);
     [[nodiscard]] Result<size_t> send_stream(Message& message);
     [[nodiscard]] std::optional<size_t> receive_at_once(Message& message);
+    [[nodiscard]] Result<size_t> receive_urgent(Message& message);
 
     net::tcp::Settings settings_{};
     net::Endpoint local_, remote_{};

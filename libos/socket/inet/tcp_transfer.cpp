@@ -9,11 +9,11 @@ Result<size_t> TcpSocket::send_stream(Message& message) {
     network::NetworkGuard guard{network_};
     if (const int error = connection_ ? 0 : std::exchange(error_, 0)) return Error{error};
     if (!connection_) return Error{EPIPE};
-    const bool more = (message.flags & MSG_MORE) != 0;
+    const bool more = (message.flags & MSG_MORE) != 0, urgent = (message.flags & MSG_OOB) != 0;
     size_t done = 0;
     for (;;) {
         Source source{message.data};
-        const auto sent = connection_->send(source, message.data.remaining(), more);
+        const auto sent = connection_->send(source, message.data.remaining(), more, urgent);
         if (sent.ok()) done += sent.value();
         if (message.data.remaining() == 0 || message.data.faulted()) break;
         if (sent.ok()) continue;
@@ -27,7 +27,6 @@ Result<size_t> TcpSocket::send_stream(Message& message) {
 }
 
 Result<size_t> TcpSocket::send(Message& message) {
-    if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
     auto sent = send_stream(message);
     if (!sent.ok() && sent.code() == EPIPE && (message.flags & MSG_NOSIGNAL) == 0) signal::raise_in_thread(SIGPIPE);
     return sent;
@@ -43,12 +42,27 @@ std::optional<size_t> TcpSocket::receive_at_once(Message& message) {
     return received.ok() ? std::optional{received.value()} : std::nullopt;
 }
 
+// One byte, for which nobody waits.
+Result<size_t> TcpSocket::receive_urgent(Message& message) {
+    if (listener_) return Error{ENOTCONN};
+    if (!connection_) return Error{EINVAL};
+    uint8_t byte = 0;
+    if (TRY(connection_->receive_urgent(byte, (message.flags & MSG_PEEK) != 0)) == 0) return size_t{0};
+    message.result_flags |= MSG_OOB;
+    if (message.data.remaining() == 0) {
+        message.result_flags |= MSG_TRUNC;
+        return size_t{0};
+    }
+    if ((message.flags & MSG_TRUNC) == 0 && message.data.put(&byte, 1) != 1) return Error{EFAULT};
+    return size_t{1};
+}
+
 Result<size_t> TcpSocket::receive(Message& message) {
     if (const auto received = receive_at_once(message)) return *received;
-    if ((message.flags & MSG_OOB) != 0) return Error{EINVAL};
     const Instant end = deadline(receive_timeout);
     network::NetworkGuard guard{network_};
     if ((message.flags & MSG_ERRQUEUE) != 0) return receive_note(message);
+    if ((message.flags & MSG_OOB) != 0) return receive_urgent(message);
     if (const int error = connection_ ? 0 : std::exchange(error_, 0)) return Error{error};
     if (!connection_) return Error{ENOTCONN};
     const bool peek = (message.flags & MSG_PEEK) != 0;
@@ -58,7 +72,8 @@ Result<size_t> TcpSocket::receive(Message& message) {
         const auto received = connection_->receive(sink, message.data.remaining(), peek);
         if (received.ok()) {
             done += received.value();
-            if (received.value() == 0 || peek || (message.flags & MSG_WAITALL) == 0 || message.data.faulted()) break;
+            // A read ends at urgent data, whatever it waits for.
+            if (received.value() == 0 || peek || (message.flags & MSG_WAITALL) == 0 || message.data.faulted() || connection_->at_mark()) break;
             continue;
         }
         if (message.data.faulted() && done == 0) return Error{EFAULT};

@@ -1,3 +1,4 @@
+#include <netinet/udp.h>
 #include <poll.h>
 
 #include <cstring>
@@ -35,7 +36,21 @@ private:
     // The rest requires the network's lock.
     [[nodiscard]] uint32_t events() override;
     [[nodiscard]] Result<net::Endpoint> endpoint(bool of_peer) override;
+    [[nodiscard]] std::optional<int> number(int level, int name) override {
+        if (level == IPPROTO_UDP && name == UDP_SEGMENT) return segment_;
+        if (level == IPPROTO_UDP && name == UDP_GRO) return joined_;
+        return DatagramSocket::number(level, name);
+    }
     [[nodiscard]] Result<bool> set_number(int level, int name, int value) override {
+        if (level == IPPROTO_UDP && name == UDP_SEGMENT) {
+            if (value < 0 || value > UINT16_MAX) return Error{EINVAL};
+            segment_ = static_cast<uint16_t>(value);
+            return true;
+        }
+        if (level == IPPROTO_UDP && name == UDP_GRO) {
+            joined_ = value != 0;
+            return true;
+        }
         const bool known = TRY(DatagramSocket::set_number(level, name, value));
         configure();
         return known;
@@ -51,8 +66,12 @@ private:
         if (socket_.remote().address.is_v4() ? errors_v4_ || errors_v6_ : errors_v6_) notes_.add_error(error_, socket_.remote());
     }
     [[nodiscard]] Result<void> bind_any();
+    // The size of the datagrams that data are cut into. EINVAL: they do not fit into packets, or are too many.
+    [[nodiscard]] Result<size_t> piece_of(size_t size, uint16_t segment, const net::IpAddress& to, const Sending& how) const;
 
     net::UdpSocket socket_;
+    uint16_t segment_ = 0;  // UDP_SEGMENT
+    bool joined_ = false;   // UDP_GRO: the program would take datagrams that were joined; nobody joins them
     // One that was looked at and is still to be received.
     net::Packet peeked_{};
     net::Datagram peeked_arrival_{};
@@ -108,6 +127,16 @@ Result<void> UdpSocket::connect(std::span<const uint8_t> address) {
     return socket_.connect(remote);
 }
 
+Result<size_t> UdpSocket::piece_of(size_t size, uint16_t segment, const net::IpAddress& to, const Sending& how) const {
+    if (segment == 0) return size;
+    constexpr size_t most_pieces = 128, udp_header = 8;
+    const size_t headers = (to.is_v4() ? sizeof(net::Ipv4Header) : sizeof(net::Ipv6Header)) + udp_header;
+    const net::Path path = TRY(network_.stack().ip().find_path(to, how.source, how.interface));
+    const size_t piece = std::min<size_t>(size, segment);
+    if (headers + piece > path.mtu || size > segment * most_pieces) return Error{EINVAL};
+    return piece;
+}
+
 Result<size_t> UdpSocket::send(Message& message) {
     if ((message.flags & MSG_OOB) != 0 && domain() == AF_INET) return Error{EOPNOTSUPP};
     const size_t size = message.data.remaining();
@@ -137,18 +166,29 @@ Result<size_t> UdpSocket::send(Message& message) {
     options.traffic_class = how.traffic_class;
     options.interface = how.interface;
     options.source = how.source;
-    for (;;) {
+    const size_t piece = TRY(piece_of(size, how.segment.value_or(segment_), address, how));
+    size_t done = 0;
+    for (bool first = true; first || done < size;) {
         Source source{message.data};
-        const auto sent = socket_.send(source, size, to ? &*to : nullptr);
+        // While this waited, others may have sent with other options.
+        options.source = how.source;
+        options.interface = how.interface;
+        const size_t next = std::min(piece, size - done);
+        const auto sent = socket_.send(source, next, to ? &*to : nullptr);
         options.source = {};
         options.interface = device_;
         if (sent.ok()) {
-            note_sent(message);
-            return size;
+            done += next;
+            first = false;
+            continue;
         }
-        if (sent.code() != EAGAIN) return sent.error();
-        TRY(wait(guard, waits(message), end));
+        const auto waited = sent.code() == EAGAIN ? wait(guard, waits(message), end) : sent;
+        if (waited.ok()) continue;
+        if (first) return waited.error();
+        break;
     }
+    note_sent(message);
+    return done;
 }
 
 Result<size_t> UdpSocket::receive(Message& message) {

@@ -100,6 +100,52 @@ void raw_v6() {
     std::printf("type %d identifier %d from %s\n", answer.type, ntohs(answer.identifier), from.text().c_str());
 }
 
+// Packets whose header the program writes (IP_HDRINCL).
+void with_header() {
+    std::printf("raw, with a header\n");
+    Socket s{AF_INET, SOCK_RAW, IPPROTO_RAW}, receiver{AF_INET, SOCK_RAW, IPPROTO_ICMP}, other{AF_INET, SOCK_RAW, IPPROTO_ICMP};
+    if (s < 0) return void(std::printf("none: %s\n", std::strerror(errno)));
+    show_option("of all protocols", s, IPPROTO_IP, IP_HDRINCL);
+    show_option("of one", other, IPPROTO_IP, IP_HDRINCL);
+    show("set", set_option(other, IPPROTO_IP, IP_HDRINCL, 1));
+    show_option("of one", other, IPPROTO_IP, IP_HDRINCL);
+    show("of UDP", set_option(Socket{AF_INET, SOCK_DGRAM}, IPPROTO_IP, IP_HDRINCL, 1));
+    struct {
+        iphdr ip{};
+        Request request{};
+    } packet;
+    packet.ip.version = 4;
+    packet.ip.ihl = 5;
+    packet.ip.tos = 0x20;
+    packet.ip.ttl = 77;
+    packet.ip.protocol = IPPROTO_ICMP;
+    packet.ip.daddr = htonl(INADDR_LOOPBACK);
+    packet.request.type = 253;  // for experiments: nobody answers
+    packet.request.code = 3;
+    packet.request.checksum = checksum_of(packet.request);
+    Address to = address_of("127.0.0.1");
+    for (const uint32_t source : {0U, 0x7f000009U}) {
+        packet.ip.saddr = htonl(source);
+        packet.ip.id = source == 0 ? 0 : htons(1234);
+        show("send", ::sendto(source == 0 ? s : other, &packet, sizeof packet, 0, to.get(), to.size));
+        std::printf("comes: %d\n", await(receiver, POLLIN));
+        decltype(packet) got;
+        Address from;
+        show("receive", ::recvfrom(receiver, &got, sizeof got, 0, from.get(), &from.size));
+        uint32_t sum = 0;
+        uint16_t words[10];
+        std::memcpy(words, &got.ip, sizeof words);
+        for (const uint16_t w : words) sum += w;
+        std::printf("from %s, length %d, class %#x, ttl %d, protocol %d, type %d, code %d, data %.8s\n", from.text().c_str(), ntohs(got.ip.tot_len), got.ip.tos,
+                    got.ip.ttl, got.ip.protocol, got.request.type, got.request.code, got.request.data);
+        std::printf("identified: %d, header sum %#x\n", source == 0 ? got.ip.id != 0 : got.ip.id == htons(1234), (sum & 0xffff) + (sum >> 16));
+    }
+    show("no whole header", ::sendto(s, &packet, 19, 0, to.get(), to.size));
+    packet.ip.ihl = 15;
+    show("a header longer than the packet", ::sendto(s, &packet, sizeof packet, 0, to.get(), to.size));
+    show_received("nothing comes there", s, 1);
+}
+
 }  // namespace
 
 int main() {
@@ -108,4 +154,5 @@ int main() {
     without_privileges("::1", IPPROTO_ICMPV6, ICMP6_ECHO_REQUEST);
     raw_v4();
     raw_v6();
+    with_header();
 }

@@ -205,21 +205,43 @@ void control(const char* address, int level, int info, int ttl, int traffic_clas
     std::printf("ttl %d\n", value);
 }
 
+int64_t microseconds() {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * int64_t{1'000'000} + now.tv_nsec / 1000;
+}
+
+// When a datagram arrived, not when it was fetched.
 void timestamps() {
     Socket a = bound("127.0.0.1"), b{AF_INET, SOCK_DGRAM};
-    for (const int option : {SO_TIMESTAMP, SO_TIMESTAMPNS}) {
-        show("timestamp", set_option(a, SOL_SOCKET, option, 1));
+    for (const auto& [option, value] : {std::pair{SO_TIMESTAMP, 1}, {SO_TIMESTAMPNS, 1}, {SO_TIMESTAMPING, 24}}) {
+        show("timestamp", set_option(a, SOL_SOCKET, option, value));
         show_option("it", a, SOL_SOCKET, option);
-        timespec before{}, after{};
-        clock_gettime(CLOCK_REALTIME, &before);
-        send_to(b, "x", name_of(a));
-        Message message{CMSG_SPACE(sizeof(timespec))};
-        (void)message.receive(a);
-        clock_gettime(CLOCK_REALTIME, &after);
-        const cmsghdr* const c = message.first();
-        long time[2]{};
-        if (c) std::memcpy(time, CMSG_DATA(c), sizeof time);
-        std::printf("type %d, between: %d\n", c ? c->cmsg_type : -1, time[0] >= before.tv_sec && time[0] <= after.tv_sec);
+        alignas(cmsghdr) char room[CMSG_SPACE(3 * sizeof(timespec))];
+        const cmsghdr* c = nullptr;
+        // Linux begins with it some time after it was asked to; until then it says when a datagram is fetched.
+        bool between = false;
+        for (int i = 0; i < 1000 && !between; ++i) {
+            const int64_t before = microseconds();
+            send_to(b, "x", name_of(a));
+            await(a, POLLIN);
+            const int64_t after = microseconds();
+            while (microseconds() < after + 2000) {}
+            char byte;
+            iovec vector{&byte, 1};
+            msghdr message{};
+            message.msg_iov = &vector;
+            message.msg_iovlen = 1;
+            message.msg_control = room;
+            message.msg_controllen = sizeof room;
+            ::recvmsg(a, &message, 0);
+            c = CMSG_FIRSTHDR(&message);
+            long time[2]{};
+            if (c) std::memcpy(time, CMSG_DATA(c), sizeof time);
+            const int64_t stamp = time[0] * int64_t{1'000'000} + time[1] / (option == SO_TIMESTAMP ? 1 : 1000);
+            between = stamp >= before && stamp <= after;
+        }
+        std::printf("type %d, length %zu, between: %d\n", c ? c->cmsg_type : -1, c ? c->cmsg_len : 0, between);
         set_option(a, SOL_SOCKET, option, 0);
     }
 }

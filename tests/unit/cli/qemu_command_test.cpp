@@ -66,17 +66,24 @@ TEST(QemuCommand, Network) {
     VirtualMachine machine;
     const auto without = qemu_command(machine);
     EXPECT_EQ(std::ranges::find(without, "-netdev"), without.end());
-    machine.network = NetworkInterface{.tap = "tap0", .machine_address = {}, .forwarded = {}, .capture = {}};
+    machine.network = NetworkInterface{.tap = "tap0", .machine_address = {}, .forwarded = {}};
     EXPECT_TRUE(has_pair(qemu_command(machine), "-netdev", "tap,id=net,ifname=tap0,script=no,downscript=no"));
     EXPECT_TRUE(has_pair(qemu_command(machine), "-device", "virtio-net-device,netdev=net"));
-    // A header for offloads would get into the file.
-    machine.network->capture = "/x/a,b";
-    EXPECT_TRUE(has_pair(qemu_command(machine), "-netdev", "tap,id=net,ifname=tap0,script=no,downscript=no,vnet_hdr=off"));
-    EXPECT_TRUE(has_pair(qemu_command(machine), "-object", "filter-dump,id=capture,netdev=net,file=/x/a,,b"));
-    machine.network = NetworkInterface{.tap = {}, .machine_address = "10.0.2.20", .forwarded = {{"127.0.0.1", 8080, 80, false}, {"", 53, 53, true}}, .capture = {}};
+    machine.network = NetworkInterface{.tap = {}, .machine_address = "10.0.2.20", .forwarded = {{"127.0.0.1", 8080, 80, false}, {"", 53, 53, true}}};
     EXPECT_TRUE(has_pair(qemu_command(machine), "-netdev", "user,id=net,hostfwd=tcp:127.0.0.1:8080-10.0.2.20:80,hostfwd=udp::53-10.0.2.20:53"));
     machine.machine = Machine::Q35;
     EXPECT_TRUE(has_pair(qemu_command(machine), "-device", "virtio-net-pci,netdev=net"));
+}
+
+TEST(QemuCommand, Capture) {
+    VirtualMachine machine;
+    machine.capture = "/x/a,b";
+    const auto words = qemu_command(machine);
+    EXPECT_TRUE(has_pair(words, "-chardev", "file,id=capture,path=/x/a,,b"));
+    EXPECT_TRUE(has_pair(words, "-device", "virtio-serial-device,max_ports=1"));
+    EXPECT_TRUE(has_pair(words, "-device", "virtconsole,chardev=capture"));
+    machine.machine = Machine::Q35;
+    EXPECT_TRUE(has_pair(qemu_command(machine), "-device", "virtio-serial-pci,max_ports=1"));
 }
 
 TEST(QemuCommand, CountingInstructionsTakesTcg) {

@@ -59,6 +59,7 @@ public:
 struct HostOptions {
     net::Capabilities capabilities{};
     net::TcpConfiguration tcp{};
+    net::Capture* capture = nullptr;
     size_t fragments = 8192, small_buffers = 2048, large_buffers = 512;
 };
 
@@ -66,7 +67,7 @@ class Host {
 public:
     explicit Host(uint8_t number, const HostOptions& options = {})
         : memory{options.fragments, options.small_buffers, options.large_buffers}, device{with_mac(options.capabilities, number)},
-          stack{memory.pool, {{uint64_t{0x0123'4567'89ab'cdef} + number, 0xfedc'ba98'7654'3210}, options.tcp}} {
+          stack{memory.pool, {{uint64_t{0x0123'4567'89ab'cdef} + number, 0xfedc'ba98'7654'3210}, options.tcp, options.capture}} {
         if (!stack.start().ok()) std::abort();
         auto added = stack.add_interface(device);
         if (!added.ok()) std::abort();
