@@ -19,6 +19,8 @@ extern "C" {
 void* memcpy(void* destination, const void* source, size_t size) {
     auto* to = static_cast<uint8_t*>(destination);
     auto* from = static_cast<const uint8_t*>(source);
+    for (; size >= 4 * sizeof(Word); size -= 4 * sizeof(Word), to += 4 * sizeof(Word), from += 4 * sizeof(Word))
+        for (size_t i = 0; i < 4 * sizeof(Word); i += sizeof(Word)) *reinterpret_cast<Word*>(to + i) = *reinterpret_cast<const Word*>(from + i);
     for (; size >= 8; size -= 8, to += 8, from += 8) *reinterpret_cast<Word*>(to) = *reinterpret_cast<const Word*>(from);
     if (size & 4) {
         *reinterpret_cast<HalfWord*>(to) = *reinterpret_cast<const HalfWord*>(from);
@@ -50,6 +52,8 @@ void* memmove(void* destination, const void* source, size_t size) {
 void* memset(void* destination, int value, size_t size) {
     auto* to = static_cast<uint8_t*>(destination);
     const uint64_t word = ones * static_cast<uint8_t>(value);
+    for (; size >= 4 * sizeof(Word); size -= 4 * sizeof(Word), to += 4 * sizeof(Word))
+        for (size_t i = 0; i < 4 * sizeof(Word); i += sizeof(Word)) *reinterpret_cast<Word*>(to + i) = word;
     for (; size >= 8; size -= 8, to += 8) *reinterpret_cast<Word*>(to) = word;
     for (; size > 0; --size) *to++ = static_cast<uint8_t>(value);
     return destination;

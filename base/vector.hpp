@@ -74,7 +74,8 @@ public:
     Result<void> resize(size_t size) {
         TRY(reserve(size));
         while (size_ > size) pop_back();
-        while (size_ < size) new (data_ + size_++) T{};
+        for (T* at = data_ + size_; at < data_ + size; ++at) new (at) T{};
+        size_ = size;
         return {};
     }
     void pop_back() { data_[--size_].~T(); }

@@ -36,15 +36,8 @@ file(CONFIGURE OUTPUT ${generated}/ext2_err.h CONTENT "${text}" @ONLY)
 
 set(EREMITE_EXT2FS_INCLUDES ${PROJECT_SOURCE_DIR}/libos/fs/ext4/library/include ${generated} ${sources} ${sources}/ext2fs)
 
-add_executable(gen_crc32ctable ${sources}/ext2fs/gen_crc32ctable.c)
-target_include_directories(gen_crc32ctable PRIVATE ${EREMITE_EXT2FS_INCLUDES})
-target_compile_options(gen_crc32ctable PRIVATE -w)
-set_target_properties(gen_crc32ctable PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${generated})
-add_custom_command(OUTPUT ${generated}/crc32c_table.h COMMAND gen_crc32ctable > ${generated}/crc32c_table.h DEPENDS gen_crc32ctable VERBATIM)
-add_custom_target(eremite_ext2fs_headers DEPENDS ${generated}/crc32c_table.h)
-
 set(EREMITE_EXT2FS_SOURCES)
-foreach(file IN ITEMS alloc alloc_sb alloc_stats badblocks bitmaps bitops blkmap64_ba blkmap64_rb blknum block bmap check_desc closefs crc16 crc32c
+foreach(file IN ITEMS alloc alloc_sb alloc_stats badblocks bitmaps bitops blkmap64_ba blkmap64_rb blknum block bmap check_desc closefs crc16
              csum dirblock dir_iterate ext_attr extent freefs gen_bitmap gen_bitmap64 get_num_dirs hashmap i_block ind_block inline inode
              io_manager native openfs punch read_bb rbtree rw_bitmaps swapfs valid_blk)
   list(APPEND EREMITE_EXT2FS_SOURCES ${sources}/ext2fs/${file}.c)

@@ -1,14 +1,11 @@
 #include "libos/block/device.hpp"
 
 #include <algorithm>
-#include <array>
+#include <utility>
 
 namespace eremite::block {
 
 namespace {
-
-// Of one transfer, small enough for a kernel stack: requests under way, and pieces of memory in each.
-constexpr size_t most_requests = 4, most_segments = 32;
 
 // Cuts a list of segments into lists that a device takes.
 class Cutter {
@@ -50,38 +47,47 @@ Result<void> Device::check(uint64_t sector, uint64_t count) const {
     return {};
 }
 
-Result<void> Device::transfer(Operation operation, uint64_t sector, std::span<const Segment> memory) {
-    if (operation == Operation::Write && limits_.read_only) return Error{EROFS};
+Result<void> Transfer::start(uint64_t sector, std::span<const Segment> memory) {
+    if (!result_.ok()) return result_;
+    const Limits& limits = device_.limits();
+    if (operation_ == Operation::Write && limits.read_only) return Error{EROFS};
     for (const Segment& segment : memory)
-        if (segment.length == 0 || segment.length % limits_.block_size != 0) return Error{EINVAL};
-    TRY(check(sector, bytes_of(memory) / sector_size));
-    // The pieces of each request, which is under way while the next are made.
-    struct Piece {
-        Request request;
-        std::array<Segment, most_segments> segments;
-    };
-    std::array<Piece, most_requests> pieces;
-    const size_t segments = std::min<size_t>(most_segments, limits_.segments);
-    Cutter cutter{memory, limits_};
-    size_t started = 0, finished = 0;
-    Result<void> result{};
-    while (finished < started || (!cutter.empty() && result.ok())) {
-        if (!cutter.empty() && result.ok() && started - finished < pieces.size()) {
-            Piece& piece = pieces[started++ % pieces.size()];
-            const size_t count = cutter.next(std::span{piece.segments}.first(segments));
-            piece.request.operation = operation;
-            piece.request.sector = sector;
-            piece.request.memory = std::span{piece.segments}.first(count);
-            sector += bytes_of(piece.request.memory) / sector_size;
-            submit(piece.request);
-            continue;
-        }
-        const auto done = wait(pieces[finished++ % pieces.size()].request);
-        if (result.ok()) result = done;
+        if (segment.length == 0 || segment.length % limits.block_size != 0) return Error{EINVAL};
+    TRY(device_.check(sector, bytes_of(memory) / sector_size));
+    const size_t segments = std::min<size_t>(most_segments, limits.segments);
+    Cutter cutter{memory, limits};
+    while (!cutter.empty() && result_.ok()) {
+        if (started_ - finished_ == pieces_.size()) wait_for_oldest();
+        Piece& piece = pieces_[started_++ % pieces_.size()];
+        const size_t count = cutter.next(std::span{piece.segments}.first(segments));
+        piece.request.operation = operation_;
+        piece.request.sector = sector;
+        piece.request.memory = std::span{piece.segments}.first(count);
+        sector += bytes_of(piece.request.memory) / sector_size;
+        device_.submit(piece.request);
     }
+    return result_;
+}
+
+void Transfer::wait_for_oldest() {
+    const auto done = device_.wait(pieces_[finished_++ % pieces_.size()].request);
+    if (result_.ok()) result_ = done;
+}
+
+Result<void> Transfer::finish() {
+    const bool any = started_ != 0;
+    while (finished_ < started_) wait_for_oldest();
+    started_ = finished_ = 0;
     // Those that failed may have changed something, too.
-    if (operation == Operation::Write) changes_.fetch_add(1);
-    return result;
+    if (any && operation_ == Operation::Write) device_.changes_.fetch_add(1);
+    return std::exchange(result_, Result<void>{});
+}
+
+Result<void> Device::transfer(Operation operation, uint64_t sector, std::span<const Segment> memory) {
+    Transfer transfer{*this, operation};
+    const auto started = transfer.start(sector, memory);
+    const auto done = transfer.finish();
+    return done.ok() ? started : done;
 }
 
 Result<void> Device::ask(Request& request) {

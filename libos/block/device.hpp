@@ -1,6 +1,7 @@
 #pragma once
 // A device of sectors: disks, and whatever else keeps bytes at numbered places. Drivers derive from Device; file systems use
 // read(), write() and the like, which wait.
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -79,6 +80,7 @@ protected:
     Limits limits_;
 
 private:
+    friend class Transfer;
     [[nodiscard]] Result<void> transfer(Operation operation, uint64_t sector, std::span<const Segment> memory);
     [[nodiscard]] Result<void> in_pieces(Operation operation, uint64_t sector, uint64_t count, uint32_t most);
     [[nodiscard]] Result<void> check(uint64_t sector, uint64_t count) const;
@@ -86,6 +88,37 @@ private:
 
     // How many changes returned, and how many of these are known to outlive a loss of power.
     std::atomic<uint64_t> changes_{0}, lasting_changes_{0};
+};
+
+// Several reads or writes that are under way at the same time. Ends with them.
+class [[nodiscard]] Transfer {
+public:
+    Transfer(Device& device, Operation operation) : device_{device}, operation_{operation} {}
+    Transfer(const Transfer&) = delete;
+    Transfer& operator=(const Transfer&) = delete;
+    ~Transfer() { (void)finish(); }
+
+    // As Device::read() and write(), but the memory is the device's until finish(). Waits for the oldest of those under way where there
+    // are too many. Errors may also be those of earlier ones.
+    [[nodiscard]] Result<void> start(uint64_t sector, std::span<const Segment> memory);
+    // Waits for all that was started. The first error of the device.
+    [[nodiscard]] Result<void> finish();
+
+private:
+    // Small enough for a kernel stack: requests under way, and pieces of memory in each.
+    static constexpr size_t most_requests = 4, most_segments = 32;
+    struct Piece {
+        Request request;
+        std::array<Segment, most_segments> segments;
+    };
+
+    void wait_for_oldest();
+
+    Device& device_;
+    const Operation operation_;
+    std::array<Piece, most_requests> pieces_;
+    size_t started_ = 0, finished_ = 0;
+    Result<void> result_{};
 };
 
 }  // namespace eremite::block

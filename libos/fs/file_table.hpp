@@ -23,6 +23,12 @@ public:
         if (!slot) [[unlikely]] return Error{EBADF};
         return Ref<File>::share(slot->file.get());
     }
+    // Whether the descriptor is one of this description.
+    [[nodiscard]] bool leads_to(int descriptor, const File& file) {
+        const sync::Guard guard{lock_};
+        const Slot* const slot = find(descriptor);
+        return slot && slot->file.get() == &file;
+    }
     // EMFILE, ENOMEM; EINVAL when `from` is not below the limit. The lowest free number that is at least `from`.
     [[nodiscard]] Result<int> add(Ref<File> file, bool close_on_exec, int from = 0);
     // dup2: gives `file` the number `descriptor`, whatever that was before. EBADF when it is out of range.

@@ -81,8 +81,7 @@ Result<long> record_lock(fs::File& file, int descriptor, int command, VirtualAdd
     TRY(fs::file_locks().acquire(lock, command == F_SETLKW || command == F_OFD_SETLKW));
     if (of_description) return 0L;
     // Who closed the descriptor meanwhile has found no lock to give up; as on Linux the lock goes.
-    const auto present = get_file_or_path(descriptor);
-    if (present.ok() && present.value().get() == &file) return 0L;
+    if (process::current().files().leads_to(descriptor, file)) return 0L;
     fs::file_locks().descriptor_closed(file);
     return Error{EBADF};
 }

@@ -1,5 +1,5 @@
 #pragma once
-// CRC-32C (Castagnoli), as ext4 has it everywhere: without the final inversion.
+// CRC-32C (Castagnoli), as ext4 has it everywhere: without the final inversion. The library's function of this name is ours.
 #include <cstdint>
 #include <span>
 

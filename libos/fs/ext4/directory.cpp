@@ -59,7 +59,12 @@ Result<Ref<Inode>> Directory::lookup(std::string_view name) {
     Ref<Node> found;
     {
         const sched::MutexGuard guard{volume().mutex()};
-        found = TRY(find(name));
+        auto looked_up = find(name);
+        if (looked_up.code() == ENOENT) {
+            const sync::Guard names{owner_.lock()};
+            owner_.absent_names().insert(static_cast<const Node*>(this), name, hash_name(name));
+        }
+        found = TRY(std::move(looked_up));
         owner_.keep_recent(*this);
         owner_.keep_recent(*found);
         volume().trim();
@@ -69,13 +74,17 @@ Result<Ref<Inode>> Directory::lookup(std::string_view name) {
 
 Inode::Descent Directory::descend(std::string_view& path) {
     Ref<Node> found;
+    bool absent = false;
     const sync::Guard guard{owner_.lock()};
     Node* directory = this;
     std::string_view rest = path;
     for (;;) {
         const auto [length, hash] = first_component(rest);
         Node* const node = owner_.names().find(*directory, rest.substr(0, length), hash);
-        if (!node) break;
+        if (!node) {
+            absent = length == rest.size() && owner_.absent_names().has(directory, rest, hash);
+            break;
+        }
         node->note_use();
         if (length == rest.size()) {
             if (!node->is_mount_point() && node->type() != FileType::SymbolicLink) found = Ref<Node>::share_if_alive(node);
@@ -87,10 +96,10 @@ Inode::Descent Directory::descend(std::string_view& path) {
         rest.remove_prefix(next);
         if (node->is_mount_point()) break;
     }
-    Ref<Node> last = directory != this || found ? Ref<Node>::share_if_alive(directory) : nullptr;
+    const bool complete = found || absent;
+    Ref<Node> last = directory != this || complete ? Ref<Node>::share_if_alive(directory) : nullptr;
     if (!last) return {};
     path = rest;
-    const bool complete = static_cast<bool>(found);
     return {std::move(last), std::move(found), complete};
 }
 
@@ -146,9 +155,17 @@ Result<void> Directory::count_directory(int change) {
     return {};
 }
 
+Result<void> Directory::add_name(std::string_view name, Node& node) {
+    {
+        const sync::Guard guard{owner_.lock()};
+        owner_.absent_names().forget(name);
+    }
+    return index_.add(map(), name, node.number(), node.entry_type());
+}
+
 Result<void> Directory::enter(std::string_view name, Node& node) {
     change();
-    TRY(index_.add(map(), name, node.number(), node.entry_type()));
+    TRY(add_name(name, node));
     touch(Modification | Change);
     return store();
 }

@@ -36,7 +36,8 @@ private:
     [[nodiscard]] Result<void> check_free(std::string_view name);
     // A new inode in this directory. Requires a running operation.
     [[nodiscard]] Result<Ref<Node>> make(uint32_t mode, uint64_t device_number);
-    // Gives it a name, and a reference to itself. Requires a running operation.
+    // These two require a running operation. The second changes the directory's times as well.
+    [[nodiscard]] Result<void> add_name(std::string_view name, Node& node);
     [[nodiscard]] Result<void> enter(std::string_view name, Node& node);
     [[nodiscard]] Result<Ref<Node>> create_node(std::string_view name, uint32_t mode, uint64_t device_number, std::string_view target);
     // A name of the node has gone, if it is a directory the last one. Requires a running operation.

@@ -20,8 +20,7 @@ uint64_t FileData::stored_size() const {
     return EXT2_I_SIZE(&node_.inode());
 }
 
-Result<void> FileData::transfer(bool write, const Run& run, const Memory& memory) {
-    block::Device& device = node_.volume().device();
+Result<void> FileData::start(block::Transfer& transfer, const Run& run, const Memory& memory) {
     std::array<block::Segment, most_segments> segments;
     uint64_t at = run.block * block_size(), sector = run.blocks.first * (block_size() / block::sector_size);
     const uint64_t end = at + run.blocks.count * block_size();
@@ -41,11 +40,16 @@ Result<void> FileData::transfer(bool write, const Run& run, const Memory& memory
             at += piece;
             bytes += piece;
         }
-        const std::span<const block::Segment> list = std::span{segments}.first(count);
-        TRY(write ? device.write(sector, list) : device.read(sector, list));
+        TRY(transfer.start(sector, std::span{segments}.first(count)));
         sector += bytes / block::sector_size;
     }
     return {};
+}
+
+Result<void> FileData::transfer(block::Operation operation, const Run& run, const Memory& memory) {
+    block::Transfer transfer{node_.volume().device(), operation};
+    TRY(start(transfer, run, memory));
+    return transfer.finish();
 }
 
 Result<size_t> FileData::read(uint64_t offset, std::span<const PhysicalAddress> frames) {
@@ -53,7 +57,7 @@ Result<size_t> FileData::read(uint64_t offset, std::span<const PhysicalAddress> 
     const uint64_t size = stored_size(), room = frames.size() * page_size, length = size > offset ? std::min(size - offset, room) : 0;
     const uint64_t end = offset / block_size() + blocks_of(length);
     for (uint64_t block = offset / block_size(); block < end;) {
-        Run run{block, {}, false};
+        Run run{0, block, {}, false};
         {
             const sched::MutexGuard guard{node_.volume().mutex()};
             run.blocks = TRY(node_.map().find(block, end - block));
@@ -61,7 +65,7 @@ Result<size_t> FileData::read(uint64_t offset, std::span<const PhysicalAddress> 
         }
         if (run.blocks.count == 0) return Error{EUCLEAN};
         if (run.blocks.kind == FileBlocks::Kind::Written) {
-            TRY(transfer(false, run, memory));
+            TRY(transfer(block::Operation::Read, run, memory));
         } else {
             for (uint64_t i = 0; i < run.blocks.count; ++i)
                 std::memset(direct_map(memory.at((block + i) * block_size())).as<void>(), 0, block_size());
@@ -90,11 +94,12 @@ public:
     }
     [[nodiscard]] std::span<const Run> get() const { return std::span{runs_}.first(count_); }
 
-    // Finds blocks for file blocks from `block`; returns the first that had no place. Requires the volume's lock.
-    Result<uint64_t> plan(uint64_t block, uint64_t end) {
+    // Finds blocks for file blocks from `block`; returns the first for which there was no room here. Requires the volume's lock.
+    Result<uint64_t> plan(size_t place, uint64_t block, uint64_t end) {
         Volume& volume = node_.volume();
+        next_goal_ = 0;
         while (count_ < runs_.size() && block < end) {
-            Run run{block, TRY(node_.map().find(block, end - block)), false};
+            Run run{place, block, TRY(node_.map().find(block, end - block)), false};
             if (run.blocks.count == 0) return Error{EUCLEAN};
             if (run.blocks.kind == FileBlocks::Kind::Hole) {
                 const uint64_t goal = next_goal_ != 0 ? next_goal_ : node_.map().goal(block);
@@ -140,21 +145,33 @@ private:
     uint64_t next_goal_ = 0;
 };
 
-Result<void> FileData::try_write(const Memory& memory, size_t length) {
-    const uint64_t end = blocks_of(memory.offset + length);
-    for (uint64_t block = memory.offset / block_size(); block < end;) {
+Result<void> FileData::write_runs(const Runs& runs, const Source& source) {
+    block::Transfer transfer{node_.volume().device(), block::Operation::Write};
+    for (const Run& run : runs.get()) TRY(start(transfer, run, source.memory(run.place)));
+    return transfer.finish();
+}
+
+Result<void> FileData::try_write(const Source& source) {
+    const auto first_block = [&](size_t place) { return source.places[place].offset / block_size(); };
+    uint64_t block = first_block(0);
+    for (size_t place = 0; place < source.places.size();) {
         Runs runs{node_};
         uint64_t size = 0;
         bool longer = false;
-        const uint64_t begin = block;
         {
             const sched::MutexGuard guard{node_.volume().mutex()};
-            block = TRY(runs.plan(block, end));
-            size = std::min(memory.offset + length, block * block_size());
+            for (;;) {
+                const uint64_t end = blocks_of(source.end(place)), planned = TRY(runs.plan(place, block, end));
+                if (planned == block) break;
+                block = planned;
+                size = std::min(source.end(place), block * block_size());
+                if (block < end || ++place == source.places.size()) break;
+                block = first_block(place);
+            }
             longer = size > EXT2_I_SIZE(&node_.inode());
         }
-        if (block == begin) return Error{ENOSPC};
-        for (const Run& run : runs.get()) TRY(transfer(true, run, memory));
+        if (runs.get().empty()) return Error{ENOSPC};
+        TRY(write_runs(runs, source));
         if (!runs.change_map() && !longer) continue;
         TRY(change([&]() -> Result<void> {
             TRY(runs.enter());
@@ -166,29 +183,29 @@ Result<void> FileData::try_write(const Memory& memory, size_t length) {
     return {};
 }
 
-Result<void> FileData::write_blocks(const Memory& memory, size_t length) {
-    auto written = try_write(memory, length);
+Result<void> FileData::write_blocks(const Source& source) {
+    auto written = try_write(source);
     if (written.code() == ENOSPC) {
         TRY(make_room());
-        written = try_write(memory, length);
+        written = try_write(source);
     }
     if (written.code() == ENOMEM) {
         TRY(node_.volume().release_memory());
-        written = try_write(memory, length);
+        written = try_write(source);
     }
     return written;
 }
 
 // What stands behind the bytes in their last page is not the file's, and may be changing: it does not go to the volume.
-Result<void> FileData::write(uint64_t offset, std::span<const PhysicalAddress> frames, size_t length) {
-    frames = frames.first((length + page_size - 1) / page_size);
-    if (length % block_size() == 0) return write_blocks({offset, frames}, length);
+Result<void> FileData::write(std::span<const PageStore::Pages> places) {
+    const PageStore::Pages& last = places.back();
+    if (last.length % block_size() == 0) return write_blocks({places});
     const Volume::SparePage spare{node_.volume()};
-    const size_t rest = length % page_size;
+    const size_t rest = last.length % page_size;
     auto* const bytes = direct_map(spare.address()).as<uint8_t>();
-    std::memcpy(bytes, direct_map(frames.back()).as<const uint8_t>(), rest);
+    std::memcpy(bytes, direct_map(last.frames[last.length / page_size]).as<const uint8_t>(), rest);
     std::memset(bytes + rest, 0, page_size - rest);
-    return write_blocks({offset, frames, spare.address()}, length);
+    return write_blocks({places, spare.address()});
 }
 
 // What was freed can be used after a commit.

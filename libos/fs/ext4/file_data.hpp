@@ -8,6 +8,7 @@
 #include "base/address.hpp"
 #include "libos/fs/ext4/node.hpp"
 #include "libos/fs/inode.hpp"
+#include "libos/fs/page_cache/page_store.hpp"
 
 namespace eremite::fs::ext4 {
 
@@ -18,8 +19,9 @@ public:
     // Reads the bytes from `offset`, a multiple of 4096, into the frames, zeros where there are none. Returns how many bytes of the file
     // that were. EIO, EUCLEAN.
     [[nodiscard]] Result<size_t> read(uint64_t offset, std::span<const PhysicalAddress> frames);
-    // Writes `length` bytes, with zeros behind them up to the end of the block. The file grows if it has to. EIO, ENOSPC.
-    [[nodiscard]] Result<void> write(uint64_t offset, std::span<const PhysicalAddress> frames, size_t length);
+    // Writes the bytes in these places, with zeros behind the last up to the end of the block; no other ends within a block. The file grows if
+    // it has to. After an error some of it may be there. EIO, ENOSPC.
+    [[nodiscard]] Result<void> write(std::span<const PageStore::Pages> places);
     // Makes sure that these bytes can be written, as far as there is room: returns for how many. ENOSPC: for none.
     [[nodiscard]] Result<size_t> prepare(uint64_t offset, size_t length);
     [[nodiscard]] Result<void> set_size(uint64_t size);
@@ -35,6 +37,7 @@ public:
 private:
     // Blocks of the file that are written together, and what has to be done to the map for it.
     struct Run {
+        size_t place;    // of those that are written
         uint64_t block;  // of the file
         FileBlocks blocks;
         bool reserved;  // they were a hole, and are withheld
@@ -51,13 +54,26 @@ private:
         }
     };
 
+    // What is written.
+    struct Source {
+        std::span<const PageStore::Pages> places;
+        PhysicalAddress last{};  // in place of the very last frame, unless it is 0
+        [[nodiscard]] uint64_t end(size_t place) const { return places[place].offset + places[place].length; }
+        [[nodiscard]] Memory memory(size_t place) const {
+            const PageStore::Pages& pages = places[place];
+            return {pages.offset, pages.frames.first((pages.length + page_size - 1) / page_size), place + 1 == places.size() ? last : PhysicalAddress{}};
+        }
+    };
+
     [[nodiscard]] uint32_t block_size() const { return node_.volume().block_size(); }
     [[nodiscard]] uint64_t blocks_of(uint64_t bytes) const { return bytes / block_size() + (bytes % block_size() != 0); }
     [[nodiscard]] uint64_t stored_size() const;
-    // Moves the bytes of a run.
-    [[nodiscard]] Result<void> transfer(bool write, const Run& run, const Memory& memory);
-    [[nodiscard]] Result<void> write_blocks(const Memory& memory, size_t length);
-    [[nodiscard]] Result<void> try_write(const Memory& memory, size_t length);
+    // Moves the bytes of a run. The first does not wait for all of it.
+    [[nodiscard]] Result<void> start(block::Transfer& transfer, const Run& run, const Memory& memory);
+    [[nodiscard]] Result<void> transfer(block::Operation operation, const Run& run, const Memory& memory);
+    [[nodiscard]] Result<void> write_runs(const Runs& runs, const Source& source);
+    [[nodiscard]] Result<void> write_blocks(const Source& source);
+    [[nodiscard]] Result<void> try_write(const Source& source);
     // One operation that changes size or map.
     template <typename Function>
     [[nodiscard]] Result<void> change(Function&& with);

@@ -57,7 +57,7 @@ Result<void> FileData::shrink(uint64_t size) {
 // Writes zeros over a part of a block that has data. Nothing to do in a hole.
 Result<void> FileData::zero(uint64_t begin, uint64_t end) {
     if (begin >= end) return {};
-    Run run{begin / block_size(), {}, false};
+    Run run{0, begin / block_size(), {}, false};
     {
         const sched::MutexGuard guard{node_.volume().mutex()};
         run.blocks = TRY(node_.map().find(run.block, 1));
@@ -66,9 +66,9 @@ Result<void> FileData::zero(uint64_t begin, uint64_t end) {
     const Volume::SparePage spare{node_.volume()};
     const PhysicalAddress page = spare.address();
     const Memory memory{align_down(begin, page_size), {&page, 1}};
-    TRY(transfer(false, run, memory));
+    TRY(transfer(block::Operation::Read, run, memory));
     std::memset(direct_map(memory.at(begin)).as<void>(), 0, end - begin);
-    return transfer(true, run, memory);
+    return transfer(block::Operation::Write, run, memory);
 }
 
 Result<void> FileData::punch(uint64_t begin, uint64_t end) {

@@ -140,6 +140,7 @@ Result<Ref<Node>> FileSystem::node(ext2_ino_t number) {
 void FileSystem::forget(Node& node) {
     if (static_cast<TreeNode<ByNumber>&>(node).linked()) nodes_.remove(node);
     names_.remove(node);
+    if (node.is_directory()) absent_.forget_directory(&node);
     if (node.inode().i_links_count != 0) return;
     if (Orphan* const orphan = find_orphan(node.number())) orphan->dead = true;
 }

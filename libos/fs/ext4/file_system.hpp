@@ -5,6 +5,7 @@
 
 #include "base/tree.hpp"
 #include "libos/fs/ext4/volume.hpp"
+#include "libos/fs/absent_names.hpp"
 #include "libos/fs/file_system.hpp"
 #include "libos/fs/inode.hpp"
 #include "libos/fs/name_cache.hpp"
@@ -50,6 +51,8 @@ public:
     [[nodiscard]] sync::Spinlock& lock() { return lock_; }
     // The names that are known to be on the volume. Requires lock().
     [[nodiscard]] NameCache<Node>& names() { return names_; }
+    // Those that are known not to be. They are entered, and forgotten before they come to be, with the volume's lock too. Requires lock().
+    [[nodiscard]] AbsentNames& absent_names() { return absent_; }
 
     // These require the volume's lock.
 
@@ -108,6 +111,7 @@ private:
     Vector<Orphan> orphans_;     // guarded by the volume's lock, but for `dead`, which lock_ guards with the vector's layout
     Vector<ext2_ino_t> listed_;  // on the volume, the newest last
     NameCache<Node> names_;      // guarded by lock_
+    AbsentNames absent_;         // the same
     std::atomic<bool> unplaced_{false};  // there may be dirty pages without a place
 };
 

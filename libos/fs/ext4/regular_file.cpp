@@ -103,10 +103,10 @@ void RegularFile::lost_name() {
     (void)cache_.write_back();
 }
 
-Result<void> RegularFile::write_pages(uint64_t offset, std::span<const PhysicalAddress> frames, size_t length) {
+Result<void> RegularFile::write_scattered(std::span<const Pages> places) {
     if (abandoned_.load(std::memory_order_relaxed)) return {};
     const sched::MutexGuard guard{map_};
-    TRY(data_.write(offset, frames, length));
+    TRY(data_.write(places));
     return settle_times();
 }
 

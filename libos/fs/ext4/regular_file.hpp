@@ -42,7 +42,11 @@ private:
     class OpenFile;
 
     [[nodiscard]] Result<size_t> read_pages(uint64_t offset, std::span<const PhysicalAddress> frames) override { return data_.read(offset, frames); }
-    [[nodiscard]] Result<void> write_pages(uint64_t offset, std::span<const PhysicalAddress> frames, size_t length) override;
+    [[nodiscard]] Result<void> write_pages(uint64_t offset, std::span<const PhysicalAddress> frames, size_t length) override {
+        const Pages pages{offset, frames, length};
+        return write_scattered({&pages, 1});
+    }
+    [[nodiscard]] Result<void> write_scattered(std::span<const Pages> places) override;
     [[nodiscard]] Result<size_t> prepare_write(uint64_t offset, size_t length) override;
     [[nodiscard]] bool has_room() const override { return owner_.has_room_for_page(); }
     [[nodiscard]] Result<void> store_size(uint64_t size) override;

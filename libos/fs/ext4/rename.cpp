@@ -67,7 +67,7 @@ Result<void> Directory::move_name(std::string_view name, Directory& to, std::str
     change();
     to.change();
     if (replaced) TRY(to.index_.replace(to.map(), new_name, moved->number(), moved->entry_type()));
-    else TRY(to.index_.add(to.map(), new_name, moved->number(), moved->entry_type()));
+    else TRY(to.add_name(new_name, *moved));
     if (exchange) TRY(index_.replace(map(), name, replaced->number(), replaced->entry_type()));
     else TRY(index_.remove(map(), name));
     if (this != &to && moved->is_directory()) {

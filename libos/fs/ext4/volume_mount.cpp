@@ -5,6 +5,7 @@
 
 #include "libos/fs/ext4/channel.hpp"
 #include "libos/fs/ext4/errors.hpp"
+#include "libos/fs/ext4/mapping.hpp"
 #include "libos/fs/ext4/volume.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
@@ -67,13 +68,15 @@ Result<void> Volume::open_journal() {
     const ext2_ino_t number = super().s_journal_inum;
     TRY(checked(ext2fs_read_inode(library_, number, &inode)));
     const uint64_t blocks = EXT2_I_SIZE(&inode) / block_size_;
-    if (blocks == 0 || blocks > ext2fs_blocks_count(&super()) || !LINUX_S_ISREG(inode.i_mode)) return Error{EUCLEAN};
-    for (uint64_t i = 0; i < blocks; ++i) {
-        blk64_t place = 0;
-        TRY(checked(ext2fs_bmap2(library_, number, &inode, nullptr, 0, i, nullptr, &place)));
-        if (place == 0 || place >= ext2fs_blocks_count(&super())) return Error{EUCLEAN};
-        if (!parts.empty() && parts.back().first + parts.back().count == place) ++parts.back().count;
-        else TRY(parts.push_back({place, 1}));
+    if (blocks == 0 || blocks > UINT32_MAX || blocks > ext2fs_blocks_count(&super()) || !LINUX_S_ISREG(inode.i_mode)) return Error{EUCLEAN};
+    FileMap map{*this, number, inode};
+    for (uint64_t block = 0; block < blocks;) {
+        const FileBlocks found = TRY(map.find(block, blocks - block));
+        if (found.kind == FileBlocks::Kind::Hole || found.count == 0) return Error{EUCLEAN};
+        const auto count = static_cast<uint32_t>(found.count);
+        if (!parts.empty() && parts.back().first + parts.back().count == found.first) parts.back().count += count;
+        else TRY(parts.push_back({found.first, count}));
+        block += count;
     }
     journal_.reset(new (std::nothrow) Journal{device_, block_size_});
     if (!journal_) return Error{ENOMEM};

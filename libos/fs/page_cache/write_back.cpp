@@ -46,27 +46,40 @@ void FileCache::finish_writing(Window window, const Result<void>& result) {
     changed_.wake_all();
 }
 
-// Requires: `transfers_`.
+// What could not be written together is written one by one, so that each has an error of its own. Requires: `transfers_`.
 Result<void> FileCache::write_back_locked(uint64_t first, uint64_t last) {
+    constexpr size_t most_windows = 8;
     std::array<PhysicalAddress, largest_request> frames;
+    std::array<PageStore::Pages, most_windows> places;
     int error = 0;
-    while (first <= last) {
-        Window window;
+    for (;;) {
+        size_t count = 0, used = 0;
         bool mapped;
         {
             const sync::Guard guard{lock_};
-            window = take_dirty(first, last, frames);
+            for (; first <= last && count < places.size() && used < frames.size(); ++count) {
+                const Window window = take_dirty(first, last, std::span{frames}.subspan(used));
+                if (window.count == 0) break;
+                places[count] = {window.first * page_size, std::span{frames}.subspan(used, window.count), 0};
+                used += window.count;
+                first = window.first + window.count;
+            }
             mapped = mappings_ != 0;
         }
-        if (window.count == 0) break;
-        // What is written through mappings from now on makes the page dirty again; what was written before is written back now.
-        if (mapped) mm::kernel_address_space().write_protect_object_pages(owner_, window.first, window.count);
-        const size_t length = std::min(window.count * page_size, size() - window.first * page_size);
-        const auto result = store_.write_pages(window.first * page_size, {frames.data(), window.count}, length);
-        if (!result.ok() && error == 0) error = result.code();
-        const sync::Guard guard{lock_};
-        finish_writing(window, result);
-        first = window.first + window.count;
+        if (count == 0) break;
+        const std::span all = std::span{places}.first(count);
+        for (PageStore::Pages& pages : all) {
+            // What is written through mappings from now on makes the page dirty again; what was written before is written back now.
+            if (mapped) mm::kernel_address_space().write_protect_object_pages(owner_, pages.offset / page_size, pages.frames.size());
+            pages.length = std::min(pages.frames.size() * page_size, size() - pages.offset);
+        }
+        const auto together = store_.write_scattered(all);
+        for (const PageStore::Pages& pages : all) {
+            const auto result = together.ok() || count == 1 ? together : store_.write_pages(pages.offset, pages.frames, pages.length);
+            if (!result.ok() && error == 0) error = result.code();
+            const sync::Guard guard{lock_};
+            finish_writing({pages.offset / page_size, pages.frames.size()}, result);
+        }
     }
     if (error != 0) return Error{error};
     return {};

@@ -1,6 +1,7 @@
 // Volumes as e2fsprogs and our file system see them, in turn.
 #include <sys/xattr.h>
 
+#include <functional>
 #include <map>
 
 #include "volume_fixture.hpp"
@@ -152,6 +153,42 @@ TEST_F(VolumeTest, Rename) {
     EXPECT_EQ(rename("/b", "moved", "/b/moved", "x"), EINVAL);
     EXPECT_EQ(rename("/", "a", "/b", "moved"), 0);
     EXPECT_FALSE(find("/a"));
+    unmount();
+    expect_clean();
+}
+
+// Names that were looked for in vain are remembered, until something gives them to a file.
+TEST_F(VolumeTest, NamesThatAreNotThere) {
+    make(64 * mib);
+    mount();
+    const auto known_absent = [](fs::Inode& directory, std::string_view path) {
+        const fs::Inode::Descent descent = directory.descend(path);
+        return descent.complete && !descent.found;
+    };
+    ASSERT_TRUE(root_->create_directory("folder", 0755).ok());
+    Ref<fs::Inode> folder = find("/folder"), file = create(*root_, "file", "text");
+    Ref<fs::Inode> unnamed = root_->create_unnamed(0644, true).value();
+    const std::function<Result<void>(const std::string&)> ways[] = {
+        [&](const std::string& name) { return folder->create(name, {.mode = S_IFREG | 0644}).ok() ? Result<void>{} : Result<void>{Error{EIO}}; },
+        [&](const std::string& name) { return folder->create_directory(name, 0755).ok() ? Result<void>{} : Result<void>{Error{EIO}}; },
+        [&](const std::string& name) { return folder->create_symbolic_link(name, "file"); },
+        [&](const std::string& name) { return folder->link(name, *file); },
+        [&](const std::string& name) { return folder->link(name, *unnamed); },
+        [&](const std::string& name) { return root_->rename("file", *folder, name, fs::RenameMode::Replace); },
+    };
+    for (size_t i = 0; i < std::size(ways); ++i) {
+        const std::string name = "name-" + std::to_string(i);
+        EXPECT_FALSE(known_absent(*folder, name));
+        EXPECT_EQ(folder->lookup(name).code(), ENOENT);
+        EXPECT_TRUE(known_absent(*folder, name));
+        EXPECT_TRUE(known_absent(*root_, "folder/" + name));
+        EXPECT_FALSE(known_absent(*root_, name));
+        EXPECT_FALSE(known_absent(*folder, name + "/"));
+        ASSERT_EQ(ways[i](name).code(), 0) << i;
+        EXPECT_FALSE(known_absent(*folder, name)) << i;
+        EXPECT_TRUE(folder->lookup(name).ok()) << i;
+    }
+    folder = file = unnamed = nullptr;
     unmount();
     expect_clean();
 }
