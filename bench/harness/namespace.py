@@ -19,7 +19,7 @@ class NoNamespace(Exception):
     """There can be none here; the message says why."""
 
 
-def _run(*command: str) -> None:
+def run_command(*command: str) -> None:
     answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     if answer.returncode != 0:
         raise NoNamespace(f"`{' '.join(command)}` failed: {answer.stderr.strip()}")
@@ -35,16 +35,13 @@ class Namespace(Network):
         if not shutil.which("ip"):
             raise NoNamespace("`ip` is not installed (package iproute2)")
         Namespace._made += 1
-        self._name = f"eremite-bench-{os.getpid()}-{Namespace._made}"
-        _run("ip", "netns", "add", self._name)
-        self.enter = ["ip", "netns", "exec", self._name]
-        # What a client runs as beside a machine of one CPU.
-        self.client = [*HOST_CPU, *self.enter]
+        self._names: list[str] = []
         try:
-            _run("ip", "-n", self._name, "link", "set", "lo", "up")
-            _run("ip", "-n", self._name, "tuntap", "add", TAP, "mode", "tap", "vnet_hdr")
-            _run("ip", "-n", self._name, "address", "add", f"{HOST}/24", "dev", TAP)
-            _run("ip", "-n", self._name, "link", "set", TAP, "up")
+            self._name = self._make(f"eremite-bench-{os.getpid()}-{Namespace._made}")
+            self.enter = ["ip", "netns", "exec", self._name]
+            # What a client runs as beside a machine of one CPU.
+            self.client = [*HOST_CPU, *self.enter]
+            self._prepare()
         except NoNamespace:
             self.__exit__()
             raise
@@ -53,8 +50,23 @@ class Namespace(Network):
         self.options = ["-netdev", netdev, "-device", "virtio-net-device,netdev=network", "-name", "guest,debug-threads=on"]
         return self
 
+    def _make(self, name: str) -> str:
+        run_command("ip", "netns", "add", name)
+        self._names.append(name)
+        run_command("ip", "-n", name, "link", "set", "lo", "up")
+        return name
+
+    def _prepare(self) -> None:
+        self._add_tap()
+        run_command("ip", "-n", self._name, "address", "add", f"{HOST}/24", "dev", TAP)
+        run_command("ip", "-n", self._name, "link", "set", TAP, "up")
+
+    def _add_tap(self) -> None:
+        run_command("ip", "-n", self._name, "tuntap", "add", TAP, "mode", "tap", "vnet_hdr")
+
     def __exit__(self, *_: object) -> None:
-        subprocess.run(["ip", "netns", "delete", self._name], capture_output=True, timeout=20, check=False)
+        for name in reversed(self._names):
+            subprocess.run(["ip", "netns", "delete", name], capture_output=True, timeout=20, check=False)
 
 
 class Running:

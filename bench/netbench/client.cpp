@@ -136,6 +136,7 @@ private:
 
     [[nodiscard]] Socket open(const Request& request) const {
         Socket socket = connect_to(server_, SOCK_STREAM);
+        congestion_control(socket, options_.congestion);
         if (!write_value(socket, request)) throw std::runtime_error{"the server is gone"};
         return socket;
     }

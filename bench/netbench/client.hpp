@@ -21,6 +21,7 @@ struct ClientOptions {
     double seconds = 1;           // of each measurement
     double warm_up = 0.2;         // seconds before it
     uint64_t rounds = 0;          // messages, round trips or connections of each thread instead of a time; 0: the time counts
+    std::string congestion;       // the algorithm of congestion control; empty: the system's
     std::string path = "/";       // of the page that is asked for
     double patience = 10;         // seconds that the server may take to listen
     bool stop = false;            // the server, at the end

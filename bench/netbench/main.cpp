@@ -17,9 +17,14 @@ int main(int argc, char** argv) {
 
     std::string address = "0.0.0.0";
     uint16_t port = default_port;
+    std::string congestion;
+    const auto offer_congestion = [](CLI::App& end, std::string& name) {
+        end.add_option("--congestion", name, "The algorithm of congestion control, as cubic; the system's own if none is named");
+    };
     CLI::App* const server = program.add_subcommand("server", "Serve clients until one of them says --stop");
     server->add_option("-a,--address", address, "Where to listen")->capture_default_str();
     server->add_option("-p,--port", port, "The port; the next one is used, too")->capture_default_str();
+    offer_congestion(*server, congestion);
 
     ClientOptions options;
     const std::map<std::string, Test> tests{{"tcp-bw", Test::tcp_bandwidth},
@@ -52,6 +57,7 @@ int main(int argc, char** argv) {
     client->add_option("-w,--warmup", options.warm_up, "Seconds before each measurement")->capture_default_str()->check(CLI::NonNegativeNumber);
     client->add_option("-r,--rounds", options.rounds, "Messages, round trips or connections of each thread instead of a time; 0: the time counts")
         ->capture_default_str();
+    offer_congestion(*client, options.congestion);
     client->add_option("--path", options.path, "The page that the test http asks for on connections that stay")->capture_default_str();
     client->add_option("--patience", options.patience, "Seconds that the server may take until it listens")->capture_default_str();
     client->add_flag("--stop", options.stop, "End the server afterwards");
@@ -60,7 +66,7 @@ int main(int argc, char** argv) {
     if (options.tests.empty()) options.tests = {Test::tcp_bandwidth, Test::udp_bandwidth, Test::tcp_latency, Test::udp_latency, Test::connections};
     if (options.directions.empty()) options.directions = {Direction::send, Direction::receive};
     try {
-        if (server->parsed()) serve(address, port);
+        if (server->parsed()) serve(address, port, congestion);
         else run_client(options);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "netbench: %s\n", error.what());

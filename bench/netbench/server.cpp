@@ -106,10 +106,12 @@ void datagrams(const Socket& socket, const Request& request, Shared& shared) {
 
 class Server {
 public:
-    Server(const std::string& address, uint16_t port)
+    Server(const std::string& address, uint16_t port, const std::string& congestion)
         : address_{Address::parse(address, port)},
           listener_{listen_on(address_)},
-          connections_{listen_on(address_.with_port(static_cast<uint16_t>(port + 1)))} {}
+          connections_{listen_on(address_.with_port(static_cast<uint16_t>(port + 1)))} {
+        congestion_control(listener_, congestion);
+    }
 
     void run() {
         start([this] { accept_connections(); }).detach();
@@ -172,9 +174,9 @@ private:
 
 }  // namespace
 
-void serve(const std::string& address, uint16_t port) {
+void serve(const std::string& address, uint16_t port, const std::string& congestion) {
     // Its threads may outlast the return from here, but not the process.
-    auto* const server = new Server{address, port};
+    auto* const server = new Server{address, port, congestion};
     std::puts("ready");
     std::fflush(stdout);
     server->run();

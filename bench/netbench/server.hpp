@@ -5,6 +5,7 @@
 namespace eremite::netbench {
 
 /// Serves clients at `port`, and `port` + 1 for connections of one byte each way, until one of them says that it is enough.
-void serve(const std::string& address, uint16_t port);
+/// `congestion`: the algorithm of congestion control; empty: the system's.
+void serve(const std::string& address, uint16_t port, const std::string& congestion);
 
 }  // namespace eremite::netbench

@@ -12,7 +12,8 @@ namespace eremite::netbench {
 
 namespace {
 
-bool connection_is_over(int error) { return error == EPIPE || error == ECONNRESET || error == ECONNABORTED; }
+// A peer that was waited for long enough counts as gone, too.
+bool connection_is_over(int error) { return error == EPIPE || error == ECONNRESET || error == ECONNABORTED || error == EAGAIN || error == ETIMEDOUT; }
 
 void set_option(const Socket& socket, int level, int name, int value, const char* what) {
     check(setsockopt(socket.fd(), level, name, &value, sizeof value), what);
@@ -79,6 +80,10 @@ uint16_t local_port(const Socket& socket) {
 }
 
 void no_delay(const Socket& socket) { set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY"); }
+
+void congestion_control(const Socket& socket, const std::string& name) {
+    if (!name.empty()) check(setsockopt(socket.fd(), IPPROTO_TCP, TCP_CONGESTION, name.data(), static_cast<socklen_t>(name.size())), "TCP_CONGESTION");
+}
 
 void receive_timeout(const Socket& socket, int milliseconds) {
     const timeval time{milliseconds / 1000, milliseconds % 1000 * 1000};

@@ -55,13 +55,15 @@ T check(T result, const char* what) {
 [[nodiscard]] uint16_t local_port(const Socket& socket);
 /// Small segments are sent at once.
 void no_delay(const Socket& socket);
+/// The algorithm that decides how much is sent (tcp(7)); what the system takes by itself if `name` is empty.
+void congestion_control(const Socket& socket, const std::string& name);
 /// Receiving ends with EAGAIN after that time.
 void receive_timeout(const Socket& socket, int milliseconds);
 
-/// False: the peer closed or reset the connection first.
+/// False: the peer closed or reset the connection first, or did not answer in time.
 [[nodiscard]] bool read_all(const Socket& socket, std::span<std::byte> data);
 [[nodiscard]] bool write_all(const Socket& socket, std::span<const std::byte> data);
-/// At most `data`; 0: the peer closed or reset the connection.
+/// At most `data`; 0: the peer closed or reset the connection, or did not answer in time.
 [[nodiscard]] size_t read_some(const Socket& socket, std::span<std::byte> data);
 
 template <class T>

@@ -181,6 +181,9 @@ private:
     [[nodiscard]] Instant layer_time() const;
     void interface_ready() override;
     void schedule_ack(const Segment& segment);
+    // The next segments are not acknowledged late: the peer's window may be too small to send what a delay waits for.
+    static constexpr uint8_t most_quick_acks = 16;
+    void acknowledge_quickly() { quick_acks_ = most_quick_acks; }
     [[nodiscard]] bool fin_pending() const { return write_ended_ && !fin_sent_; }
     [[nodiscard]] uint32_t data_next() const { return fin_sent_ ? snd_nxt_ - 1 : snd_nxt_; }
     [[nodiscard]] uint32_t data_una() const { return seq_earlier(snd_una_, send_.end()); }
@@ -234,7 +237,7 @@ private:
     bool wanted_room_ = false;     // the user was told that there is no room
     bool more_coming_ = false;     // MSG_MORE
     bool push_all_ = false;        // nothing is held back to be sent with more
-    uint8_t quick_acks_ = 16;
+    uint8_t quick_acks_ = most_quick_acks;
     uint8_t retries_ = 0;
     uint8_t probes_ = 0;
     Path path_{};
@@ -249,6 +252,7 @@ private:
     Instant last_sent_{}, last_received_{};
     Instant timeout_base_{};       // from when the retransmission timeout counts
     Instant progress_{};           // when the peer last acknowledged something new
+    Instant data_at_{};            // when data last arrived in order
     Instant challenged_{}, confirmed_{};
 
     // RACK (RFC 8985 section 5.2)

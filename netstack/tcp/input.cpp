@@ -99,6 +99,7 @@ void Connection::slow_path(const Segment& segment, Packet&& packet) {
         if (rst) return;
         if (segment.length > 0 && agreed_.sack && seq_before(segment.sequence, rcv_nxt_))
             received_.note_duplicate(segment.sequence, seq_earlier(segment.sequence + segment.length, rcv_nxt_));
+        if (segment.length > 0) acknowledge_quickly();
         // Repeated data and probes are always answered; the rest rarely, or two hosts that disagree would talk for ever.
         const bool probe = segment.length > 0 || segment.has(TcpHeader::fin) || segment.sequence == rcv_nxt_ - 1;
         if (segment.has(TcpHeader::syn) || !probe) challenge();
@@ -170,6 +171,7 @@ void Connection::accept_data(const Segment& segment, Packet&& packet) {
     if (seq_before(start, rcv_nxt_)) {
         const uint32_t old = std::min(rcv_nxt_ - start, segment.length);
         if (old > 0) received_.note_duplicate(start, start + old);
+        acknowledge_quickly();
         ack_now_ = true;
         work_ |= work_ack;
         want_work();
@@ -190,6 +192,7 @@ void Connection::accept_data(const Segment& segment, Packet&& packet) {
             if (received_.has_early()) {
                 rcv_nxt_ = received_.take_early(end);
                 // The end of a gap is told at once (RFC 5681 section 4.2).
+                acknowledge_quickly();
                 ack_now_ = true;
                 work_ |= work_ack;
             }
@@ -215,6 +218,10 @@ void Connection::accept_data(const Segment& segment, Packet&& packet) {
 }
 
 void Connection::data_arrived(uint32_t bytes, const Segment& segment) {
+    // After as long a pause the peer's timer may have fired: it sends segment by segment and waits for each.
+    const Instant now = layer_.stack().now();
+    if (now - data_at_ >= RttEstimator::least) acknowledge_quickly();
+    data_at_ = now;
     counters_.bytes_received += bytes;
     const uint32_t size = segment.segment_size ? segment.segment_size : segment.length;
     // The size of full segments; joined ones that do not say theirs are no measure.

@@ -158,7 +158,8 @@ bool Connection::send_new(uint32_t limit) {
         cut_short_ = true;
         return false;
     }
-    size = std::min({size, std::max(limit, mss_), most_payload()});
+    // No more than half of the window in one packet: one that is lost leaves another whose acknowledgement tells of it.
+    size = std::min({size, std::max(limit, mss_), std::max(congestion_.window() / 2 / mss_ * mss_, mss_), most_payload()});
     bool last = size == available;
     const uint32_t rest = size < mss_ ? size : size % mss_;  // divisions are dear
     if (rest != 0) {

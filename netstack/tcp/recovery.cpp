@@ -77,7 +77,8 @@ void Connection::enter_recovery() {
 void Connection::enter_loss() {
     ++counters_.timeouts;
     if (phase_ != Phase::Loss) {
-        congestion_.reduce();
+        // What recovery did not repair belongs to the same window, for which the threshold has been lowered.
+        if (phase_ == Phase::Open) congestion_.reduce();
         undo_marker_ = snd_una_;
         undo_repeats_ = 0;
         may_undo_ = true;

@@ -68,7 +68,7 @@ void Connection::established() {
     // RFC 6298 section 5.7 and RFC 6928 section 2: after a lost SYN the network is not trusted that much.
     if (retries_ > 0) congestion_.set_window(mss_);
     retries_ = 0;
-    progress_ = last_received_ = last_sent_ = now;
+    progress_ = last_received_ = last_sent_ = data_at_ = now;
     set_retransmission(RetransmitKind::None, Instant::never());
     arm_idle();
     note(event::writable);
