@@ -204,6 +204,27 @@ TEST_F(FileCacheTest, CopiesEndWhereTheProgramsMemoryDoes) {
     EXPECT_EQ(fs::page_cache::figures().cached, 0u);
 }
 
+// Places that cannot be written together are written one by one: the error of one is not the others'.
+TEST_F(FileCacheTest, AnErrorInOnePlaceLeavesTheOthers) {
+    CachedFile& file = make(Bytes(9 * page_size));
+    for (const uint64_t page : {1, 4, 7}) file.write(page * page_size, pattern(page_size, static_cast<unsigned>(page)));
+    unsigned call = 0;
+    file.store.on_write = [&] {
+        ++call;
+        file.store.write_error = call == 2 || call == 4 ? EIO : 0;
+    };
+    EXPECT_EQ(file.cache.write_back().code(), EIO);
+    EXPECT_EQ(call, 5u);
+    EXPECT_FALSE(file.cache.dirty());
+    for (const uint64_t page : {1, 7}) {
+        const auto begin = file.store.bytes.begin() + static_cast<ptrdiff_t>(page * page_size);
+        EXPECT_EQ(Bytes(begin, begin + page_size), pattern(page_size, static_cast<unsigned>(page))) << page;
+    }
+    file.store.on_write = nullptr;
+    file.store.write_error = 0;
+    EXPECT_TRUE(file.cache.write_back().ok());
+}
+
 TEST_F(FileCacheTest, AllFilesOfAFileSystemAreWrittenBack) {
     CachedFile& first = make({});
     const Ref<CachedFile> second = Ref<CachedFile>::adopt(new CachedFile{{}});
