@@ -10,11 +10,14 @@
 
 #include "libos/arch/cpu.hpp"
 #include "libos/arch/smp.hpp"
+#include "libos/arch/supervisor.hpp"
 #include "libos/drivers/virtio/bus.hpp"
 #include "libos/drivers/virtio/device.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
+#include "libos/sched/cpus.hpp"
+#include "libos/sched/scheduler.hpp"
 #include "libos/sync/spinlock.hpp"
 
 namespace eremite::drivers {
@@ -78,19 +81,21 @@ public:
             const auto added = add(request, type_of(request.operation));
             if (added.ok()) return queue_->kick();
             if (added.code() != ENOSPC || device_->health() != virtio::Health::Working) return finish(request, EIO);
-            if (room_.wait_uninterruptibly(lock_, platform::monotonic_now() + patience) == sched::Wakeup::TimedOut) give_up();
+            if (sleep(room_, platform::monotonic_now() + patience) == sched::Wakeup::TimedOut) give_up();
         }
     }
 
     Result<void> wait(Request& request) {
         const sync::Guard guard{lock_};
-        const Instant deadline = platform::monotonic_now() + patience;
+        const Instant begin = platform::monotonic_now(), deadline = begin + patience;
+        look_for(request, begin + poll_time_);
         while (!request.done) {
-            if (request.waiting.wait_uninterruptibly(lock_, deadline) != sched::Wakeup::TimedOut || request.done) continue;
+            if (sleep(request.waiting, deadline) != sched::Wakeup::TimedOut || request.done) continue;
             give_up();
             // A device that was stopped gives its requests back at once; one that does not stop has this one for good.
             if (device_->health() != virtio::Health::Stopped) forget(request);
         }
+        poll_time_ = std::min(sched::adapted_poll_time(poll_time_, platform::monotonic_now() - begin), sched::longest_idle_poll());
         return request.error != 0 ? Result<void>{Error{request.error}} : Result<void>{};
     }
 
@@ -174,6 +179,23 @@ private:
         return completion.written >= bytes ? 0 : EIO;
     }
 
+    // An answer that comes soon need not interrupt, as long as nobody else has a use for the CPU.
+    void look_for(const Request& request, Instant end) {
+        while (!request.done && platform::monotonic_now() < end && !sched::others_are_ready() && !arch::interrupt_is_pending()) take_all();
+    }
+
+    // Until something was taken back from the device, which interrupts for those who sleep only.
+    sched::Wakeup sleep(sched::WaitQueue& queue, Instant deadline) {
+        if (queue_->enable_interrupts()) {
+            take_all();
+            return sched::Wakeup::Woken;
+        }
+        ++sleepers_;
+        const sched::Wakeup why = queue.wait_uninterruptibly(lock_, deadline);
+        --sleepers_;
+        return why;
+    }
+
     static void finish(Request& request, int error) {
         request.error = error;
         request.done = true;
@@ -204,11 +226,13 @@ private:
     void finish_requests() {
         const sync::Guard guard{lock_};
         do take_all();
-        while (queue_->enable_interrupts());
+        while (sleepers_ != 0 && queue_->enable_interrupts());
     }
 
     sync::Spinlock lock_{sync::Rank::DeviceQueue};
     sched::WaitQueue room_;
+    unsigned sleepers_ = 0;
+    Duration poll_time_{};
     std::array<Slot, slot_count> slots_{};
     Envelope* envelopes_ = nullptr;
     virtio::Device* device_ = nullptr;
