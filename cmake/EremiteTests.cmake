@@ -18,7 +18,8 @@ set(EREMITE_RUN_GUEST ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/e2e/run_
 #   EXPECT_EXIT      exit status, 0 by default
 #   EXPECT_OUTPUT    a regular expression that the standard output must match
 #   TIMEOUT          of one run in seconds, 120 by default
-# A machine with two CPUs is at work on fewer for most of its time, so ctest is told of one: else the host's others would idle.
+# A machine with two CPUs is at work on fewer for most of its time, so ctest is told of one: else the host's others would idle. Where both
+# are at work throughout, the test says so (PROCESSORS).
 function(eremite_guest_test name)
   cmake_parse_arguments(PARSE_ARGV 1 T "COMPARE;FRESH_NETWORK;KERNEL_FLAVOUR" "PROGRAM;FILES;MEMORY;CPUS;EXPECT_EXIT;EXPECT_OUTPUT;TIMEOUT"
                         "SOURCES;LIBRARIES;ARGUMENTS;ENV")
