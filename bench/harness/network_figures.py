@@ -118,14 +118,14 @@ REDIS = {
 
 # The tables with a sentence for each.
 SECTIONS = {
-    "Packets through the device": "Guest instructions, counted as above, with the virtio device: a message arrives, is received and answered, one at a "
-    "time. Sending is the call; receiving is all the rest, from the interrupt to the program, with what the sent packet leaves to be done. The "
+    "Packets through the device": "Guest instructions, counted as above, with the virtio device: a message arrives, is received and answered, one "
+    "at a time. Sending is the call; receiving is all the rest, from the interrupt to the program, with what the sent packet leaves to be done. The "
     "program asks for the next message again and again, so that the guest never sleeps, and what asking in vain costs is taken off.",
     **{f"TCP {way}, {text}": "By the size of messages." for text in CPUS.values() for way in WAYS.values()},
     **{f"UDP, {text}": "What arrives, while the sender sends as much as it can." for text in CPUS.values()},
     **{f"Round trips, {text}": "By the size of messages, there and back." for text in CPUS.values()},
-    "Throughput over a bad link": f"{BAD_LINK_CONNECTIONS} connections, CUBIC at both ends, one CPU. The process is Linux to Linux: client and server "
-    "have a network namespace each. What goes there or back passes through `impaired_link`, a process, which does this to single packets of "
+    "Throughput over a bad link": f"{BAD_LINK_CONNECTIONS} connections, CUBIC at both ends, one CPU. The process is Linux to Linux: client and "
+    "server have a network namespace each. What goes there or back passes through `impaired_link`, a process, which does this to single packets of "
     "1500 B (no segmentation offload); what it loses, in both directions, is chance.",
     "Loopback": "The same calls as those that are counted.",
     "Servers": "Requests a second of 30 connections that stay; to Redis 16 at a time (`redis-benchmark`). Debian's versions, static and unmodified.",

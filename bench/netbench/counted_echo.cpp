@@ -1,5 +1,6 @@
 #include "counted_echo.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <string>
@@ -36,7 +37,7 @@ public:
         const uint64_t start = ticks();
         const ssize_t count = datagrams_ ? sendto(socket_.fd(), reply_.data(), reply_.size(), 0, peer_.get(), peer_.length)
                                          : ::send(socket_.fd(), reply_.data(), reply_.size(), MSG_NOSIGNAL);
-        sent_ += ticks() - start;
+        sent_ = ticks() - start;
         check(count, "send");
     }
     // Requires: the peer waits for an answer, so that nothing arrives.
@@ -48,21 +49,28 @@ public:
             if (ask(0) < 0 && !over_) ++in_vain_;
         cost_in_vain_ = static_cast<double>(ticks() - start) / rounds;
     }
+    // Begins a round, which ends with what has been received before the next.
     void start() {
-        in_vain_ = sent_ = 0;
+        in_vain_ = 0;
         start_ = ticks();
     }
-    // Of so many received, and of one less sent.
-    void print(unsigned rounds) const {
+    void end() {
         const double all = static_cast<double>(ticks() - start_), sent = static_cast<double>(sent_);
-        const double received = all - sent - static_cast<double>(in_vain_) * cost_in_vain_;
+        received_samples_.push_back(all - sent - static_cast<double>(in_vain_) * cost_in_vain_);
+        sent_samples_.push_back(sent);
+    }
+    void print() const {
         const std::string protocol = datagrams_ ? "udp" : "tcp";
-        std::printf("%s_packet_in_%zu instructions %.0f\n", protocol.c_str(), message_.size(), received / rounds);
-        std::printf("%s_packet_out_%zu instructions %.0f\n", protocol.c_str(), reply_.size(), sent / (rounds - 1));
+        std::printf("%s_packet_in_%zu instructions %.0f\n", protocol.c_str(), message_.size(), middle(received_samples_));
+        std::printf("%s_packet_out_%zu instructions %.0f\n", protocol.c_str(), reply_.size(), middle(sent_samples_));
         std::fflush(stdout);
     }
 
 private:
+    static double middle(std::vector<double> samples) {
+        std::ranges::sort(samples);
+        return samples.empty() ? 0 : samples[samples.size() / 2];
+    }
     ssize_t ask(size_t got) {
         if (!datagrams_) return recv(socket_.fd(), message_.data() + got, message_.size() - got, MSG_DONTWAIT);
         peer_.length = sizeof peer_.storage;
@@ -77,6 +85,7 @@ private:
     Address peer_;
     uint64_t in_vain_ = 0, sent_ = 0, start_ = 0;
     double cost_in_vain_ = 0;
+    std::vector<double> received_samples_, sent_samples_;
 };
 
 }  // namespace
@@ -84,12 +93,13 @@ private:
 void counted_echo(const Socket& socket, const Request& request, const std::atomic<bool>& over) {
     Echo echo{socket, request, over};
     constexpr unsigned half = counted_rounds / 2;
-    for (unsigned i = 0; i < counted_rounds && echo.receive(); ++i) {
-        if (i + 1 == half) echo.measure_asking_in_vain();
+    for (unsigned i = 1; i <= counted_rounds && echo.receive(); ++i) {
+        if (i == half) echo.measure_asking_in_vain();
+        if (i > half) echo.end();
         // Before the peer hears the last answer, after which it may end the machine.
-        if (i + 1 == counted_rounds) echo.print(counted_rounds - half);
+        if (i == counted_rounds) echo.print();
+        echo.start();
         echo.send();
-        if (i + 1 == half) echo.start();
     }
 }
 
