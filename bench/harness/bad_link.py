@@ -28,13 +28,15 @@ class BadLink(Namespace):
         else:
             self._add_tap()
             run_command("ip", "-n", self._name, "link", "set", TAP, "up")
+        # Each packet has its own fate, as on a wire.
+        self.device_options = "".join(f",{side}_{kind}=off" for side in ("host", "guest") for kind in ("tso4", "tso6", "ufo"))
 
     def _behind_cable(self, role: str, here: str, address: str) -> list[str]:
         """Makes a namespace with a cable to ours; returns what enters it."""
         name = self._make(f"{self._name}-{role}")
         run_command("ip", "-n", self._name, "link", "add", here, "type", "veth", "peer", "name", "eth0", "netns", name)
         run_command("ip", "-n", name, "address", "add", f"{address}/24", "dev", "eth0")
-        run_command("ip", "-n", name, "link", "set", "eth0", "up")
+        run_command("ip", "-n", name, "link", "set", "eth0", "up", "gso_max_segs", "1")
         run_command("ip", "-n", self._name, "link", "set", here, "up")
         return ["ip", "netns", "exec", name]
 

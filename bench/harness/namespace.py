@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .affinity import HOST_CPU, settle
-from .machine import Machine, Network, Process, World
+from .machine import Machine, Network, Output, Process, World
 
 TAP = "tap0"
 HOST = "10.0.5.1"
@@ -29,6 +29,7 @@ class Namespace(Network):
     """To be entered for the time of a run, so that no connection of an earlier one is left."""
 
     address = f"{GUEST}/24"
+    device_options = ""
     _made = 0
 
     def __enter__(self) -> "Namespace":
@@ -47,7 +48,8 @@ class Namespace(Network):
             raise
         # The kernel's own part of the host's end is left out: QEMU itself moves the packets, as for a user without privileges.
         netdev = f"tap,id=network,ifname={TAP},script=no,downscript=no,vhost=off"
-        self.options = ["-netdev", netdev, "-device", "virtio-net-device,netdev=network", "-name", "guest,debug-threads=on"]
+        device = f"virtio-net-device,netdev=network{self.device_options}"
+        self.options = ["-netdev", netdev, "-device", device, "-name", "guest,debug-threads=on"]
         return self
 
     def _make(self, name: str) -> str:
@@ -78,6 +80,14 @@ class Running:
     def text(self) -> str:
         self._output.seek(0)
         return self._output.read().decode(errors="replace")
+
+    def output(self, seconds: float) -> Output:
+        """All of it, once the program has ended, for which it has so long."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pass
+        return Output([(0, line.rstrip("\r")) for line in self.text().split("\n")])
 
     def ended(self) -> bool:
         return self._process.poll() is not None

@@ -1,6 +1,6 @@
 """The figures of the network."""
 
-from .figures import BITS_PER_SECOND, EREMITE, GUEST, INSTRUCTIONS, NANOSECONDS, RATE, Figure, Target, fraction_of
+from .figures import BITS_PER_SECOND, EREMITE, GUEST, INSTRUCTIONS, NANOSECONDS, PROCESS, RATE, Figure, Target, fraction_of
 
 
 def times(factor: float) -> Target:
@@ -12,6 +12,10 @@ def times(factor: float) -> Target:
     return Target(f"≥ {factor:g} times the Linux guest's", met)
 
 
+# For the process both ends are Linux. What is lost is chance: a tenth less is the same.
+_NOT_BELOW_PROCESS = Target(
+    "≥ Linux to Linux, within 10 %", lambda values: values[EREMITE] >= 0.9 * values[PROCESS] if EREMITE in values and PROCESS in values else None
+)
 HALF = fraction_of(GUEST, 1 / 2, "≤ 1/2 of the Linux guest's")
 SMALL, LARGE = 1400, 65536
 SIZES = {1: (1, 16, 64, 256, 1024, 1400, 4096, 16384, 65536, 262144, 1048576), 2: (64, 1024, 65536, 1048576)}
@@ -66,6 +70,33 @@ def _connections(cpus: int) -> dict[str, Figure]:
     return {"connections": Figure("connections", f"connect, one byte each way, close; {CPUS[cpus]}", RATE, "Connections", times(2))}
 
 
+PACKET_SIZES = (1, 64, 1400)
+# By the key that the counting server prints.
+PACKETS = {
+    key: Figure(key, f"{protocol.upper()}, {size_text(size)} {text}", INSTRUCTIONS, "Packets through the device", HALF)
+    for protocol in ("udp", "tcp")
+    for size in PACKET_SIZES
+    for key, text in ((f"{protocol}_packet_in_{size}", "received"), (f"{protocol}_packet_out_{size}", "sent"))
+}
+
+# Arguments of the link, and what they do.
+FAULTS = {
+    (): "nothing",
+    ("--loss=1",): "1 % lost",
+    ("--loss=2",): "2 % lost",
+    ("--loss=5",): "5 % lost",
+    ("--duplicate=10",): "10 % twice",
+    ("--delay=1", "--reorder=10"): "1 ms each way, 10 % overtake",
+    ("--delay=25",): "25 ms each way",
+    ("--delay=25", "--loss=2"): "25 ms each way, 2 % lost",
+}
+BAD_LINK_CONNECTIONS = 4
+BAD_LINK = {
+    (way, faults): Figure(f"bad_link_{way}_{'_'.join(faults)}", f"{text}: {title}", BITS_PER_SECOND, "Throughput over a bad link", _NOT_BELOW_PROCESS)
+    for way, text in WAYS.items()
+    for faults, title in FAULTS.items()
+}
+
 # Keys of bench/sockets.cpp.
 _CALLS = [
     ("udp_1", "UDP, 1 B sent and received", HALF),
@@ -87,9 +118,15 @@ REDIS = {
 
 # The tables with a sentence for each.
 SECTIONS = {
+    "Packets through the device": "Guest instructions, counted as above, with the virtio device: a message arrives, is received and answered, one "
+    "at a time. Sending is the call; receiving is all the rest, from the interrupt to the program, with what the sent packet leaves to be done. The "
+    "program asks for the next message again and again, so that the guest never sleeps, and what asking in vain costs is taken off.",
     **{f"TCP {way}, {text}": "By the size of messages." for text in CPUS.values() for way in WAYS.values()},
     **{f"UDP, {text}": "What arrives, while the sender sends as much as it can." for text in CPUS.values()},
     **{f"Round trips, {text}": "By the size of messages, there and back." for text in CPUS.values()},
+    "Throughput over a bad link": f"{BAD_LINK_CONNECTIONS} connections, CUBIC at both ends, one CPU. The process is Linux to Linux: client and "
+    "server have a network namespace each. What goes there or back passes through `impaired_link`, a process, which does this to single packets of "
+    "1500 B (no segmentation offload); what it loses, in both directions, is chance.",
     "Loopback": "The same calls as those that are counted.",
     "Servers": "Requests a second of 30 connections that stay; to Redis 16 at a time (`redis-benchmark`). Debian's versions, static and unmodified.",
     "Connections": "A second, one after the other. The server closes first.",
@@ -103,4 +140,4 @@ OTHERS = {cpus: {**_datagrams(cpus), **_latency(cpus), **_connections(cpus)} for
 def all_figures(_accel: str) -> list[Figure]:
     measured = [figure for figures in (BANDWIDTH, OTHERS) for cpus in CPUS for figure in figures[cpus].values()]
     servers = [*NGINX.values(), *(figure for cpus in CPUS for figure in REDIS[cpus].values())]
-    return [*CALL_INSTRUCTIONS, *CALL_TIMES, *measured, *servers]
+    return [*CALL_INSTRUCTIONS, *CALL_TIMES, *PACKETS.values(), *measured, *BAD_LINK.values(), *servers]

@@ -243,6 +243,10 @@ private:
                     const Bound bound{options_, measured ? options_.seconds : options_.warm_up};
                     auto start = Clock::now();
                     for (uint64_t n = 0; !bound.reached(n, start); ++n) {
+                        if (options_.pause != 0) {
+                            std::this_thread::sleep_for(std::chrono::microseconds{options_.pause});
+                            start = Clock::now();
+                        }
                         const bool complete = round_trip();
                         const auto now = Clock::now();
                         if (complete) samples.push_back(nanoseconds(now - start));

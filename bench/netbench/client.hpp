@@ -20,6 +20,7 @@ struct ClientOptions {
     unsigned connections = 1;
     double seconds = 1;           // of each measurement
     double warm_up = 0.2;         // seconds before it
+    unsigned pause = 0;           // microseconds before each round trip
     uint64_t rounds = 0;          // messages, round trips or connections of each thread instead of a time; 0: the time counts
     std::string congestion;       // the algorithm of congestion control; empty: the system's
     std::string path = "/";       // of the page that is asked for

@@ -25,6 +25,8 @@ int main(int argc, char** argv) {
     server->add_option("-a,--address", address, "Where to listen")->capture_default_str();
     server->add_option("-p,--port", port, "The port; the next one is used, too")->capture_default_str();
     offer_congestion(*server, congestion);
+    bool counted = false;
+    server->add_flag("--count", counted, "Count what messages of the tests of latency cost, in ticks of the time stamp counter (--rounds=1000)");
 
     ClientOptions options;
     const std::map<std::string, Test> tests{{"tcp-bw", Test::tcp_bandwidth},
@@ -58,6 +60,7 @@ int main(int argc, char** argv) {
     client->add_option("-r,--rounds", options.rounds, "Messages, round trips or connections of each thread instead of a time; 0: the time counts")
         ->capture_default_str();
     offer_congestion(*client, options.congestion);
+    client->add_option("--pause", options.pause, "Microseconds before each round trip of a test of latency")->capture_default_str();
     client->add_option("--path", options.path, "The page that the test http asks for on connections that stay")->capture_default_str();
     client->add_option("--patience", options.patience, "Seconds that the server may take until it listens")->capture_default_str();
     client->add_flag("--stop", options.stop, "End the server afterwards");
@@ -66,7 +69,7 @@ int main(int argc, char** argv) {
     if (options.tests.empty()) options.tests = {Test::tcp_bandwidth, Test::udp_bandwidth, Test::tcp_latency, Test::udp_latency, Test::connections};
     if (options.directions.empty()) options.directions = {Direction::send, Direction::receive};
     try {
-        if (server->parsed()) serve(address, port, congestion);
+        if (server->parsed()) serve(address, port, congestion, counted);
         else run_client(options);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "netbench: %s\n", error.what());

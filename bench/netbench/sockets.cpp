@@ -82,7 +82,8 @@ uint16_t local_port(const Socket& socket) {
 void no_delay(const Socket& socket) { set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY"); }
 
 void congestion_control(const Socket& socket, const std::string& name) {
-    if (!name.empty()) check(setsockopt(socket.fd(), IPPROTO_TCP, TCP_CONGESTION, name.data(), static_cast<socklen_t>(name.size())), "TCP_CONGESTION");
+    if (name.empty()) return;
+    check(setsockopt(socket.fd(), IPPROTO_TCP, TCP_CONGESTION, name.data(), static_cast<socklen_t>(name.size())), "TCP_CONGESTION");
 }
 
 void receive_timeout(const Socket& socket, int milliseconds) {
