@@ -43,6 +43,14 @@ bool Stack::is_local(const IpAddress& address) const {
     return false;
 }
 
+bool Stack::in_group(const IpAddress& group) const {
+    for (const Interface* interface : interfaces_) {
+        if (!interface) break;
+        if (interface->in_group(group)) return true;
+    }
+    return false;
+}
+
 void Stack::advance(Instant now) {
     if (now > now_) now_ = now;
     timers_.advance(now_);

@@ -47,7 +47,9 @@ public:
     }
     // One of our addresses, on any interface.
     [[nodiscard]] bool is_local(const IpAddress& address) const;
-    // The same, or any address of the loopback, which has them all.
+    // On any interface.
+    [[nodiscard]] bool in_group(const IpAddress& group) const;
+    // One of our addresses, or any address of the loopback, which has them all.
     [[nodiscard]] bool is_own(const IpAddress& address) const { return address.is_loopback() || is_local(address); }
     // A port that `free` agrees with, looked for from a random one on (RFC 6056 section 3.3.1). 0: there is none.
     template <typename Free>

@@ -113,7 +113,8 @@ void Interface::addresses_changed() {
 bool Interface::accepts(const IpAddress& destination) {
     for (const InterfaceAddress& a : addresses_)
         if (a.in_use && a.state != AddressState::Tentative && a.address == destination) return true;
-    if (destination.is_multicast()) return in_group(destination) || capabilities().loopback;
+    // By the loopback comes what was sent to a group by another interface.
+    if (destination.is_multicast()) return in_group(destination) || (capabilities().loopback && stack_.in_group(destination));
     return is_broadcast(destination) || (capabilities().loopback && destination.is_loopback());
 }
 

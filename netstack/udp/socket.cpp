@@ -73,6 +73,7 @@ Result<void> UdpSocket::bind(const Endpoint& local) {
     if (port == 0) port = TRY(layer_.ephemeral_port(*this, address));
     else if (!layer_.can_bind(*this, local)) return Error{EADDRINUSE};
     local_ = {address, port};
+    any_port_ = local.port == 0;
     layer_.bucket(port).push_back(*this);
     return {};
 }
@@ -102,6 +103,10 @@ Result<void> UdpSocket::connect(const Endpoint& remote) {
 void UdpSocket::disconnect() {
     remote_ = {};
     if (std::exchange(any_address_, false)) local_.address = bound_address_;
+    if (!bound() || !any_port_) return;
+    using Bound = ListNode<UdpSocket>;
+    Bound::unlink();
+    local_.port = 0;
 }
 
 void UdpSocket::close() {

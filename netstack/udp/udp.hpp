@@ -73,6 +73,7 @@ public:
     // Port 0: any that is free. EADDRINUSE, EADDRNOTAVAIL, EINVAL: it is bound.
     [[nodiscard]] Result<void> bind(const Endpoint& local);
     [[nodiscard]] Result<void> connect(const Endpoint& remote);
+    // A port that was not asked for is given back.
     void disconnect();
     void close();
 
@@ -123,6 +124,7 @@ private:
     Path path_{};
     PacketQueue queue_{};
     std::array<Membership, most_memberships> memberships_{};
+    bool any_port_ = false;     // the program did not ask for this one
     bool any_address_ = false;  // connect() chose the local address, in place of this one
     IpAddress bound_address_{};
     int error_ = 0;

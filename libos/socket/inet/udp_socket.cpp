@@ -109,7 +109,8 @@ Result<net::Endpoint> UdpSocket::parse_destination(std::span<const uint8_t> addr
 
 Result<void> UdpSocket::bind_any() {
     if (socket_.bound()) return {};
-    return socket_.bind({any_address(), 0});
+    const net::IpAddress& address = socket_.local().address;
+    return socket_.bind({address.is_unspecified() ? any_address() : address, 0});
 }
 
 Result<void> UdpSocket::connect(std::span<const uint8_t> address) {
@@ -232,7 +233,7 @@ uint32_t UdpSocket::events() {
 }
 
 Result<net::Endpoint> UdpSocket::endpoint(bool of_peer) {
-    if (!of_peer) return socket_.bound() ? socket_.local() : net::Endpoint{any_address(), 0};
+    if (!of_peer) return socket_.local().address.is_unspecified() ? net::Endpoint{any_address(), socket_.local().port} : socket_.local();
     if (!socket_.connected()) return Error{ENOTCONN};
     return socket_.remote();
 }

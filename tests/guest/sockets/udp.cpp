@@ -98,12 +98,13 @@ void connected(const char* address) {
     show("disconnect", connect_to(a, none));
     show("again", connect_to(a, none));
     show("getpeername", find_peer(a));
+    std::printf("still %s, with a port: %d\n", name_of(a).text().c_str(), name_of(a).port() != 0);
     show("send", ::send(a, "x", 1, 0));
     Socket fresh{me.storage.ss_family, SOCK_DGRAM};
     connect_to(fresh, other);
     std::printf("chose %s\n", name_of(fresh).text().c_str());
     connect_to(fresh, none);
-    std::printf("then %s\n", name_of(fresh).text().c_str());
+    std::printf("then %s, with a port: %d\n", name_of(fresh).text().c_str(), name_of(fresh).port() != 0);
 }
 
 void unreachable(const char* address) {

@@ -102,6 +102,45 @@ TEST(Udp, PortsAndErrors) {
     EXPECT_EQ(first.socket.send(t, 1, &nowhere).code(), ENETUNREACH);
 }
 
+TEST(Udp, GroupsThatNobodyJoinedAreNotHeardOnTheLoopback) {
+    Network network;
+    Udp a{network.a}, b{network.a};
+    const IpAddress group{Ipv4Address::of(239, 1, 2, 3)};
+    ASSERT_TRUE(b.socket.bind({IpAddress{}, 7000}).ok());
+    a.socket.options.multicast_interface = &network.a.stack.loopback();
+    ASSERT_TRUE(a.send({1}, {group, 7000}));
+    network.settle();
+    EXPECT_EQ(b.receive(), std::nullopt);
+    ASSERT_TRUE(b.socket.join(group, network.a.stack.loopback()).ok());
+    ASSERT_TRUE(a.send({2}, {group, 7000}));
+    network.settle();
+    EXPECT_EQ(b.receive(), (Bytes{2}));
+    // What goes out by another interface is heard by members there.
+    ASSERT_TRUE(b.socket.leave(group, network.a.stack.loopback()).ok());
+    ASSERT_TRUE(b.socket.join(group, *network.a.interface).ok());
+    a.socket.options.multicast_interface = network.a.interface;
+    ASSERT_TRUE(a.send({3}, {group, 7000}));
+    network.settle();
+    EXPECT_EQ(b.receive(), (Bytes{3}));
+}
+
+TEST(Udp, DisconnectGivesAPortBackThatWasNotAskedFor) {
+    Network network;
+    Udp a{network.a}, b{network.a};
+    ASSERT_TRUE(a.socket.connect({network.b4, 9}).ok());
+    const uint16_t port = a.socket.local().port;
+    EXPECT_EQ(b.socket.bind({net::any_v4(), port}).code(), EADDRINUSE);
+    a.socket.disconnect();
+    EXPECT_FALSE(a.socket.bound());
+    ASSERT_TRUE(b.socket.bind({net::any_v4(), port}).ok());
+    // This one was.
+    ASSERT_TRUE(b.socket.connect({network.b4, 9}).ok());
+    b.socket.disconnect();
+    EXPECT_EQ(b.socket.local(), (Endpoint{net::any_v4(), port}));
+    ASSERT_TRUE(a.socket.connect({network.b4, 9}).ok());
+    EXPECT_NE(a.socket.local().port, port);
+}
+
 TEST(Udp, BroadcastAndGroups) {
     Network network;
     Udp a{network.a}, b{network.b};
