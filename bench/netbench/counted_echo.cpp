@@ -42,12 +42,16 @@ public:
     }
     // Requires: the peer waits for an answer, so that nothing arrives.
     void measure_asking_in_vain() {
-        constexpr int rounds = 2000;  // soon enough for a peer that would ask again
-        in_vain_ = 0;
-        const uint64_t start = ticks();
-        for (int i = 0; i < rounds; ++i)
-            if (ask(0) < 0 && !over_) ++in_vain_;
-        cost_in_vain_ = static_cast<double>(ticks() - start) / rounds;
+        // Soon enough for a peer that would ask again.
+        constexpr int batches = 100, batch = 20;
+        std::vector<double> samples;
+        for (int i = 0; i < batches; ++i) {
+            const uint64_t start = ticks();
+            for (int k = 0; k < batch; ++k)
+                if (ask(0) < 0 && !over_) ++in_vain_;
+            samples.push_back(static_cast<double>(ticks() - start) / batch);
+        }
+        cost_in_vain_ = middle(std::move(samples));
     }
     // Begins a round, which ends with what has been received before the next.
     void start() {
@@ -93,9 +97,9 @@ private:
 void counted_echo(const Socket& socket, const Request& request, const std::atomic<bool>& over) {
     Echo echo{socket, request, over};
     constexpr unsigned half = counted_rounds / 2;
-    for (unsigned i = 1; i <= counted_rounds && echo.receive(); ++i) {
+    for (unsigned i = 1; echo.receive(); ++i) {
         if (i == half) echo.measure_asking_in_vain();
-        if (i > half) echo.end();
+        if (i > half && i <= counted_rounds) echo.end();
         // Before the peer hears the last answer, after which it may end the machine.
         if (i == counted_rounds) echo.print();
         echo.start();
