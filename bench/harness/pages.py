@@ -153,7 +153,8 @@ Eremite have it. The client takes the times. Bandwidth is what the receiver's pr
 both sides, in 0.3 s after 0.1 s; a round trip is a message each way of the same size, with `TCP_NODELAY`. The process of the host is reached
 by its loopback. Medians over at most 3 runs, in which the worlds take turns. A guest's only CPU has one
 of the host's to itself, and the rest of QEMU and the client share another one, since times are several times longer or shorter by how
-they happen to meet otherwise; with two CPUs in the guest, all share the host's as they like.
+they happen to meet otherwise; with two CPUs in the guest, all share the host's as they like. The host's TCP controls congestion as it is set
+up to (by `bbr` on the machine of these figures), but for the table of bad links.
 
 """,
     ("sockets", "network", "servers"),

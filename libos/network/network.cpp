@@ -26,8 +26,9 @@ constexpr uint64_t packet_share = 8;
 // Packets of one interface that are taken before others have their turn.
 constexpr size_t batch = 64;
 constexpr int most_batches = 8;
+constexpr size_t flood = 4;  // packets at once
 // Of threads, while packets wait.
-constexpr Duration longest_turn = Duration::microseconds(500);
+constexpr Duration longest_turn = Duration::microseconds(200);
 
 }  // namespace
 
@@ -136,14 +137,14 @@ void Network::serve(Port& port, bool late) {
         Input(net::Stack& stack, net::Interface& interface) : stack_{stack}, interface_{interface} {}
         void receive(net::Packet&& packet) override {
             stack_.receive(interface_, std::move(packet));
-            any_ = true;
+            ++count_;
         }
-        [[nodiscard]] bool any() const { return any_; }
+        [[nodiscard]] size_t count() const { return count_; }
 
     private:
         net::Stack& stack_;
         net::Interface& interface_;
-        bool any_ = false;
+        size_t count_ = 0;
     };
     Input input{stack_, *port.interface};
     bool more = true;
@@ -155,11 +156,13 @@ void Network::serve(Port& port, bool late) {
         // Answers go out before more is taken in.
         stack_.flush();
         if (more) continue;
-        // Threads that are at work are not interrupted by what comes meanwhile, unless they had a long turn and nothing came; and without
-        // threads the next packet may be near.
         const Instant now = stack_.now();
-        if (input.any()) last_packet_ = now;
-        more = sched::is_idle() ? now - last_packet_ < poll_time_ : input.any() || !late;
+        if (input.count() != 0) last_packet_ = now;
+        // Without threads the next packet may be near. Threads that have work by what came, or are in a flood, are not interrupted by more of
+        // it, unless they had a long turn already and nothing came.
+        more = sched::is_idle() ? now - last_packet_ < poll_time_
+               : late           ? input.count() != 0
+                                : sched::others_are_ready() || input.count() >= flood;
         if (more) break;
         more = port.nic->watch();
     }
