@@ -40,6 +40,8 @@ public:
     [[nodiscard]] size_t free_large() const { return large_.count; }
     // Little is left: queues that can wait for their data shall not grow.
     [[nodiscard]] bool under_pressure() const { return fragment_count_ < total_fragments_ / 8 || small_.count < small_.total / 8; }
+    // So little that what peers will send again is not kept: who answers needs a fragment.
+    [[nodiscard]] bool nearly_empty() const { return fragment_count_ < total_fragments_ / 32; }
 
 private:
     // Stands at the start of the buffer that it describes; the data begin on the next cache line.

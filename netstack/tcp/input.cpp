@@ -31,7 +31,7 @@ bool Connection::fast_path(const Segment& segment, Packet& packet) {
     if (segment.length == 0 && acknowledged == 0) return false;
     if (sent_.sacked() != 0 || probe_.active || received_.has_early() || fin_early_ || read_shut_ || urgent_ == Urgent::Awaited) return false;
     if ((segment.traffic_class & ecn_mask) == ecn_ce && agreed_.ecn) return false;
-    if (segment.length > rcv_edge_ - rcv_nxt_) return false;
+    if (segment.length > rcv_edge_ - rcv_nxt_ || (segment.length > 0 && layer_.stack().pool().nearly_empty())) return false;
     if (expected_header_ != 0) {
         const uint8_t* options = segment.options.data();
         if (load_big<uint32_t>(options) != timestamps_alone) return false;
@@ -167,6 +167,7 @@ void Connection::accept_data(const Segment& segment, Packet&& packet) {
         send_reset();
         return finish();
     }
+    if (segment.length > 0 && layer_.stack().pool().nearly_empty()) return layer_.stack().count(Drop::NoMemory);
     packet.remove_front(segment.headers);
     if (seq_before(start, rcv_nxt_)) {
         const uint32_t old = std::min(rcv_nxt_ - start, segment.length);
