@@ -1,6 +1,9 @@
 // Many peers, bad ones and those that vanish: memory stays bounded and service goes on.
 #include <gtest/gtest.h>
 
+#include <string_view>
+#include <vector>
+
 #include "netstack/wire/checksum.hpp"
 #include "tests/unit/netstack/tcp_pair.hpp"
 
@@ -229,6 +232,31 @@ TEST(ZeroCopy, BuffersOfTheProgramAreSentAndComeBack) {
     network.settle();
     EXPECT_EQ(got, data);
     EXPECT_EQ(lender.returned, 1);
+}
+
+// What peers will send again is not kept with the last memory: that is for answers.
+TEST(Flood, DataAreNotKeptWithTheLastMemory) {
+    Network network;
+    TcpPair pair{network};
+    ASSERT_NE(pair.server, nullptr);
+    net::PacketPool& pool = network.b.memory.pool;
+    std::vector<net::Fragment*> taken;
+    while (pool.free_fragments() > 100) taken.push_back(pool.allocate_fragment());
+    ASSERT_TRUE(pool.nearly_empty());
+    const auto send = [](net::tcp::Connection& connection, std::string_view text) {
+        const Bytes data{text.begin(), text.end()};
+        Source source{data};
+        return connection.send(source, data.size());
+    };
+    ASSERT_TRUE(send(*pair.client, "question").ok());
+    network.run_for(Duration::milliseconds(50));
+    EXPECT_EQ(pair.server->readable_bytes(), 0U);
+    EXPECT_GT(network.b.stack.drops(net::Drop::NoMemory), 0U);
+    // Who has something to say can.
+    ASSERT_TRUE(send(*pair.server, "hello").ok());
+    EXPECT_TRUE(network.run([&] { return pair.client->readable_bytes() == 5; }, Duration::seconds(2)));
+    for (net::Fragment* f : taken) pool.free(*f);
+    EXPECT_TRUE(network.run([&] { return pair.server->readable_bytes() == 8; }, Duration::seconds(30)));
 }
 
 }  // namespace
