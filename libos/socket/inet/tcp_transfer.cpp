@@ -35,8 +35,9 @@ Result<size_t> TcpSocket::send(Message& message) {
 // What waits to be read already; nothing: there is no such thing, or more is wanted than that.
 std::optional<size_t> TcpSocket::receive_at_once(Message& message) {
     constexpr int not_plain = MSG_OOB | MSG_PEEK | MSG_ERRQUEUE | MSG_WAITALL;
+    if ((message.flags & not_plain) != 0 || message.data.remaining() == 0) return std::nullopt;
     const network::QuickNetworkGuard guard{network_};
-    if ((message.flags & not_plain) != 0 || !connection_ || connection_->readable_bytes() == 0 || message.data.remaining() == 0) return std::nullopt;
+    if (!connection_ || connection_->readable_bytes() == 0) return std::nullopt;
     Sink sink{message.data};
     const auto received = connection_->receive(sink, message.data.remaining(), false);
     return received.ok() ? std::optional{received.value()} : std::nullopt;
