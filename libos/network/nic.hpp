@@ -1,14 +1,17 @@
 #pragma once
-// What a driver of a network interface offers beside what the stack wants of it (netstack/phy/device.hpp). All functions are called with the
-// network's lock.
+// What a driver of a network card offers. A card has one or several pairs of queues, each of which is a device of its own for the stack
+// (netstack/phy/device.hpp), and belongs to one shard of the network.
 #include <cstddef>
+#include <span>
 #include <string_view>
 
+#include "base/result.hpp"
 #include "libos/sync/spinlock.hpp"
 #include "netstack/phy/device.hpp"
 
 namespace eremite::network {
 
+// A pair of queues: one to send, one to receive. All functions are called with the lock of its listener.
 class Nic : public net::Device {
 public:
     using Device::Device;
@@ -17,7 +20,7 @@ public:
     class Listener {
     public:
         virtual void attention(Nic& nic) = 0;
-        // The network's lock.
+        // Whoever holds it may use the pair.
         [[nodiscard]] virtual sync::Spinlock& lock() = 0;
 
     protected:
@@ -32,8 +35,6 @@ public:
         ~Receiver() = default;
     };
 
-    // From here on packets come. `pool`: for what is received.
-    virtual void start(Listener& listener, net::PacketPool& pool) = 0;
     // Hands over up to `most` packets and takes back what was sent. True: there may be more. The listener may not be told of what comes
     // until watch().
     [[nodiscard]] virtual bool poll(Receiver& receiver, size_t most) = 0;
@@ -44,7 +45,35 @@ public:
     // Whether there are packets that the device has not taken yet.
     [[nodiscard]] virtual bool sending() = 0;
     [[nodiscard]] virtual bool link_up() = 0;
+    // Whether the host asked, since the last call, that this machine tells its neighbours where it is now: after it was moved. Only the first
+    // pair says so.
+    [[nodiscard]] virtual bool shall_announce() { return false; }
     [[nodiscard]] virtual std::string_view driver() const = 0;
+};
+
+class Card {
+public:
+    // Who uses a pair, and the memory for what it receives.
+    struct User {
+        Nic::Listener* listener;
+        net::PacketPool* pool;
+    };
+
+    Card() = default;
+    Card(const Card&) = delete;
+    Card& operator=(const Card&) = delete;
+    // Pairs that it can have at most.
+    [[nodiscard]] virtual size_t most_pairs() const { return 1; }
+    // Makes as many pairs, of which pair `i` interrupts CPU `i`, if there is one. Requires: not more than it can have; called once, before
+    // start(). ENOMEM, ENOSPC, EIO.
+    [[nodiscard]] virtual Result<void> make_pairs(size_t count) = 0;
+    // Requires: make_pairs() succeeded, and `index` is below its count.
+    [[nodiscard]] virtual Nic& pair(size_t index) = 0;
+    // From here on packets come. `users`: one for each pair, in their order. Called without locks.
+    virtual void start(std::span<const User> users) = 0;
+
+protected:
+    ~Card() = default;
 };
 
 }  // namespace eremite::network
