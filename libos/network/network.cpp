@@ -100,13 +100,20 @@ void Network::leave() {
     clock_.start(next);
 }
 
-Result<net::Interface*> Network::add(Nic& nic) {
+Result<net::Interface*> Network::add(Card& card) {
+    TRY(card.make_pairs(1));
+    Nic& nic = card.pair(0);
+    net::Interface* interface = nullptr;
+    {
+        const NetworkGuard guard{*this};
+        const auto port = std::find_if(ports_.begin(), ports_.end(), [](const Port& p) { return p.nic == nullptr; });
+        if (port == ports_.end()) return Error{ENOSPC};
+        interface = TRY(stack_.add_interface(nic));
+        *port = {&nic, interface};
+    }
+    const Card::User user{this, &pool_};
+    card.start({&user, 1});
     const NetworkGuard guard{*this};
-    const auto port = std::find_if(ports_.begin(), ports_.end(), [](const Port& p) { return p.nic == nullptr; });
-    if (port == ports_.end()) return Error{ENOSPC};
-    net::Interface* const interface = TRY(stack_.add_interface(nic));
-    *port = {&nic, interface};
-    nic.start(*this, pool_);
     interface->set_link(nic.link_up());
     return interface;
 }
@@ -170,6 +177,7 @@ void Network::serve(Port& port, bool late) {
         log::info("network: link {}", up ? "up" : "down");
         port.interface->set_link(up);
     }
+    if (port.nic->shall_announce()) [[unlikely]] port.interface->announce();
     if (!more) return;
     // Threads have their turn, then it goes on; in the end also beside threads that always have something to do.
     rest_.request();

@@ -19,8 +19,8 @@ public:
     // Guards all of it; what sockets wait for as well.
     [[nodiscard]] sync::Spinlock& lock() override { return lock_; }
 
-    // Makes an interface of it, without addresses. ENOMEM, ENOSPC.
-    [[nodiscard]] Result<net::Interface*> add(Nic& nic);
+    // Makes an interface of it, without addresses. Called without the lock. ENOMEM, ENOSPC, EIO.
+    [[nodiscard]] Result<net::Interface*> add(Card& card);
     // Before the machine ends: ends all streams, and waits a few seconds at most until others have what was sent (finish.cpp).
     void finish();
     [[nodiscard]] Nic* nic_of(const net::Interface& interface) const;

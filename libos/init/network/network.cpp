@@ -128,25 +128,25 @@ struct Card {
     Lease* lease = nullptr;
 };
 
-Result<network::Nic*> claim_nic() {
-    auto nic = drivers::claim_virtio_net();
-    if (!nic.ok() && nic.code() == ENODEV) return drivers::claim_rtl8139();
-    return nic;
+Result<network::Card*> claim_card() {
+    auto card = drivers::claim_virtio_net();
+    if (!card.ok() && card.code() == ENODEV) return drivers::claim_rtl8139();
+    return card;
 }
 
 // Interfaces as they are found are eth0, eth1 and so on.
 Result<size_t> add_interfaces(std::span<Card> cards) {
     size_t count = 0;
     for (; count < cards.size(); ++count) {
-        const auto nic = claim_nic();
-        if (!nic.ok()) {
-            if (nic.code() == ENODEV) break;
-            return nic.error();
+        const auto card = claim_card();
+        if (!card.ok()) {
+            if (card.code() == ENODEV) break;
+            return card.error();
         }
         if (!Network::running()) TRY(Network::start());
         BufferSink name{cards[count].name};
         format(name, "eth{}", count);
-        cards[count].interface = TRY(Network::running()->add(*nic.value()));
+        cards[count].interface = TRY(Network::running()->add(*card.value()));
     }
     return count;
 }
