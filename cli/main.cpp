@@ -69,7 +69,7 @@ void define_run(CLI::App& app, RunWords& words) {
     app.add_option("--volume", words.volumes, "FILE:/path[:ro], a volume (`eremite volume create`) that the program sees there; repeatable")
         ->allow_extra_args(false);
     app.add_option("--net", words.network,
-                   "user: through QEMU, as a program of the host; tap:NAME: a TAP device of the host. Behind these, if wanted: ,ip=ADDRESS/LENGTH "
+                   "user: through QEMU, as a program of the host; tap:NAME: a TAP device of the host, with a pair of queues for each CPU if it takes several. Behind these, if wanted: ,ip=ADDRESS/LENGTH "
                    "(else DHCP), ,gateway=ADDRESS, ,dns=ADDRESS, ,mtu=BYTES");
     app.add_option("--publish", words.published, "[ADDRESS:]PORT:PORT[/udp], a port of the host that leads to one of the program; repeatable")
         ->allow_extra_args(false);

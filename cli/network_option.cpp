@@ -67,7 +67,7 @@ std::optional<PublishedPort> parse_forward(std::string_view rule) {
 }
 
 std::string tap_recipe(std::string_view name) {
-    return fmt::format("sudo ip tuntap add dev {0} mode tap user $USER && sudo ip addr add 10.0.5.1/24 dev {0} && sudo ip link set {0} up", name);
+    return fmt::format("sudo ip tuntap add dev {0} mode tap multi_queue user $USER && sudo ip addr add 10.0.5.1/24 dev {0} && sudo ip link set {0} up", name);
 }
 
 // Why the host does not let us have a port, now that QEMU did not get it: 0 if it does. Like QEMU, this takes a port that connections
@@ -189,9 +189,9 @@ std::string explain_network_failure(std::string_view messages, const NetworkOpti
     if (!says("/dev/net/tun")) return {};
     if (says("busy")) return fmt::format("another machine or program uses {}: each needs a TAP device of its own", option.tap);
     if (says("not permitted"))
-        return fmt::format("this user may not use {0}; this makes one that you may use: sudo ip tuntap del dev {0} mode tap; {1}", option.tap,
+        return fmt::format("this user may not use {0}; this makes one that you may use: sudo ip link del {0}; {1}", option.tap,
                            tap_recipe(option.tap));
-    if (says("Invalid argument")) return fmt::format("{} is no TAP device, or one with several queues", option.tap);
+    if (says("Invalid argument")) return fmt::format("{} is no TAP device", option.tap);
     return "/dev/net/tun cannot be opened: sudo modprobe tun, or see `eremite doctor`";
 }
 

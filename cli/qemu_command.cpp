@@ -43,9 +43,16 @@ void add_accelerator(std::vector<std::string>& words, const VirtualMachine& mach
 void add_network(std::vector<std::string>& words, const NetworkInterface& network, bool microvm) {
     std::string backend = "user,id=net";
     if (!network.tap.empty()) backend = fmt::format("tap,id=net,ifname={},script=no,downscript=no", escape_commas(network.tap));
+    std::string device = fmt::format("{},netdev=net", microvm ? "virtio-net-device" : "virtio-net-pci");
+    if (network.queues > 1) {
+        backend += fmt::format(",queues={}", network.queues);
+        device += ",mq=on";
+        // Each queue has an interrupt, and so do the configuration and the control queue.
+        if (!microvm) device += fmt::format(",vectors={}", 2 * network.queues + 2);
+    }
     for (const ForwardedPort& port : network.forwarded)
         backend += fmt::format(",hostfwd={}:{}:{}-{}:{}", port.udp ? "udp" : "tcp", port.address, port.host_port, network.machine_address, port.machine_port);
-    words.insert(words.end(), {"-netdev", backend, "-device", fmt::format("{},netdev=net", microvm ? "virtio-net-device" : "virtio-net-pci")});
+    words.insert(words.end(), {"-netdev", backend, "-device", device});
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ struct ForwardedPort {
 // A network interface: of a TAP device, or if that is empty of a network that QEMU makes.
 struct NetworkInterface {
     std::string tap;
+    unsigned queues = 1;          // pairs of them, of a TAP device that takes several if it is more than one
     std::string machine_address;  // IPv4, to which ports are forwarded; empty: the one that QEMU gives by DHCP
     std::vector<ForwardedPort> forwarded;
 };

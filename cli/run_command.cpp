@@ -25,6 +25,7 @@
 #include "cli/session.hpp"
 #include "cli/size.hpp"
 #include "cli/stats_table.hpp"
+#include "cli/tap_device.hpp"
 
 namespace eremite::cli {
 
@@ -146,8 +147,9 @@ std::vector<std::string> network_arguments(const NetworkOption& network) {
     return words;
 }
 
-NetworkInterface network_interface(const NetworkOption& network) {
-    NetworkInterface interface{.tap = network.tap, .machine_address = {}, .forwarded = {}};
+NetworkInterface network_interface(const NetworkOption& network, unsigned cpus) {
+    const unsigned queues = network.tap.empty() ? 1 : tap_queues(takes_several_queues(network.tap), cpus);
+    NetworkInterface interface{.tap = network.tap, .queues = queues, .machine_address = {}, .forwarded = {}};
     for (const std::string& address : network.addresses)
         if (address.find(':') == std::string::npos) interface.machine_address = address.substr(0, address.find('/'));
     for (const PublishedPort& port : network.published) interface.forwarded.push_back({port.address, port.host_port, port.program_port, port.udp});
@@ -280,7 +282,7 @@ int run_command(const RunOptions& options) {
         kernel_arguments(options, boot, options.count_instructions ? counted_tsc_khz : facts.tsc_khz, terminal), options.arguments);
     for (const MountOption& volume : options.volumes)
         machine.volumes.push_back({volume_tag(machine.volumes.size()), fs::absolute(volume.source).string(), volume.read_only});
-    if (options.network) machine.network = network_interface(*options.network);
+    if (options.network) machine.network = network_interface(*options.network, options.cpus);
     if (!options.capture.empty()) machine.capture = fs::absolute(options.capture).string();
     std::list<ShareDaemon> daemons;
     for (const MountOption& mount : options.mounts) {

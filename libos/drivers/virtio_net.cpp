@@ -30,7 +30,7 @@ constexpr uint64_t control_features = feature(VIRTIO_NET_F_CTRL_VQ) | feature(VI
 constexpr uint64_t wanted_features = joining_features | control_features | feature(VIRTIO_NET_F_CSUM) | feature(VIRTIO_NET_F_GUEST_CSUM) |
                                      feature(VIRTIO_NET_F_MTU) | feature(VIRTIO_NET_F_MAC) | feature(VIRTIO_NET_F_HOST_TSO4) |
                                      feature(VIRTIO_NET_F_HOST_TSO6) | feature(VIRTIO_NET_F_HOST_ECN) | feature(VIRTIO_NET_F_HOST_UFO) |
-                                     feature(VIRTIO_NET_F_MRG_RXBUF) | feature(VIRTIO_NET_F_STATUS);
+                                     feature(net_feature_host_uso) | feature(VIRTIO_NET_F_MRG_RXBUF) | feature(VIRTIO_NET_F_STATUS);
 // RFC 894
 constexpr uint16_t usual_mtu = 1500;
 constexpr uint32_t longest_payload = 65535 - 60 - 60;  // of a segment to be cut, behind the longest headers of IP and TCP
@@ -118,6 +118,7 @@ net::Capabilities VirtioNet::describe() {
     c.receive_checksum = device_->has(VIRTIO_NET_F_GUEST_CSUM);
     c.tcp4_segmentation = device_->has(VIRTIO_NET_F_HOST_TSO4) ? longest_payload : 0;
     c.tcp6_segmentation = device_->has(VIRTIO_NET_F_HOST_TSO6) ? longest_payload : 0;
+    c.udp_segmentation = device_->has(net_feature_host_uso) && c.transmit_checksum ? longest_payload : 0;
     c.udp_fragmentation = device_->has(VIRTIO_NET_F_HOST_UFO) && c.transmit_checksum;
     c.receive_segmentation = device_->has(VIRTIO_NET_F_GUEST_TSO4) || device_->has(VIRTIO_NET_F_GUEST_TSO6);
     c.most_fragments = VirtioNetPair::most_fragments;

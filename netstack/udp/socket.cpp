@@ -34,12 +34,12 @@ int UdpSocket::match(const Endpoint& local, const Endpoint& remote) const {
     return score;
 }
 
-void UdpSocket::deliver(const IpReceived& ip, const Endpoint& local, const Endpoint& remote, Packet&& data) {
+void UdpSocket::deliver(const IpReceived& ip, const Endpoint& local, const Endpoint& remote, uint16_t segment, Packet&& data) {
     if (options.interface && options.interface != &ip.interface) return;
     Stack& stack = layer_.stack();
     if (queue_.bytes() + data.length() > options.receive_limit || (stack.pool().under_pressure() && queue_.count() > 64))
         return stack.count(Drop::QueueFull);
-    const Datagram datagram{remote, local, static_cast<uint16_t>(ip.interface.index()), ip.ttl, ip.traffic_class, stack.now()};
+    const Datagram datagram{remote, local, static_cast<uint16_t>(ip.interface.index()), ip.ttl, ip.traffic_class, stack.now(), segment};
     // It stands in front of the data, where the headers were.
     uint8_t* at = data.push_front(stored_size);
     if (!at) return stack.count(Drop::NoMemory);
@@ -188,6 +188,11 @@ Result<void> UdpSocket::transmit(const Path& path, const Endpoint& destination, 
                       .checksum_offset = offsetof(UdpHeader, checksum),
                       .header_length = sizeof(UdpHeader),
                       .checksum = ChecksumState::Partial};
+    if (options.segment != 0 && length - sizeof(UdpHeader) > options.segment) {
+        if (length - sizeof(UdpHeader) > path.interface->capabilities().udp_segmentation) return Error{EMSGSIZE};
+        data.offload().segmentation = Segmentation::Udp;
+        data.offload().segment_size = options.segment;
+    }
     if (multicast && options.multicast_loop && path.interface != &stack.loopback() && path.interface->in_group(destination.address)) {
         // Members on this host hear it too.
         if (Packet copy = data.share(0, data.length())) {

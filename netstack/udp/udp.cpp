@@ -1,5 +1,7 @@
 #include "netstack/udp/udp.hpp"
 
+#include <algorithm>
+
 #include "netstack/stack.hpp"
 #include "netstack/wire/checksum.hpp"
 #include "netstack/wire/udp.hpp"
@@ -29,9 +31,7 @@ void UdpLayer::receive(const IpReceived& ip, Packet&& packet) {
         // Each socket that wants it gets it.
         for (UdpSocket& socket : bucket(local.port)) {
             if (socket.match(local, remote) < 0) continue;
-            Packet copy = packet.share(headers, packet.length() - headers);
-            if (!copy) return stack_.count(Drop::NoMemory);
-            socket.deliver(ip, local, remote, std::move(copy));
+            hand_over(socket, ip, local, remote, packet, headers);
         }
         return;
     }
@@ -40,8 +40,24 @@ void UdpLayer::receive(const IpReceived& ip, Packet&& packet) {
         stack_.count(Drop::NoListener);
         return stack_.ip().report_port_unreachable(ip, packet);
     }
+    if (packet.offload().segmentation == Segmentation::Udp) [[unlikely]] return hand_over(*socket, ip, local, remote, packet, headers);
     packet.remove_front(headers);
-    socket->deliver(ip, local, remote, std::move(packet));
+    socket->deliver(ip, local, remote, 0, std::move(packet));
+}
+
+void UdpLayer::hand_over(UdpSocket& socket, const IpReceived& ip, const Endpoint& local, const Endpoint& remote, const Packet& packet, size_t headers) {
+    const Offload& offload = packet.offload();
+    const size_t all = packet.length() - headers;
+    const uint16_t segment = offload.segmentation == Segmentation::Udp && all > offload.segment_size ? offload.segment_size : uint16_t{0};
+    const size_t most = segment == 0 || socket.options.joined ? all : segment;
+    size_t done = 0;
+    do {
+        const size_t length = std::min(most, all - done);
+        Packet datagram = packet.share(headers + done, length);
+        if (!datagram) return stack_.count(Drop::NoMemory);
+        socket.deliver(ip, local, remote, length > segment ? segment : uint16_t{0}, std::move(datagram));
+        done += length;
+    } while (done < all);
 }
 
 UdpSocket* UdpLayer::find(const Endpoint& local, const Endpoint& remote) {

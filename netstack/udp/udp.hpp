@@ -20,6 +20,7 @@ struct Datagram {
     uint8_t ttl = 0;
     uint8_t traffic_class = 0;
     Instant arrived{};
+    uint16_t segment = 0;  // not 0: several datagrams of so many bytes, of which the last may be shorter
     uint32_t length = 0;  // of the data; the only thing that is not stored with them
 };
 
@@ -43,6 +44,8 @@ private:
     [[nodiscard]] UdpSocket* find(const Endpoint& local, const Endpoint& remote);
     [[nodiscard]] bool can_bind(const UdpSocket& socket, const Endpoint& local);
     [[nodiscard]] Result<uint16_t> ephemeral_port(const UdpSocket& socket, const IpAddress& address);
+    // The data behind `headers`, in as many datagrams as they came.
+    void hand_over(UdpSocket& socket, const IpReceived& ip, const Endpoint& local, const Endpoint& remote, const Packet& packet, size_t headers);
 
     Stack& stack_;
     std::array<Bucket, buckets> sockets_{};
@@ -54,12 +57,14 @@ struct UdpOptions {
     bool broadcast = false;  // SO_BROADCAST
     bool dont_fragment = false;
     bool multicast_loop = true;
+    bool joined = false;     // datagrams that the device joined are received like that (UDP_GRO)
     uint8_t ttl = 64;
     uint8_t multicast_ttl = 1;
     uint8_t traffic_class = 0;
     Interface* interface = nullptr;            // SO_BINDTODEVICE
     Interface* multicast_interface = nullptr;
     IpAddress source{};                        // of what is sent; unspecified: what the socket is bound to, or the best
+    uint16_t segment = 0;                      // not 0: the device shall cut longer data into datagrams of so many bytes
     size_t receive_limit = 212'992;            // bytes that wait to be read
 };
 
@@ -77,7 +82,9 @@ public:
     void disconnect();
     void close();
 
-    // `to` null: the connected peer. EMSGSIZE, EDESTADDRREQ, EACCES: a broadcast without the option, ENETUNREACH, EAGAIN: the device is
+    // How a datagram would go.
+    [[nodiscard]] Result<Path> path_to(const Endpoint& to);
+    // `to` null: the connected peer. EMSGSIZE: also more than the device can cut; EDESTADDRREQ, EACCES: a broadcast without the option, ENETUNREACH, EAGAIN: the device is
     // full, nothing was read from the source, and the observer is told when it is writable again.
     [[nodiscard]] Result<void> send(ByteSource& source, size_t size, const Endpoint* to);
     [[nodiscard]] Result<void> send(Packet&& data, const Endpoint* to);
@@ -108,14 +115,14 @@ private:
         IpAddress group{};
         Interface* interface = nullptr;
     };
-    [[nodiscard]] Result<Path> path_to(const Endpoint& to);
     // The way of a datagram that can be sent now.
     [[nodiscard]] Result<Path> ready_path(const Endpoint* to);
     [[nodiscard]] Result<void> transmit(const Path& path, const Endpoint& destination, Packet&& data);
     void interface_ready() override;
     // -1: not for this socket; higher fits better.
     [[nodiscard]] int match(const Endpoint& local, const Endpoint& remote) const;
-    void deliver(const IpReceived& ip, const Endpoint& local, const Endpoint& remote, Packet&& data);
+    // `segment`: see Datagram.
+    void deliver(const IpReceived& ip, const Endpoint& local, const Endpoint& remote, uint16_t segment, Packet&& data);
 
     UdpLayer& layer_;
     Observer& observer_;

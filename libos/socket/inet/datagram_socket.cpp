@@ -74,6 +74,7 @@ void DatagramSocket::describe_arrival(const net::Datagram& arrival, Message& mes
         if (timestamp_ == SO_TIMESTAMP) items.add_value(SOL_SOCKET, SCM_TIMESTAMP, timeval{precise.tv_sec, precise.tv_nsec / 1000});
         if (timestamping_ == stamping) items.add_value(SOL_SOCKET, SCM_TIMESTAMPING, std::array<timespec, 3>{precise});
     }
+    if (arrival.segment != 0) items.add_value(IPPROTO_UDP, UDP_GRO, int{arrival.segment});
     const bool v4 = arrival.destination.address.is_v4();
     const int ttl = arrival.ttl, traffic_class = arrival.traffic_class;
     if (v4) {

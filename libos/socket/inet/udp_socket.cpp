@@ -49,6 +49,7 @@ private:
         }
         if (level == IPPROTO_UDP && name == UDP_GRO) {
             joined_ = value != 0;
+            configure();
             return true;
         }
         const bool known = TRY(DatagramSocket::set_number(level, name, value));
@@ -66,12 +67,13 @@ private:
         if (socket_.remote().address.is_v4() ? errors_v4_ || errors_v6_ : errors_v6_) notes_.add_error(error_, socket_.remote());
     }
     [[nodiscard]] Result<void> bind_any();
-    // The size of the datagrams that data are cut into. EINVAL: they do not fit into packets, or are too many.
-    [[nodiscard]] Result<size_t> piece_of(size_t size, uint16_t segment, const net::IpAddress& to, const Sending& how) const;
+    // How much is sent at once of what is cut into datagrams of `segment` bytes: one, or as many as the device cuts. EINVAL: they do not fit into
+    // packets, or are too many.
+    [[nodiscard]] Result<size_t> piece_of(size_t size, uint16_t segment, const net::Endpoint& to);
 
     net::UdpSocket socket_;
     uint16_t segment_ = 0;  // UDP_SEGMENT
-    bool joined_ = false;   // UDP_GRO: the program would take datagrams that were joined; nobody joins them
+    bool joined_ = false;   // UDP_GRO: the program would take datagrams that the device joined
     // One that was looked at and is still to be received.
     net::Packet peeked_{};
     net::Datagram peeked_arrival_{};
@@ -88,6 +90,7 @@ void UdpSocket::configure() {
     options.multicast_interface = multicast_interface_;
     options.multicast_ttl = multicast_ttl_;
     options.multicast_loop = multicast_loop_;
+    options.joined = joined_;
     options.receive_limit = receive_buffer.load(std::memory_order_relaxed);
 }
 
@@ -128,14 +131,15 @@ Result<void> UdpSocket::connect(std::span<const uint8_t> address) {
     return socket_.connect(remote);
 }
 
-Result<size_t> UdpSocket::piece_of(size_t size, uint16_t segment, const net::IpAddress& to, const Sending& how) const {
+Result<size_t> UdpSocket::piece_of(size_t size, uint16_t segment, const net::Endpoint& to) {
     if (segment == 0) return size;
     constexpr size_t most_pieces = 128, udp_header = 8;
-    const size_t headers = (to.is_v4() ? sizeof(net::Ipv4Header) : sizeof(net::Ipv6Header)) + udp_header;
-    const net::Path path = TRY(network_.stack().ip().find_path(to, how.source, how.interface));
+    const size_t headers = (to.address.is_v4() ? sizeof(net::Ipv4Header) : sizeof(net::Ipv6Header)) + udp_header;
+    const net::Path path = TRY(socket_.path_to(to));
     const size_t piece = std::min<size_t>(size, segment);
     if (headers + piece > path.mtu || size > segment * most_pieces) return Error{EINVAL};
-    return piece;
+    const size_t at_once = path.interface->capabilities().udp_segmentation / segment;
+    return at_once < 2 ? piece : std::min(size, segment * at_once);
 }
 
 Result<size_t> UdpSocket::send(Message& message) {
@@ -167,16 +171,19 @@ Result<size_t> UdpSocket::send(Message& message) {
     options.traffic_class = how.traffic_class;
     options.interface = how.interface;
     options.source = how.source;
-    const size_t piece = TRY(piece_of(size, how.segment.value_or(segment_), address, how));
+    const uint16_t segment = how.segment.value_or(segment_);
+    const size_t piece = TRY(piece_of(size, segment, to ? *to : socket_.remote()));
     size_t done = 0;
     for (bool first = true; first || done < size;) {
         Source source{message.data};
         // While this waited, others may have sent with other options.
         options.source = how.source;
         options.interface = how.interface;
+        options.segment = segment;
         const size_t next = std::min(piece, size - done);
         const auto sent = socket_.send(source, next, to ? &*to : nullptr);
         options.source = {};
+        options.segment = 0;
         options.interface = device_;
         if (sent.ok()) {
             done += next;

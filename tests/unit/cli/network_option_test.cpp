@@ -80,7 +80,7 @@ TEST(NetworkOption, WhatQemuSays) {
     const auto option = parse_network_option("tap:tap0");
     const auto explained = [&](std::string_view message) { return explain_network_failure(message, option); };
     EXPECT_NE(explained("could not configure /dev/net/tun (tap0): Device or resource busy").find("another machine"), std::string::npos);
-    EXPECT_NE(explained("could not configure /dev/net/tun (tap0): Operation not permitted").find("mode tap user $USER"), std::string::npos);
+    EXPECT_NE(explained("could not configure /dev/net/tun (tap0): Operation not permitted").find("mode tap multi_queue user $USER"), std::string::npos);
     EXPECT_NE(explained("could not configure /dev/net/tun (tap0): Invalid argument").find("no TAP device"), std::string::npos);
     EXPECT_NE(explained("could not open /dev/net/tun: No such file or directory").find("modprobe tun"), std::string::npos);
     EXPECT_EQ(explained("Could not access KVM kernel module"), "");

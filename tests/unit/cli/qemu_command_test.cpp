@@ -66,13 +66,22 @@ TEST(QemuCommand, Network) {
     VirtualMachine machine;
     const auto without = qemu_command(machine);
     EXPECT_EQ(std::ranges::find(without, "-netdev"), without.end());
-    machine.network = NetworkInterface{.tap = "tap0", .machine_address = {}, .forwarded = {}};
+    machine.network = NetworkInterface{.tap = "tap0", .queues = 1, .machine_address = {}, .forwarded = {}};
     EXPECT_TRUE(has_pair(qemu_command(machine), "-netdev", "tap,id=net,ifname=tap0,script=no,downscript=no"));
     EXPECT_TRUE(has_pair(qemu_command(machine), "-device", "virtio-net-device,netdev=net"));
-    machine.network = NetworkInterface{.tap = {}, .machine_address = "10.0.2.20", .forwarded = {{"127.0.0.1", 8080, 80, false}, {"", 53, 53, true}}};
+    machine.network = NetworkInterface{.tap = {}, .queues = 1, .machine_address = "10.0.2.20", .forwarded = {{"127.0.0.1", 8080, 80, false}, {"", 53, 53, true}}};
     EXPECT_TRUE(has_pair(qemu_command(machine), "-netdev", "user,id=net,hostfwd=tcp:127.0.0.1:8080-10.0.2.20:80,hostfwd=udp::53-10.0.2.20:53"));
     machine.machine = Machine::Q35;
     EXPECT_TRUE(has_pair(qemu_command(machine), "-device", "virtio-net-pci,netdev=net"));
+}
+
+TEST(QemuCommand, SeveralQueues) {
+    VirtualMachine machine;
+    machine.network = NetworkInterface{.tap = "tap0", .queues = 4, .machine_address = {}, .forwarded = {}};
+    EXPECT_TRUE(has_pair(qemu_command(machine), "-netdev", "tap,id=net,ifname=tap0,script=no,downscript=no,queues=4"));
+    EXPECT_TRUE(has_pair(qemu_command(machine), "-device", "virtio-net-device,netdev=net,mq=on"));
+    machine.machine = Machine::Q35;
+    EXPECT_TRUE(has_pair(qemu_command(machine), "-device", "virtio-net-pci,netdev=net,mq=on,vectors=10"));
 }
 
 TEST(QemuCommand, Capture) {
