@@ -65,11 +65,13 @@ struct UdpOptions {
 
 class UdpSocket : public ListNode<UdpSocket>, private BlockedSender {
 public:
-    UdpSocket(UdpLayer& layer, Observer& observer) : layer_{layer}, observer_{observer} {}
+    UdpSocket(UdpLayer& layer, Observer& observer) : layer_{&layer}, observer_{observer} {}
     ~UdpSocket() { close(); }
     UdpSocket(const UdpSocket&) = delete;
     UdpSocket& operator=(const UdpSocket&) = delete;
 
+    // Becomes one of another shard's. Requires: it is not bound; interfaces that `options` has are that shard's.
+    void move_to(UdpLayer& layer);
     // Port 0: any that is free. EADDRINUSE, EADDRNOTAVAIL, EINVAL: it is bound.
     [[nodiscard]] Result<void> bind(const Endpoint& local);
     [[nodiscard]] Result<void> connect(const Endpoint& remote);
@@ -117,7 +119,7 @@ private:
     [[nodiscard]] int match(const Endpoint& local, const Endpoint& remote) const;
     void deliver(const IpReceived& ip, const Endpoint& local, const Endpoint& remote, Packet&& data);
 
-    UdpLayer& layer_;
+    UdpLayer* layer_;
     Observer& observer_;
     Endpoint local_{};
     Endpoint remote_{};
