@@ -94,7 +94,7 @@ public:
     // interfaces.
     void adopt(const Stack& first);
     // Whether there is something to adopt since the last call.
-    [[nodiscard]] bool take_settings_change() { return std::exchange(settings_changed_, false); }
+    [[nodiscard]] bool take_settings_change() { return settings_changed_ && std::exchange(settings_changed_, false); }
     void settings_changed() { settings_changed_ = true; }
 
     void advance(Instant now);

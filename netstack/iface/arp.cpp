@@ -31,7 +31,8 @@ void Interface::receive_arp(Packet&& packet) {
     // Who asks for us will be answered to soon; others only refresh what is known (RFC 826, "Packet Reception").
     if (!sender.is_unspecified()) {
         const bool answer = arp.operation == ArpPacket::reply && find_address(target) != nullptr;
-        neighbours_.learn(sender, arp.sender_mac, for_us, answer, true);
+        // The first shard knows all neighbours, for those who list them.
+        neighbours_.learn(sender, arp.sender_mac, for_us || (answer && stack_.is_first()), answer, true);
         stack_.show_all(*this, packet);
     }
     if (arp.operation == ArpPacket::request && for_us) send_arp(ArpPacket::reply, arp.sender_mac, arp.sender_mac, target, sender);

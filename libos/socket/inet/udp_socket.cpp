@@ -13,10 +13,10 @@ namespace {
 // udp(7)
 class UdpSocket final : public DatagramSocket {
 public:
-    UdpSocket(network::Network& network, int domain, uint32_t flags)
-        : DatagramSocket{network, domain, SOCK_DGRAM, IPPROTO_UDP, flags}, socket_{network.stack().udp(), *this} {}
+    UdpSocket(network::Shard& shard, int domain, uint32_t flags)
+        : DatagramSocket{shard, domain, SOCK_DGRAM, IPPROTO_UDP, flags}, socket_{shard.stack().udp(), *this} {}
     ~UdpSocket() override {
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         peeked_.reset();
         socket_.close();
     }
@@ -27,7 +27,7 @@ public:
     [[nodiscard]] Result<size_t> receive(Message& message) override;
     [[nodiscard]] Result<void> shutdown(int how) override;
     [[nodiscard]] int take_error() override {
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         return std::exchange(error_, 0);
     }
     [[nodiscard]] Result<size_t> queued(bool outgoing) override;
@@ -61,6 +61,7 @@ private:
     [[nodiscard]] Result<void> leave(const net::IpAddress& group, net::Interface& interface) override { return socket_.leave(group, interface); }
     [[nodiscard]] bool readable() const { return peeked_ || socket_.readable(); }
     void configure();
+    void moves_to(network::Shard& other) override { socket_.move_to(other.stack().udp()); }
     void failed() override {
         error_ = socket_.take_error();
         if (socket_.remote().address.is_v4() ? errors_v4_ || errors_v6_ : errors_v6_) notes_.add_error(error_, socket_.remote());
@@ -84,8 +85,8 @@ void UdpSocket::configure() {
     options.reuse = reuse_address_ || reuse_port_;
     options.v6_only = v6_only_;
     options.broadcast = broadcast_;
-    options.interface = device_;
-    options.multicast_interface = multicast_interface_;
+    options.interface = device();
+    options.multicast_interface = stack().interface(multicast_interface_);
     options.multicast_ttl = multicast_ttl_;
     options.multicast_loop = multicast_loop_;
     options.receive_limit = receive_buffer.load(std::memory_order_relaxed);
@@ -93,8 +94,10 @@ void UdpSocket::configure() {
 
 Result<void> UdpSocket::bind(std::span<const uint8_t> address) {
     const net::Endpoint local = TRY(parse(address));
-    const network::NetworkGuard guard{network_};
+    network::ShardGuard guard{shard_};
     if (domain() == AF_INET6 && v6_only_ && local.address.is_v4()) return Error{EINVAL};
+    // Ports belong to shards; somebody else may be faster.
+    while (!socket_.bound() && local.port != 0 && &shard() != &network().owner_of(local.port)) move_to(guard, network().owner_of(local.port));
     configure();
     return socket_.bind(local);
 }
@@ -115,14 +118,15 @@ Result<void> UdpSocket::bind_any() {
 
 Result<void> UdpSocket::connect(std::span<const uint8_t> address) {
     if (is_unspecified(address)) {
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         socket_.disconnect();
         return {};
     }
     net::Endpoint remote = TRY(parse_destination(address));
-    const network::NetworkGuard guard{network_};
+    network::ShardGuard guard{shard_};
     if (!may_reach(remote)) return Error{ENETUNREACH};
     remote.address = reachable(remote.address);
+    if (!socket_.bound()) move_to(guard, network().here());
     configure();
     TRY(bind_any());
     return socket_.connect(remote);
@@ -132,7 +136,7 @@ Result<size_t> UdpSocket::piece_of(size_t size, uint16_t segment, const net::IpA
     if (segment == 0) return size;
     constexpr size_t most_pieces = 128, udp_header = 8;
     const size_t headers = (to.is_v4() ? sizeof(net::Ipv4Header) : sizeof(net::Ipv6Header)) + udp_header;
-    const net::Path path = TRY(network_.stack().ip().find_path(to, how.source, how.interface));
+    const net::Path path = TRY(stack().ip().find_path(to, how.source, how.interface));
     const size_t piece = std::min<size_t>(size, segment);
     if (headers + piece > path.mtu || size > segment * most_pieces) return Error{EINVAL};
     return piece;
@@ -145,7 +149,7 @@ Result<size_t> UdpSocket::send(Message& message) {
     std::optional<net::Endpoint> to;
     if (!message.to.empty() && !is_unspecified(message.to)) to = TRY(parse_destination(message.to));
     const Instant end = deadline(send_timeout);
-    network::NetworkGuard guard{network_};
+    network::ShardGuard guard{shard_};
     if (to && !may_reach(*to)) return Error{ENETUNREACH};
     if (to && to->port == 0) return Error{EINVAL};
     if (to) to->address = reachable(to->address);
@@ -177,7 +181,7 @@ Result<size_t> UdpSocket::send(Message& message) {
         const size_t next = std::min(piece, size - done);
         const auto sent = socket_.send(source, next, to ? &*to : nullptr);
         options.source = {};
-        options.interface = device_;
+        options.interface = device();
         if (sent.ok()) {
             done += next;
             first = false;
@@ -195,7 +199,7 @@ Result<size_t> UdpSocket::send(Message& message) {
 Result<size_t> UdpSocket::receive(Message& message) {
     if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
     const Instant end = deadline(receive_timeout);
-    network::NetworkGuard guard{network_};
+    network::ShardGuard guard{shard_};
     if ((message.flags & MSG_ERRQUEUE) != 0) return receive_note(message);
     while (!readable()) {
         if (const int error = std::exchange(error_, 0)) return Error{error};
@@ -210,7 +214,7 @@ Result<size_t> UdpSocket::receive(Message& message) {
 
 Result<void> UdpSocket::shutdown(int how) {
     if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return Error{EINVAL};
-    const network::NetworkGuard guard{network_};
+    const network::ShardGuard guard{shard_};
     // As Linux: what is said to a socket without a peer counts, though it is refused.
     if (how != SHUT_WR) read_shut_ = true;
     if (how != SHUT_RD) write_shut_ = true;
@@ -220,7 +224,7 @@ Result<void> UdpSocket::shutdown(int how) {
 
 Result<size_t> UdpSocket::queued(bool outgoing) {
     if (outgoing) return size_t{0};
-    const network::NetworkGuard guard{network_};
+    const network::ShardGuard guard{shard_};
     if (peeked_) return size_t{peeked_arrival_.length};
     net::Datagram next;
     return socket_.peek(next) ? size_t{next.length} : size_t{0};
@@ -241,7 +245,7 @@ Result<net::Endpoint> UdpSocket::endpoint(bool of_peer) {
 }  // namespace
 
 Result<Ref<Socket>> create_udp_socket(network::Network& network, int domain, uint32_t flags) {
-    return Ref<Socket>{TRY(make_ref<UdpSocket>(network, domain, flags))};
+    return Ref<Socket>{TRY(make_ref<UdpSocket>(network.here(), domain, flags))};
 }
 
 }  // namespace eremite::socket
