@@ -60,7 +60,7 @@ constexpr size_t shared_bytes = Rtl8139Ring::bytes + send_slots * slot_bytes;
 constexpr unsigned shared_order = 4;
 static_assert(shared_bytes <= page_size << shared_order);
 
-class Rtl8139 final : public network::Nic {
+class Rtl8139 final : public network::Nic, public network::Card {
 public:
     Rtl8139(VirtualAddress registers, PhysicalAddress memory, uint8_t line)
         : Nic{{}}, registers_{registers}, physical_{memory}, memory_{direct_map(memory).as<uint8_t>()}, line_{line} {
@@ -78,9 +78,13 @@ public:
         return {};
     }
 
-    void start(Listener& listener, PacketPool& pool) override {
-        listener_ = &listener;
-        pool_ = &pool;
+    // Card
+    [[nodiscard]] Result<void> make_pairs(size_t) override { return {}; }
+    [[nodiscard]] network::Nic& pair(size_t) override { return *this; }
+    void start(std::span<const User> users) override {
+        listener_ = users[0].listener;
+        pool_ = users[0].pool;
+        const sync::Guard guard{listener_->lock()};
         std::memset(memory_, 0, shared_bytes);
         connect();
         start_device();
@@ -88,6 +92,7 @@ public:
         timer_.start({});
     }
 
+    // Nic
     [[nodiscard]] bool poll(Receiver& receiver, size_t most) override {
         const auto events = read<uint16_t>(reg::interrupt_status);
         // All ones: nothing answers any more.
@@ -243,7 +248,7 @@ private:
 
 }  // namespace
 
-Result<network::Nic*> claim_rtl8139() {
+Result<network::Card*> claim_rtl8139() {
     const pci::Function function = TRY(virtio::claim_other(realtek, rtl8139_device));
     constexpr unsigned memory_bar = 1;
     const auto bar = function.bar(memory_bar);

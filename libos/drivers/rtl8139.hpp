@@ -5,8 +5,8 @@
 
 namespace eremite::drivers {
 
-// The next one that nobody has yet, ready to be started; it lives for good. ENODEV: that were all; ENXIO, EIO, ENOMEM, ENOSPC: it cannot be used,
+// The next one that nobody has yet, with its one pair of queues; it lives for good. ENODEV: that were all; ENXIO, EIO, ENOMEM: it cannot be used,
 // and the next one may be asked for.
-[[nodiscard]] Result<network::Nic*> claim_rtl8139();
+[[nodiscard]] Result<network::Card*> claim_rtl8139();
 
 }  // namespace eremite::drivers

@@ -5,8 +5,8 @@
 
 namespace eremite::drivers {
 
-// The next network device that nobody has yet, ready to be started; it lives for good. ENODEV: that were all; EIO, ENOMEM, ENOSPC, ENOTSUP: it
-// cannot be used, and the next one may be asked for.
-[[nodiscard]] Result<network::Nic*> claim_virtio_net();
+// The next network device that nobody has yet; it lives for good. ENODEV: that were all; EIO, ENOMEM, ENOTSUP: it cannot be used, and the next
+// one may be asked for.
+[[nodiscard]] Result<network::Card*> claim_virtio_net();
 
 }  // namespace eremite::drivers

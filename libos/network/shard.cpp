@@ -174,6 +174,7 @@ void Shard::serve(Port& port, bool late) {
         log::info("network: link {}", up ? "up" : "down");
         port.interface->set_link(up);
     }
+    if (port.nic->shall_announce()) [[unlikely]] port.interface->announce();
     if (!more) return;
     // Threads have their turn, then it goes on; in the end also beside threads that always have something to do.
     rest_.request();

@@ -78,6 +78,16 @@ void Interface::adopt(const Interface& first) {
     up_ = first.up_;
     if (!up_) forget_link();
     device_ready();
+void Interface::announce() {
+    if (!up_ || capabilities().link != LinkType::Ethernet) return;
+    for (const InterfaceAddress& a : addresses_) {
+        if (!a.in_use || a.state == AddressState::Tentative) continue;
+        // RFC 5944 section 4.6, RFC 4861 section 7.2.6
+        if (a.address.is_v4()) send_arp(ArpPacket::request, MacAddress::broadcast(), {}, a.address.v4(), a.address.v4());
+        else stack_.ndp().advertise(*this, a.address, all_nodes, false);
+    }
+    report_groups(false);
+    report_groups(true);
 }
 
 Result<void> Interface::add_address(const IpAddress& address, uint8_t prefix_length) {

@@ -76,6 +76,8 @@ public:
     [[nodiscard]] bool up() const { return up_; }
     // Addresses stay; neighbours are forgotten, since the link may be another one.
     void set_link(bool up);
+    // Tells the neighbours of our addresses and groups without being asked: this host is at another place of its network now.
+    void announce();
     [[nodiscard]] const MacAddress& mac() const { return capabilities().mac; }
     [[nodiscard]] NeighbourTable& neighbours() { return neighbours_; }
     [[nodiscard]] RouterDiscovery& router_discovery() { return router_discovery_; }

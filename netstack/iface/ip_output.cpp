@@ -8,6 +8,24 @@
 
 namespace eremite::net {
 
+namespace {
+
+// The most data that a fragment takes: a multiple of 8 (RFC 791 section 3.2, RFC 8200 section 4.5).
+size_t fragment_data(const Path& path, bool v4) {
+    return (path.mtu - (v4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header) + sizeof(Ipv6FragmentHeader))) & ~size_t{7};
+}
+
+// Whether the device makes fragments of a datagram that is longer than the MTU.
+bool device_fragments(const Device& device, const Packet& packet, const IpSend& header) {
+    const Capabilities& c = device.capabilities();
+    if (!c.udp_fragmentation || header.protocol != Protocol::Udp || packet.offload().checksum != ChecksumState::Partial) return false;
+    size_t pieces = 0;
+    for (const Fragment* f = packet.head(); f; f = f->next) ++pieces;
+    return pieces <= c.most_fragments;
+}
+
+}  // namespace
+
 Result<Path> IpLayer::find_path(const IpAddress& destination, const IpAddress& source, Interface* only) const {
     Path path;
     path.generation = generation_;
@@ -43,10 +61,13 @@ Result<void> IpLayer::send(const Path& path, Packet&& packet, const IpSend& head
     const bool v4 = header.destination.is_v4();
     const uint32_t size = v4 ? sizeof(Ipv4Header) : sizeof(Ipv6Header);
     const size_t total = packet.length() + size;
-    const bool segmented = packet.offload().segmentation != Segmentation::None;
+    bool segmented = packet.offload().segmentation != Segmentation::None;
     if (total > path.mtu && !segmented) [[unlikely]] {
         if (header.dont_fragment || total > 65535 + (v4 ? 0 : size)) return Error{EMSGSIZE};
-        return send_fragments(path, std::move(packet), header);
+        if (!device_fragments(path.interface->device(), packet, header)) return send_fragments(path, std::move(packet), header);
+        segmented = true;
+        packet.offload().segmentation = Segmentation::Fragments;
+        packet.offload().segment_size = static_cast<uint16_t>(fragment_data(path, v4));
     }
     uint8_t* at = packet.push_front(size);
     if (!at) [[unlikely]] {
@@ -101,7 +122,7 @@ Result<void> IpLayer::send_fragments(const Path& path, Packet&& payload, const I
                   checksum ? checksum : uint16_t{0xffff});
     }
     const uint32_t identification = static_cast<uint32_t>(v4 ? ++next_identification_ : stack_.random().next());
-    const size_t most = (path.mtu - size) & ~size_t{7};
+    const size_t most = fragment_data(path, v4);
     for (size_t offset = 0; offset < payload.length(); offset += most) {
         const size_t length = std::min(most, payload.length() - offset);
         const bool more = offset + length < payload.length();

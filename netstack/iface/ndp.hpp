@@ -15,6 +15,8 @@ public:
     void start_detection(InterfaceAddress& address);
     // Asks who has `target`; by unicast where `known` is given.
     void solicit(Interface& interface, const IpAddress& target, const MacAddress* known, const IpAddress& source);
+    // Says that `target` is ours, to who asked or to all nodes.
+    void advertise(Interface& interface, const IpAddress& target, const IpAddress& to, bool solicited);
 
     // Messages begin at `ip.payload_offset`; their checksum holds.
     void receive_solicitation(const IpReceived& ip, Packet& packet);
@@ -29,7 +31,6 @@ public:
 private:
     // The whole message in one piece, if it is one that neighbours may send: from this link (RFC 4861 section 7.1).
     [[nodiscard]] bool whole_message(const IpReceived& ip, Packet& packet, size_t smallest, std::span<const uint8_t>& message);
-    void advertise(Interface& interface, const IpAddress& target, const IpAddress& to, bool solicited);
     void send(Interface& interface, const IpAddress& source, const IpAddress& destination, Packet&& message);
     void solicit_routers(Interface& interface);
     void configure_prefix(Interface& interface, const PrefixOption& prefix);

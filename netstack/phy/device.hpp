@@ -21,6 +21,7 @@ struct Capabilities {
     uint32_t tcp4_segmentation = 0;     // the longest payload that the device cuts into segments; 0: none
     uint32_t tcp6_segmentation = 0;
     uint32_t udp_segmentation = 0;
+    bool udp_fragmentation = false;     // sends datagrams that are longer than the MTU as fragments of IP
     uint16_t most_fragments = 16;       // of one packet
     uint16_t queues = 1;
 };

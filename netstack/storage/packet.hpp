@@ -18,7 +18,8 @@ enum class ChecksumState : uint8_t {
     Verified,  // received: the device or the sender vouches for it
     Partial,   // to be sent: the field holds the sum of the pseudo header, and the rest is to be added (also received, from this machine)
 };
-enum class Segmentation : uint8_t { None, Tcp4, Tcp6, Udp };
+// Udp: into datagrams of their own; Fragments: one datagram into fragments of IP.
+enum class Segmentation : uint8_t { None, Tcp4, Tcp6, Udp, Fragments };
 
 // Travels with the first fragment, in both directions.
 struct Offload {

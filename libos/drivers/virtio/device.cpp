@@ -131,7 +131,7 @@ void Device::destroy(OwnedQueue& owned) {
 Result<Queue*> Device::start_queue(uint16_t index, const QueueOptions& options) {
     if (index < queues_.size() && queues_[index].queue) return Error{EBUSY};
     if (queues_.size() <= index) TRY(queues_.resize(index + size_t{1}));
-    const uint16_t entry = entry_for(index);
+    const uint16_t entry = options.interrupts ? entry_for(index) : no_interrupt;
     if (entry != no_interrupt) TRY(connect(entry, options.cpu));
     OwnedQueue owned = TRY(make_queue(index, options));
     const auto started = transport_.start_queue(*owned.queue, entry);

@@ -27,6 +27,7 @@ struct QueueOptions {
     uint16_t indirect_segments = 0;  // of a request that shall take one descriptor, if the device can do that
     unsigned cpu = 0;                // that is interrupted, if the device has enough interrupts; it must be online
     Callback ready{};                // requests are done, or the device was stopped: take() and enable_interrupts()
+    bool interrupts = true;          // false: its user looks for what is done
 };
 
 // Lives as long as its queues are used. Set up by one CPU; its queues may then be used by several, each by one at a time.

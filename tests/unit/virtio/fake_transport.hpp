@@ -21,6 +21,7 @@ public:
     uint16_t interrupts = 4;
     std::vector<uint8_t> configuration;
     std::function<void()> on_configuration_read;
+    std::function<void(uint16_t)> on_notify;
 
     // What the driver did.
     struct Started {
@@ -46,7 +47,10 @@ public:
     [[nodiscard]] uint16_t queue_limit(uint16_t index) override { return index < queue_limits.size() ? queue_limits[index] : uint16_t{0}; }
     [[nodiscard]] bool has_fixed_queue_size() const override { return is_fixed_size; }
     [[nodiscard]] Result<void> start_queue(const virtio::Queue& queue, uint16_t interrupt) override;
-    void notify(uint16_t index) override { notified.push_back(index); }
+    void notify(uint16_t index) override {
+        notified.push_back(index);
+        if (on_notify) on_notify(index);
+    }
     [[nodiscard]] uint32_t read_configuration(uint32_t offset, unsigned width) override;
     void write_configuration(uint32_t offset, unsigned width, uint32_t value) override { std::memcpy(configuration.data() + offset, &value, width); }
     [[nodiscard]] uint32_t configuration_generation() override { return generation; }

@@ -1,152 +1,8 @@
 // The driver of network devices, with a device that keeps the protocol and one that does not.
-#include "libos/drivers/virtio_net.hpp"
+#include "fixture.hpp"
 
-#include <gtest/gtest.h>
-#include <linux/virtio_ids.h>
-#define class class_
-#include <linux/virtio_net.h>
-#undef class
-#include <sanitizer/asan_interface.h>
-
-#include <deque>
-
-#include "base/time.hpp"
-#include "fake_transport.hpp"
-#include "libos/drivers/virtio/bus.hpp"
-#include "libos/mm/page_allocator.hpp"
-#include "netstack/storage/pool.hpp"
-
-namespace eremite {
-
-namespace test {
+namespace eremite::test {
 namespace {
-
-using Bytes = std::vector<uint8_t>;
-using Header = virtio_net_hdr_mrg_rxbuf;
-
-std::deque<virtio::Transport*> transports;
-constexpr uint64_t bit(unsigned feature) { return uint64_t{1} << feature; }
-constexpr uint64_t all_features = bit(VIRTIO_F_VERSION_1) | bit(VIRTIO_NET_F_CSUM) | bit(VIRTIO_NET_F_GUEST_CSUM) | bit(VIRTIO_NET_F_MAC) |
-                                  bit(VIRTIO_NET_F_GUEST_TSO4) | bit(VIRTIO_NET_F_GUEST_TSO6) | bit(VIRTIO_NET_F_HOST_TSO4) |
-                                  bit(VIRTIO_NET_F_HOST_TSO6) | bit(VIRTIO_NET_F_MRG_RXBUF) | bit(VIRTIO_NET_F_STATUS) |
-                                  bit(VIRTIO_RING_F_INDIRECT_DESC) | bit(VIRTIO_RING_F_EVENT_IDX);
-
-struct Listener final : network::Nic::Listener {
-    void attention(network::Nic&) override { ++calls; }
-    sync::Spinlock& lock() override { return lock_; }
-    int calls = 0;
-
-private:
-    sync::Spinlock lock_{sync::Rank::Network};
-};
-
-struct Receiver final : network::Nic::Receiver {
-    void receive(net::Packet&& packet) override {
-        Bytes bytes(packet.length());
-        packet.copy_to(0, bytes);
-        packets.emplace_back(std::move(bytes), packet.offload());
-    }
-    std::vector<std::pair<Bytes, net::Offload>> packets;
-};
-
-uint8_t* at(const virtio::Segment& segment) { return direct_map(segment.address).as<uint8_t>(); }
-
-class VirtioNetTest : public testing::TestWithParam<bool> {
-protected:
-    // Drivers live for good, and so do what they use.
-    FakeTransport& transport = *new FakeTransport;
-    net::PacketPool& pool = *new net::PacketPool;
-    Listener& listener = *new Listener;
-    Receiver receiver;
-    network::Nic* nic = nullptr;
-
-    void start(uint64_t features = all_features) {
-        transport.features = features | (GetParam() ? bit(VIRTIO_F_RING_PACKED) : 0);
-        transport.queue_limits = {64, 64};
-        transport.configuration = {2, 0, 0, 0, 0, 1, VIRTIO_NET_S_LINK_UP, 0};
-        transports.push_back(&transport);
-        auto claimed = drivers::claim_virtio_net();
-        ASSERT_EQ(claimed.code(), 0);
-        nic = claimed.value();
-        kept_.insert(kept_.end(), {&transport, &pool, &listener, nic});
-        pool.add_fragments(block(4));
-        pool.add_small(block(7));
-        pool.add_large(block(7));
-        nic->start(listener, pool);
-        fragments_ = pool.free_fragments();
-    }
-    void TearDown() override {
-        forget_interrupts();
-        for (const auto& [address, order] : blocks_) {
-            // The pool hides what is free.
-            ASAN_UNPOISON_MEMORY_REGION(direct_map(address).as<void>(), page_size << order);
-            mm::page_allocator().free(address, order);
-        }
-    }
-    std::span<std::byte> block(unsigned order) {
-        const PhysicalAddress address = mm::page_allocator().allocate(order).value();
-        blocks_.emplace_back(address, order);
-        return {direct_map(address).as<std::byte>(), page_size << order};
-    }
-    FakeDevice& device(uint16_t queue) { return *transport.queues.at(queue).device; }
-    // Puts bytes into the driver's next buffers, as many as it takes, with this header in front.
-    void deliver(const Header& header, const Bytes& bytes) {
-        Bytes all(sizeof header);
-        std::memcpy(all.data(), &header, sizeof header);
-        all.insert(all.end(), bytes.begin(), bytes.end());
-        std::vector<std::pair<DeviceRequest, uint32_t>> used;
-        for (size_t done = 0; done < all.size();) {
-            const auto request = device(0).pop();
-            ASSERT_TRUE(request);
-            ASSERT_EQ(request->writable.size(), 1U);
-            const size_t piece = std::min<size_t>(request->writable[0].length, all.size() - done);
-            std::memcpy(at(request->writable[0]), &all[done], piece);
-            done += piece;
-            used.emplace_back(*request, piece);
-        }
-        for (const auto& [request, written] : used) device(0).complete(request, written);
-    }
-    void poll() {
-        while (nic->poll(receiver, 64) || nic->watch()) {
-        }
-    }
-    // One packet was dropped, everything goes on, and nothing is lost.
-    void expect_only_this_dropped() {
-        poll();
-        EXPECT_TRUE(receiver.packets.empty());
-        deliver({.hdr = {}, .num_buffers = 1}, Bytes(60, 7));
-        poll();
-        ASSERT_EQ(receiver.packets.size(), 1U);
-        EXPECT_EQ(receiver.packets[0].first, Bytes(60, 7));
-        EXPECT_EQ(pool.free_fragments(), fragments_);
-    }
-    // The device is stopped, and works again some time later.
-    void expect_restart() {
-        poll();
-        EXPECT_TRUE(receiver.packets.empty());
-        pass(Duration::milliseconds(1));
-        poll();
-        EXPECT_FALSE(nic->link_up());
-        net::Packet lost = packet(100);
-        EXPECT_TRUE(nic->transmit(lost));
-        EXPECT_FALSE(lost);
-        pass(Duration::seconds(120));
-        EXPECT_TRUE(nic->link_up());
-        expect_only_this_dropped();
-    }
-    static void pass(Duration time) { expire_timers(now_ += time.ns); }
-    net::Packet packet(size_t size) {
-        net::Packet made = pool.allocate_data(static_cast<uint32_t>(size));
-        EXPECT_TRUE(made.append_copy(Bytes(size, 9)));
-        return made;
-    }
-
-private:
-    std::vector<std::pair<PhysicalAddress, unsigned>> blocks_;
-    size_t fragments_ = 0;
-    static inline int64_t now_ = 0;
-    static inline auto& kept_ = *new std::vector<const void*>;  // for who looks for leaks
-};
 
 TEST_P(VirtioNetTest, DescribesWhatTheDeviceCan) {
     start();
@@ -228,10 +84,10 @@ TEST_P(VirtioNetTest, SendsWithTheHeaderInFront) {
     EXPECT_EQ(header.hdr.gso_size, 1448);
     EXPECT_EQ(header.hdr.hdr_len, 54);
     EXPECT_EQ(header.hdr.csum_start, 34);
-    const size_t free = pool.free_large() + pool.free_small();
+    const size_t free = pool().free_large() + pool().free_small();
     device(1).complete(*request, 0);
     nic->flush();
-    EXPECT_GT(pool.free_large() + pool.free_small(), free);
+    EXPECT_GT(pool().free_large() + pool().free_small(), free);
 }
 
 TEST_P(VirtioNetTest, AFullQueueRefusesUntilThereIsRoom) {
@@ -253,7 +109,7 @@ TEST_P(VirtioNetTest, LinkGoesDownAndUp) {
     transport.configuration[6] = 0;
     transport.events = {false, true};
     raise(transport.connected.at(0));
-    EXPECT_EQ(listener.calls, 1);
+    EXPECT_EQ(listeners[0].calls, 1);
     EXPECT_FALSE(nic->link_up());
     transport.configuration[6] = VIRTIO_NET_S_LINK_UP;
     raise(transport.connected.at(0));
@@ -336,14 +192,4 @@ TEST_P(VirtioNetTest, ADeviceThatComesBackAsAnotherStaysDown) {
 INSTANTIATE_TEST_SUITE_P(Rings, VirtioNetTest, testing::Bool(), [](const auto& info) { return info.param ? "Packed" : "Split"; });
 
 }  // namespace
-}  // namespace test
-
-Result<virtio::Transport*> virtio::claim(uint32_t type) {
-    EXPECT_EQ(type, static_cast<uint32_t>(VIRTIO_ID_NET));
-    if (test::transports.empty()) return Error{ENODEV};
-    Transport* const next = test::transports.front();
-    test::transports.pop_front();
-    return next;
-}
-
-}  // namespace eremite
+}  // namespace eremite::test
