@@ -78,6 +78,8 @@ void Interface::adopt(const Interface& first) {
     up_ = first.up_;
     if (!up_) forget_link();
     device_ready();
+}
+
 void Interface::announce() {
     if (!up_ || capabilities().link != LinkType::Ethernet) return;
     for (const InterfaceAddress& a : addresses_) {
