@@ -18,7 +18,7 @@ constexpr uint64_t packet_share = 8;
 constinit Network* Network::instance_ = nullptr;
 
 uint32_t Network::shards_for(size_t most_pairs) {
-    const auto cpus = static_cast<size_t>(std::popcount(arch::online_cpus()));
+    const auto cpus = size_t{arch::cpu_count()};
     return static_cast<uint32_t>(std::min({cpus, most_pairs, size_t{net::Shard::most}}));
 }
 
@@ -32,8 +32,10 @@ Result<void> Network::start(uint32_t shards, net::Capture* capture) {
     const uint64_t pages = mm::page_allocator().available_pages() / packet_share / shards;
     for (uint32_t i = 0; i < shards; ++i) {
         configuration.shard = {.index = i, .count = shards};
-        TRY((new (&network->shard(i)) Shard{*network, pages, configuration})->start());
+        new (&network->shard(i)) Shard{*network, pages, configuration};
     }
+    // The first one, which configures the others, comes last.
+    for (uint32_t i = shards; i-- > 0;) TRY(network->shard(i).start());
     instance_ = network.release();
     return {};
 }
