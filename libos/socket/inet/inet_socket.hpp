@@ -34,6 +34,17 @@ protected:
     void move_to(network::ShardGuard& guard, network::Shard& other);
     // It does. Called with the lock of the shard that it leaves.
     virtual void moves_to(network::Shard&) {}
+    // Tries that here and then in the other shards, each of which has ports of its own, until it does not fail with `full`.
+    template <typename Attempt>
+    auto wherever_possible(network::ShardGuard& guard, int full, Attempt attempt) {
+        auto result = attempt();
+        const uint32_t count = network().count(), first = stack().shard().index;
+        for (uint32_t i = 1; i < count && !result.ok() && result.code() == full; ++i) {
+            move_to(guard, network().shard((first + i) % count));
+            result = attempt();
+        }
+        return result;
+    }
     // SO_BINDTODEVICE. Null: none.
     [[nodiscard]] net::Interface* device() const { return stack().interface(device_); }
 

@@ -50,7 +50,8 @@ Result<void> TcpSocket::go_to_port(network::ShardGuard& guard, const net::Endpoi
 Result<void> TcpSocket::bind_to(network::ShardGuard& guard, const net::Endpoint& wanted) {
     if (domain() == AF_INET6 && v6_only_ && wanted.address.is_v4()) return Error{EINVAL};
     TRY(go_to_port(guard, wanted));
-    TRY(stack().tcp().bind(binding_, wanted, sharing()));
+    const auto bind_here = [&] { return stack().tcp().bind(binding_, wanted, sharing()); };
+    TRY(wanted.port == 0 ? wherever_possible(guard, EADDRINUSE, bind_here) : bind_here());
     local_ = binding_.local();
     return {};
 }
@@ -144,11 +145,16 @@ Result<void> TcpSocket::connect(std::span<const uint8_t> address) {
     // Nobody can listen there.
     if (to.port == 0) return Error{ECONNREFUSED};
     remote_ = to;
-    configure();
     error_ = 0;
-    connection_ = TRY(stack().tcp().connect(local_, to, settings_, this));
-    local_ = connection_->key.local;
-    connecting_ = true;
+    const auto connect_here = [&]() -> Result<void> {
+        if (connection_) return Error{EALREADY};
+        configure();
+        connection_ = TRY(stack().tcp().connect(local_, to, settings_, this));
+        local_ = connection_->key.local;
+        connecting_ = true;
+        return {};
+    };
+    TRY(binding_.held() ? connect_here() : wherever_possible(guard, EADDRNOTAVAIL, connect_here));
     return finish_connecting(guard);
 }
 

@@ -66,7 +66,8 @@ private:
         error_ = socket_.take_error();
         if (socket_.remote().address.is_v4() ? errors_v4_ || errors_v6_ : errors_v6_) notes_.add_error(error_, socket_.remote());
     }
-    [[nodiscard]] Result<void> bind_any();
+    [[nodiscard]] Result<void> bind_here_or_elsewhere(network::ShardGuard& guard, const net::Endpoint& local);
+    [[nodiscard]] Result<void> bind_any(network::ShardGuard& guard);
     // The size of the datagrams that data are cut into. EINVAL: they do not fit into packets, or are too many.
     [[nodiscard]] Result<size_t> piece_of(size_t size, uint16_t segment, const net::IpAddress& to, const Sending& how) const;
 
@@ -98,8 +99,7 @@ Result<void> UdpSocket::bind(std::span<const uint8_t> address) {
     if (domain() == AF_INET6 && v6_only_ && local.address.is_v4()) return Error{EINVAL};
     // Ports belong to shards; somebody else may be faster.
     while (!socket_.bound() && local.port != 0 && &shard() != &network().owner_of(local.port)) move_to(guard, network().owner_of(local.port));
-    configure();
-    return socket_.bind(local);
+    return bind_here_or_elsewhere(guard, local);
 }
 
 Result<net::Endpoint> UdpSocket::parse_destination(std::span<const uint8_t> address) const {
@@ -110,10 +110,18 @@ Result<net::Endpoint> UdpSocket::parse_destination(std::span<const uint8_t> addr
     return net::Endpoint{net::Ipv4Address{__builtin_bswap32(in.sin_addr.s_addr)}, __builtin_bswap16(in.sin_port)};
 }
 
-Result<void> UdpSocket::bind_any() {
+Result<void> UdpSocket::bind_here_or_elsewhere(network::ShardGuard& guard, const net::Endpoint& local) {
+    const auto bind_here = [&] {
+        configure();
+        return socket_.bind(local);
+    };
+    return local.port == 0 ? wherever_possible(guard, EADDRINUSE, bind_here) : bind_here();
+}
+
+Result<void> UdpSocket::bind_any(network::ShardGuard& guard) {
     if (socket_.bound()) return {};
     const net::IpAddress& address = socket_.local().address;
-    return socket_.bind({address.is_unspecified() ? any_address() : address, 0});
+    return bind_here_or_elsewhere(guard, {address.is_unspecified() ? any_address() : address, 0});
 }
 
 Result<void> UdpSocket::connect(std::span<const uint8_t> address) {
@@ -128,7 +136,7 @@ Result<void> UdpSocket::connect(std::span<const uint8_t> address) {
     remote.address = reachable(remote.address);
     if (!socket_.bound()) move_to(guard, network().here());
     configure();
-    TRY(bind_any());
+    TRY(bind_any(guard));
     return socket_.connect(remote);
 }
 
@@ -155,6 +163,8 @@ Result<size_t> UdpSocket::send(Message& message) {
     if (to) to->address = reachable(to->address);
     if (const int error = std::exchange(error_, 0)) return Error{error};
     if (!to && !socket_.connected()) return Error{EDESTADDRREQ};
+    // One socket for both families is bound in both.
+    TRY(bind_any(guard));
     configure();
     const net::IpAddress& address = to ? to->address : socket_.remote().address;
     const Sending how = TRY(sending(message, address));
@@ -162,8 +172,6 @@ Result<size_t> UdpSocket::send(Message& message) {
         if ((message.flags & MSG_NOSIGNAL) == 0) signal::raise_in_thread(SIGPIPE);
         return Error{EPIPE};
     }
-    // One socket for both families is bound in both.
-    TRY(bind_any());
     net::UdpOptions& options = socket_.options;
     const uint8_t discover = address.is_v4() ? discover_v4_ : discover_v6_;
     options.dont_fragment = discover == IP_PMTUDISC_DO || discover == IP_PMTUDISC_PROBE;
