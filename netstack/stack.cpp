@@ -8,7 +8,8 @@ Stack::Stack(PacketPool& pool, const Configuration& configuration)
     : pool_{pool},
       secret_{configuration.secret},
       capture_{configuration.capture},
-      random_{{~configuration.secret[0], configuration.secret[1]}},
+      shard_{configuration.shard},
+      random_{{~configuration.secret[0], configuration.secret[1] + configuration.shard.index}},
       tcp_{*this, configuration.tcp} {}
 
 Stack::~Stack() {
@@ -32,6 +33,31 @@ Result<Interface*> Stack::add_interface(Device& device) {
         return interfaces_[i];
     }
     return Error{ENOSPC};
+}
+
+void Stack::receive_handed(Interface& interface, Packet&& packet) {
+    touch();
+    // A message of ARP begins with its type of hardware, of which there is one.
+    if (!packet.pull_up(1)) return count(Drop::TooShort);
+    switch (packet.front()[0] >> 4) {
+        case 4: return ip_.receive_v4(interface, std::move(packet));
+        case 6: return ip_.receive_v6(interface, std::move(packet));
+        default: return interface.receive_arp(std::move(packet));
+    }
+}
+
+void Stack::adopt(const Stack& first) {
+    const auto ours = [this](const Interface* interface) { return interface ? interfaces_[interface->index() - 1] : nullptr; };
+    for (const Interface* interface : first.interfaces_)
+        if (Interface* const own = ours(interface)) own->adopt(*interface);
+    RouteTable routes;
+    for (Route route : first.ip_.routes().routes()) {
+        route.interface = ours(route.interface);
+        // As many as the first one has find room.
+        if (route.interface) (void)routes.add(route);
+    }
+    ip_.routes() = routes;
+    ip_.changed();
 }
 
 bool Stack::is_local(const IpAddress& address) const {

@@ -1,5 +1,5 @@
 #pragma once
-// The whole stack: one instance is one shard, used by one CPU at a time, and knows no clock and no lock. Its host
+// The whole stack: one instance is one shard (netstack/shards.hpp), used by one CPU at a time, and knows no clock and no lock. Its host
 //   * says what time it is and lets timers fire: advance(), by next_deadline() at the latest;
 //   * hands in packets that devices received, and ends each batch of whatever it did with flush(): acknowledgements, data and
 //     events of a batch go out together then.
@@ -11,6 +11,7 @@
 #include "netstack/observer.hpp"
 #include "netstack/phy/capture.hpp"
 #include "netstack/phy/loopback.hpp"
+#include "netstack/shards.hpp"
 #include "netstack/storage/keyed_hash.hpp"
 #include "netstack/storage/pool.hpp"
 #include "netstack/tcp/tcp.hpp"
@@ -19,9 +20,10 @@
 namespace eremite::net {
 
 struct Configuration {
-    HashKey secret{};  // random, and known to nobody
+    HashKey secret{};  // random, and known to nobody; shards share it
     TcpConfiguration tcp{};
     Capture* capture = nullptr;  // sees all packets
+    Shard shard{};
 };
 
 class Stack {
@@ -51,15 +53,49 @@ public:
     [[nodiscard]] bool in_group(const IpAddress& group) const;
     // One of our addresses, or any address of the loopback, which has them all.
     [[nodiscard]] bool is_own(const IpAddress& address) const { return address.is_loopback() || is_local(address); }
-    // A port that `free` agrees with, looked for from a random one on (RFC 6056 section 3.3.1). 0: there is none.
+    // A port of ours that `free` agrees with, looked for from a random one on (RFC 6056 section 3.3.1). 0: there is none.
     template <typename Free>
     [[nodiscard]] uint16_t any_port(Free free) {
         constexpr uint32_t ports = last_ephemeral_port - first_ephemeral_port + 1;
         const uint32_t start = random_.below(ports);
         for (uint32_t i = 0; i < ports; ++i)
-            if (const auto port = static_cast<uint16_t>(first_ephemeral_port + (start + i) % ports); free(port)) return port;
+            if (const auto port = static_cast<uint16_t>(first_ephemeral_port + (start + i) % ports); owner_of(port) == shard_.index && free(port))
+                return port;
         return 0;
     }
+
+    [[nodiscard]] const Shard& shard() const { return shard_; }
+    // The one that configures the interfaces, and to which belongs what has no other owner.
+    [[nodiscard]] bool is_first() const { return shard_.index == 0; }
+    // The shard to which a port belongs. Those of servers of the system, DHCP among them, are the first one's.
+    [[nodiscard]] uint32_t owner_of(uint16_t port) const {
+        constexpr uint16_t first_user_port = 1024;
+        return port < first_user_port ? 0 : port % shard_.count;
+    }
+    // True: the packet, which begins with its IP header, belongs to another shard, which gets it now.
+    [[nodiscard]] bool pass(uint32_t owner, const Interface& interface, const Packet& packet) {
+        if (owner == shard_.index || packet.offload().handed != 0) [[likely]] return false;
+        shard_.others->hand_over(owner, interface, packet);
+        return true;
+    }
+    // True: nobody knows yet to whom it belongs, and the next one looks.
+    [[nodiscard]] bool pass_around(const Interface& interface, const Packet& packet) {
+        if (packet.offload().handed + 1U >= shard_.count) [[likely]] return false;
+        shard_.others->hand_over((shard_.index + 1) % shard_.count, interface, packet);
+        return true;
+    }
+    // A copy for each of the others, if the packet came from a device.
+    void show_all(const Interface& interface, const Packet& packet) {
+        if (shard_.count > 1 && packet.offload().handed == 0) [[unlikely]] shard_.others->hand_over(OtherShards::all, interface, packet);
+    }
+    // What another shard handed over: the packet as it was there, its offload with `handed` counted up.
+    void receive_handed(Interface& interface, Packet&& packet);
+    // Takes over what the first shard has decided on: the interfaces' addresses, groups and links, and the routes. Requires: both have the same
+    // interfaces.
+    void adopt(const Stack& first);
+    // Whether there is something to adopt since the last call.
+    [[nodiscard]] bool take_settings_change() { return settings_changed_ && std::exchange(settings_changed_, false); }
+    void settings_changed() { settings_changed_ = true; }
 
     void advance(Instant now);
     void receive(Interface& interface, Packet&& packet) {
@@ -96,8 +132,10 @@ private:
     PacketPool& pool_;
     const HashKey secret_;
     Capture* const capture_;
+    const Shard shard_;
     Instant now_{};
     bool touched_ = false;
+    bool settings_changed_ = false;
     TimerWheel timers_{};
     RandomNumbers random_;
     std::array<uint64_t, static_cast<size_t>(Drop::Count)> drops_{};

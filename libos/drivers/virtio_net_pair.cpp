@@ -70,7 +70,9 @@ Result<void> VirtioNetPair::make_queues(virtio::Device& device, size_t header_si
     const auto first = static_cast<uint16_t>(2 * index_);
     receive_queue_ = TRY(device.start_queue(first, {.size = queue_size, .cpu = cpu, .ready = ready}));
     const auto second = static_cast<uint16_t>(first + 1);
-    send_queue_ = TRY(device.start_queue(second, {.size = queue_size, .indirect_segments = most_segments, .cpu = cpu, .ready = ready}));
+    // Where all queues share an interrupt, once is enough.
+    const virtio::Callback sent = device.transport().interrupt_count() > 1 ? ready : virtio::Callback{};
+    send_queue_ = TRY(device.start_queue(second, {.size = queue_size, .indirect_segments = most_segments, .cpu = cpu, .ready = sent}));
     return {};
 }
 

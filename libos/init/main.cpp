@@ -197,7 +197,7 @@ constexpr Step steps[] = {
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
     {"disks", start_disks, {"devices", "threads", "files"}},
     {"mounts", mount_step, {"devices", "threads", "files"}},
-    {"network", start_network_step, {"files", "threads", "random numbers"}},
+    {"network", start_network_step, {"files", "random numbers", "other CPUs"}},
     {"program", load_program_step, {"memory", "disks", "mounts"}},
     {"initial stack", make_stack, {"program", "random numbers", "kernel arguments"}},
 };

@@ -14,7 +14,7 @@ constexpr Duration patience = Duration::seconds(2), longest = Duration::seconds(
 
 }  // namespace
 
-uint64_t Network::undelivered() {
+uint64_t Shard::undelivered() {
     uint64_t count = 0;
     stack_.tcp().for_each_connection([&count](const net::tcp::Connection& connection) {
         using net::tcp::State;
@@ -28,17 +28,29 @@ uint64_t Network::undelivered() {
     return count;
 }
 
+uint64_t Network::undelivered() {
+    uint64_t count = 0;
+    for_each([&count](Shard& shard) {
+        const ShardGuard guard{shard};
+        count += shard.undelivered();
+    });
+    return count;
+}
+
 void Network::finish() {
+    for_each([](Shard& shard) {
+        const ShardGuard guard{shard};
+        shard.stack().tcp().end_streams();
+    });
     sched::WaitQueue nobody;
-    NetworkGuard guard{*this};
-    stack_.tcp().end_streams();
-    stack_.flush();
+    sync::Spinlock lock{sync::Rank::NetworkInbox};
     const Instant began = platform::monotonic_now();
     uint64_t left = undelivered();
     for (Instant now = began, progress = began; left != 0 && now - progress < patience && now - began < longest; now = platform::monotonic_now()) {
-        guard.pause();
-        (void)nobody.wait_uninterruptibly(lock_, now + step);
-        guard.resume();
+        {
+            const sync::Guard guard{lock};
+            (void)nobody.wait_uninterruptibly(lock, now + step);
+        }
         if (const uint64_t before = std::exchange(left, undelivered()); left < before) progress = now;
     }
 }

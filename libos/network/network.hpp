@@ -1,113 +1,72 @@
 #pragma once
-// The stack at work: its lock, its clock, its memory and its interfaces. Sockets, drivers and timers come to it by a NetworkGuard.
-#include "libos/network/nic.hpp"
-#include "libos/sched/idle_task.hpp"
-#include "libos/sched/timer.hpp"
-#include "libos/sync/spinlock.hpp"
-#include "netstack/stack.hpp"
+// The network of the machine: one shard, or one for each CPU where all network cards have as many pairs of queues.
+#include "libos/network/shard.hpp"
 
 namespace eremite::network {
 
-class Network final : private Nic::Listener {
+class Network {
 public:
+    // The shards that this machine could have with network cards of so many pairs.
+    [[nodiscard]] static uint32_t shards_for(size_t most_pairs);
     // Packets get an eighth of the machine's memory at most. `capture` sees them all. ENOMEM.
-    [[nodiscard]] static Result<void> start(net::Capture* capture = nullptr);
+    [[nodiscard]] static Result<void> start(uint32_t shards = 1, net::Capture* capture = nullptr);
     // Null before.
     [[nodiscard]] static Network* running() { return instance_; }
 
-    [[nodiscard]] net::Stack& stack() { return stack_; }
-    // Guards all of it; what sockets wait for as well.
-    [[nodiscard]] sync::Spinlock& lock() override { return lock_; }
+    [[nodiscard]] uint32_t count() const { return count_; }
+    [[nodiscard]] Shard& shard(uint32_t index) { return shards_[index]; }
+    // The one whose interfaces have the machine's configuration.
+    [[nodiscard]] Shard& first() { return shards_[0]; }
+    // That of the running CPU. It is a good choice, and no more: the thread may be elsewhere by the time that it is used.
+    [[nodiscard]] Shard& here();
+    [[nodiscard]] Shard& owner_of(uint16_t port) { return shards_[first().stack().owner_of(port)]; }
+    template <typename Function>
+    void for_each(Function function) {
+        for (uint32_t i = 0; i < count_; ++i) function(shards_[i]);
+    }
 
-    // Makes an interface of it, without addresses. Called without the lock. ENOMEM, ENOSPC, EIO.
+    // Makes an interface of it, in each shard, without addresses; returns the first one's. ENOMEM, ENOSPC, EIO.
     [[nodiscard]] Result<net::Interface*> add(Card& card);
     // Before the machine ends: ends all streams, and waits a few seconds at most until others have what was sent (finish.cpp).
     void finish();
-    [[nodiscard]] Nic* nic_of(const net::Interface& interface) const;
+    // Those of these shards take what was handed over to them. Requires: no shard's lock is held.
+    void deliver(uint32_t shards);
 
 private:
-    friend class NetworkGuard;
-    friend class QuickNetworkGuard;
-    struct Port {
-        Nic* nic = nullptr;
-        net::Interface* interface = nullptr;
-    };
-    struct Clock : sched::Timer {
-        explicit Clock(Network& owner);
-        Network& network;
-    };
-
-    // What is left of a busy interface when threads have their turn.
-    struct Rest : sched::IdleTask {
-        explicit Rest(Network& owner);
-        Network& network;
-    };
-
-    Network(uint64_t pages, const net::Configuration& configuration) : stack_{pool_, configuration}, pages_left_{pages} {}
-    void attention(Nic& nic) override;
-    // `late`: threads had the CPU for longer than is good for the interface.
-    void serve(Port& port, bool late);
-    void serve_all(bool late);
-    // These require the lock.
-    void enter();
-    void leave();
-    [[nodiscard]] bool add_memory();
+    Network(Shard* shards, uint32_t count) : shards_{shards}, count_{count} {}
     [[nodiscard]] uint64_t undelivered();
-    // Empty: there is none, or no more for packets.
-    [[nodiscard]] std::span<std::byte> block(unsigned order);
 
     static constinit Network* instance_;
-
-    sync::Spinlock lock_{sync::Rank::Network};
-    net::PacketPool pool_;
-    net::Stack stack_;
-    std::array<Port, net::Stack::most_interfaces> ports_{};
-    Clock clock_{*this};
-    Rest rest_{*this};
-    Instant clock_set_ = Instant::never();
-    uint64_t pages_left_;  // that packets may have
-    // Interfaces are looked at for some time after the last packet before they shall interrupt.
-    Duration poll_time_{};
-    Instant last_packet_{};
+    Shard* const shards_;
+    const uint32_t count_;
 };
 
-// While it lives, the stack is the caller's, and knows the time. At its end what was done goes out.
-class [[nodiscard]] NetworkGuard {
-public:
-    explicit NetworkGuard(Network& network) : network_{network} {
-        network_.lock_.lock();
-        network_.enter();
-    }
-    NetworkGuard(const NetworkGuard&) = delete;
-    NetworkGuard& operator=(const NetworkGuard&) = delete;
-    ~NetworkGuard() {
-        network_.leave();
-        network_.lock_.unlock();
-    }
-    // Before and after the lock is given away for a time, as by a wait.
-    void pause() { network_.leave(); }
-    void resume() { network_.enter(); }
+inline void ShardGuard::exit() {
+    shard_->leave();
+    const uint32_t gave = shard_->gave_;
+    shard_->gave_ = 0;
+    shard_->lock_.unlock();
+    if (gave != 0) [[unlikely]] shard_->network().deliver(gave);
+}
 
-private:
-    Network& network_;
-};
-
-// The same for whoever takes what is there already, and needs no time for it: the clock is read only if something has to go out.
-class [[nodiscard]] QuickNetworkGuard {
-public:
-    explicit QuickNetworkGuard(Network& network) : network_{network} { network_.lock_.lock(); }
-    QuickNetworkGuard(const QuickNetworkGuard&) = delete;
-    QuickNetworkGuard& operator=(const QuickNetworkGuard&) = delete;
-    ~QuickNetworkGuard() {
-        if (network_.stack_.touched()) {
-            network_.enter();
-            network_.leave();
-        }
-        network_.lock_.unlock();
+inline void ShardGuard::pause() {
+    shard_->leave();
+    while (const uint32_t gave = std::exchange(shard_->gave_, 0)) {
+        shard_->lock_.unlock();
+        shard_->network().deliver(gave);
+        shard_->lock_.lock();
     }
+}
 
-private:
-    Network& network_;
-};
+inline QuickShardGuard::~QuickShardGuard() {
+    uint32_t gave = 0;
+    if (shard_.stack_.touched()) {
+        shard_.enter();
+        shard_.leave();
+        gave = std::exchange(shard_.gave_, 0);
+    }
+    shard_.lock_.unlock();
+    if (gave != 0) [[unlikely]] shard_.network().deliver(gave);
+}
 
 }  // namespace eremite::network

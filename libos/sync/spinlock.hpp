@@ -19,7 +19,8 @@ enum class Rank : uint8_t {
     ClockSet,   // timers that hear of a new wall clock
     Input,      // of the console
     File,       // a file's contents: pipes, counters and terminals too
-    Network,    // the network stack, its interfaces and all of its sockets
+    Network,    // a network stack, its interfaces and its sockets; of two of them, the one that decides for both comes first
+    NetworkInbox, // what one stack has for another, and who waits for connections at several
     Futex,
     CodePatching,
     DeviceStart, // of a device by its driver
@@ -52,12 +53,12 @@ enum class Rank : uint8_t {
 // How locks of one rank are held together.
 enum class Siblings : uint8_t {
     Never,
-    ByAddress,  // the lower address first
+    ByAddress,  // the lower address first; network stacks stand one behind the other
     Observers,  // as the table says: who observes whom has no cycles, which is checked where an observer is added
 };
 constexpr Siblings siblings(Rank rank) {
     if (rank == Rank::Epoll || rank == Rank::Poll) return Siblings::Observers;
-    return rank == Rank::Futex ? Siblings::ByAddress : Siblings::Never;
+    return rank == Rank::Futex || rank == Rank::Network ? Siblings::ByAddress : Siblings::Never;
 }
 
 class Spinlock {

@@ -27,10 +27,14 @@ void Interface::receive_arp(Packet&& packet) {
     if (!arp.valid()) return stack_.count(Drop::BadLength);
     const Ipv4Address sender{arp.sender_ip}, target{arp.target_ip};
     if (sender.is_multicast() || sender.is_broadcast() || arp.sender_mac == mac()) return stack_.count(Drop::BadAddress);
-    const bool for_us = find_address(target) != nullptr;
+    const bool for_us = find_address(target) != nullptr && packet.offload().handed == 0;
     // Who asks for us will be answered to soon; others only refresh what is known (RFC 826, "Packet Reception").
-    if (!sender.is_unspecified())
-        neighbours_.learn(sender, arp.sender_mac, for_us, arp.operation == ArpPacket::reply && for_us, true);
+    if (!sender.is_unspecified()) {
+        const bool answer = arp.operation == ArpPacket::reply && find_address(target) != nullptr;
+        // The first shard knows all neighbours, for those who list them.
+        neighbours_.learn(sender, arp.sender_mac, for_us || (answer && stack_.is_first()), answer, true);
+        stack_.show_all(*this, packet);
+    }
     if (arp.operation == ArpPacket::request && for_us) send_arp(ArpPacket::reply, arp.sender_mac, arp.sender_mac, target, sender);
 }
 

@@ -31,6 +31,7 @@ bool Interface::in_group(const IpAddress& group) const {
 
 Result<void> Interface::join(const IpAddress& group) {
     if (!group.is_multicast()) return Error{EINVAL};
+    if (!stack_.is_first()) return stack_.shard().others->join(*this, group);
     const auto known = std::ranges::find_if(groups_, [&](const Group& g) { return g.members > 0 && g.address == group; });
     if (known != groups_.end()) {
         ++known->members;
@@ -38,6 +39,7 @@ Result<void> Interface::join(const IpAddress& group) {
     }
     const auto free = std::ranges::find_if(groups_, [](const Group& g) { return g.members == 0; });
     if (free == groups_.end()) return Error{ENOBUFS};
+    stack_.settings_changed();
     *free = {group, 1};
     device_.filter_multicast(multicast_mac(group), true);
     report_group(group, false);
@@ -45,8 +47,10 @@ Result<void> Interface::join(const IpAddress& group) {
 }
 
 void Interface::leave(const IpAddress& group) {
+    if (!stack_.is_first()) return stack_.shard().others->leave(*this, group);
     const auto known = std::ranges::find_if(groups_, [&](const Group& g) { return g.members > 0 && g.address == group; });
     if (known == groups_.end() || --known->members > 0) return;
+    stack_.settings_changed();
     report_group(group, true);
     const MacAddress mac = multicast_mac(group);
     // Several groups may share a link address.

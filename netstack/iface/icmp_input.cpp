@@ -34,8 +34,8 @@ void IpLayer::receive_icmp_v4(const IpReceived& ip, Packet&& packet) {
 }
 
 void IpLayer::reply_to_echo(const IpReceived& ip, Packet&& packet, uint8_t reply_type) {
-    // Not to groups (RFC 1122 section 3.2.2.6 lets us): no amplifier.
-    if (ip.source.is_v4() && ip.to_group) return;
+    // Not to groups (RFC 1122 section 3.2.2.6 lets us): no amplifier. Whose device it came from answers.
+    if ((ip.source.is_v4() && ip.to_group) || packet.offload().handed != 0) return;
     const bool own = stack_.is_own(ip.destination);
     const Result<Path> path = find_path(ip.source, own ? ip.destination : IpAddress{}, ip.source.is_link_local() ? &ip.interface : nullptr);
     if (!path.ok()) return stack_.count(Drop::NoRoute);
@@ -136,7 +136,7 @@ void IpLayer::transport_error(const IpAddress& local, const IpAddress& remote, u
     else if (protocol == static_cast<uint8_t>(Protocol::Udp)) known = stack_.udp().knows(mine, other);
     else known = protocol == static_cast<uint8_t>(Protocol::Icmp) || protocol == static_cast<uint8_t>(Protocol::Icmpv6);
     if (!known) return stack_.count(Drop::BadAddress);
-    if (mtu != 0 && path_mtus_.lower(remote, mtu, stack_.now())) changed();
+    if (mtu != 0 && path_mtus_.lower(remote, mtu, stack_.now())) ++generation_;
     if (protocol == static_cast<uint8_t>(Protocol::Tcp)) stack_.tcp().receive_error(mine, other, load_big<uint32_t>(&transport[4]), error, mtu);
     else if (protocol == static_cast<uint8_t>(Protocol::Udp)) stack_.udp().receive_error(mine, other, error);
 }

@@ -46,13 +46,37 @@ void Interface::set_link(bool up) {
     up_ = up;
     stack_.ip().changed();
     if (!up) {
-        neighbours_.clear();
-        queue_.clear();
+        forget_link();
     } else {
         stack_.ndp().link_up(*this);
         report_groups(false);
         report_groups(true);
     }
+    device_ready();
+}
+
+void Interface::forget_link() {
+    neighbours_.clear();
+    queue_.clear();
+}
+
+void Interface::adopt(const Interface& first) {
+    mtu_ = first.mtu_;
+    for (size_t i = 0; i < addresses_.size(); ++i) {
+        InterfaceAddress& own = addresses_[i];
+        const InterfaceAddress& its = first.addresses_[i];
+        own.address = its.address;
+        own.prefix_length = its.prefix_length;
+        own.state = its.state;
+        own.in_use = its.in_use;
+        own.from_router = its.from_router;
+    }
+    broadcasts_ = first.broadcasts_;
+    broadcast_count_ = first.broadcast_count_;
+    groups_ = first.groups_;
+    if (up_ == first.up_) return;
+    up_ = first.up_;
+    if (!up_) forget_link();
     device_ready();
 }
 

@@ -121,6 +121,10 @@ public:
     void device_ready();
 
     void receive(Packet&& packet);
+    // Without its link header; what another shard handed over tells of neighbours, and is answered there.
+    void receive_arp(Packet&& packet);
+    // What the first shard has decided on.
+    void adopt(const Interface& first);
     // The end of a batch of received packets.
     void end_of_batch() { coalescer_.flush(); }
 
@@ -132,10 +136,10 @@ private:
     };
     void transmit(Packet&& packet);
     [[nodiscard]] bool complete_checksum(Packet& packet) const;
-    void receive_arp(Packet&& packet);
     void send_arp(uint16_t operation, const MacAddress& to, const MacAddress& target_mac, Ipv4Address sender, Ipv4Address target);
     void report_group(const IpAddress& group, bool leaving);
     void addresses_changed();
+    void forget_link();
 
     Stack& stack_;
     Device& device_;

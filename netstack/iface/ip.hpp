@@ -62,8 +62,8 @@ public:
 
     // `source` unspecified: the best one is chosen. ENETUNREACH: no route; EADDRNOTAVAIL: no source.
     [[nodiscard]] Result<Path> find_path(const IpAddress& destination, const IpAddress& source = {}, Interface* only = nullptr) const;
-    // Routes, addresses or path MTUs changed.
-    void changed() { ++generation_; }
+    // Routes or addresses changed.
+    void changed();
     [[nodiscard]] uint32_t generation() const { return generation_; }
     // Puts the header in front and sends. EMSGSIZE: it does not fit and must not be fragmented.
     Result<void> send(const Path& path, Packet&& packet, const IpSend& header);
@@ -80,12 +80,15 @@ public:
     Result<void> send_icmp(const Path& path, const IpAddress& source, const IpAddress& destination, Packet&& message, uint8_t ttl = 64);
 
     [[nodiscard]] RouteTable& routes() { return routes_; }
+    [[nodiscard]] const RouteTable& routes() const { return routes_; }
     [[nodiscard]] PathMtuCache& path_mtus() { return path_mtus_; }
     void add_raw(RawReceiver& receiver) { raw_.push_back(receiver); }
 
 private:
     friend class Reassembly;
     void deliver(const IpReceived& ip, Packet&& packet);
+    // True: it is another shard's alone.
+    [[nodiscard]] bool belongs_elsewhere(const IpReceived& ip, Packet& packet);
     void receive_fragment_v4(Interface& interface, Packet&& packet, const Ipv4View& view);
     void receive_fragment_v6(Interface& interface, Packet&& packet, const Ipv6View& view);
     void receive_icmp_v4(const IpReceived& ip, Packet&& packet);

@@ -4,12 +4,16 @@
 #include "netstack/iface/interface.hpp"
 #include "netstack/iface/ip.hpp"
 #include "netstack/stack.hpp"
+#include "netstack/wire/checksum.hpp"
 
 namespace eremite::net {
 
 namespace {
 
 constexpr size_t most_header_bytes = Fragment::inline_size;  // that can be made contiguous
+
+// The shard in which fragments of the same packet meet.
+uint32_t meeting_place(const Stack& stack, uint32_t identification) { return identification % stack.shard().count; }
 
 // Padding of short frames goes (RFC 894).
 void cut_padding(Packet& packet, size_t total_length) {
@@ -30,7 +34,10 @@ void IpLayer::receive_v4(Interface& interface, Packet&& packet) {
     if (!interface.capabilities().loopback && (destination.is_loopback() || Ipv4Address{view.header->source}.is_loopback()))
         return stack_.count(Drop::BadAddress);
     cut_padding(packet, view.total_length);
-    if (view.header->is_fragment()) [[unlikely]] return receive_fragment_v4(interface, std::move(packet), view);
+    if (view.header->is_fragment()) [[unlikely]] {
+        if (!stack_.pass(meeting_place(stack_, view.header->identification), interface, packet)) receive_fragment_v4(interface, std::move(packet), view);
+        return;
+    }
     const IpReceived ip{interface, Ipv4Address{view.header->source}, destination, view.header_length, view.header->protocol, view.header->ttl,
                         view.header->traffic_class, group || packet.offload().link_group};
     deliver(ip, std::move(packet));
@@ -48,6 +55,10 @@ void IpLayer::receive_fragment_v4(Interface& interface, Packet&& packet, const I
     auto& header = *reinterpret_cast<Ipv4Header*>(whole.front().data());
     header.total_length = static_cast<uint16_t>(whole.length());
     header.fragment = 0;
+    // Another shard may look at it again.
+    header.checksum = 0;
+    header.checksum.set_raw(checksum_of(whole.front().first(view.header_length)));
+    whole.offload().handed = 0;
     const IpReceived ip{interface, key.source, key.destination, header.header_length(), key.protocol, header.ttl, header.traffic_class,
                         key.destination.is_multicast() || interface.is_broadcast(key.destination)};
     deliver(ip, std::move(whole));
@@ -88,6 +99,7 @@ void IpLayer::receive_fragment_v6(Interface& interface, Packet&& packet, const I
     const uint8_t next = header.next_header;
     const auto& fixed = *reinterpret_cast<const Ipv6Header*>(packet.front().data());
     const FragmentKey key{IpAddress{fixed.source}, IpAddress{fixed.destination}, header.identification, 0};
+    if (stack_.pass(meeting_place(stack_, key.identification), interface, packet)) return;
     const size_t headers = unfragmentable + sizeof(Ipv6FragmentHeader), offset = field & 0xfff8;
     const bool more = (field & 1) != 0;
     if (more && (packet.length() - headers) % 8 != 0) {
@@ -104,13 +116,36 @@ void IpLayer::receive_fragment_v6(Interface& interface, Packet&& packet, const I
     for (size_t i = unfragmentable; i-- > 0;) bytes[i + sizeof(Ipv6FragmentHeader)] = bytes[i];
     whole.remove_front(sizeof(Ipv6FragmentHeader));
     whole.front()[next_at] = next;
+    whole.offload().handed = 0;
     if (whole.length() - sizeof(Ipv6Header) > 65535) return stack_.count(Drop::BadLength);
     reinterpret_cast<Ipv6Header*>(whole.front().data())->payload_length = static_cast<uint16_t>(whole.length() - sizeof(Ipv6Header));
     if (next == static_cast<uint8_t>(Protocol::Fragment)) return stack_.count(Drop::BadFragment);
     receive_v6(interface, std::move(whole));
 }
 
+void IpLayer::changed() {
+    ++generation_;
+    stack_.settings_changed();
+}
+
+bool IpLayer::belongs_elsewhere(const IpReceived& ip, Packet& packet) {
+    switch (static_cast<Protocol>(ip.protocol)) {
+        // It looks itself, where nothing is known of the flow.
+        case Protocol::Tcp: return false;
+        case Protocol::Udp: {
+            constexpr size_t port_at = 2, port_end = 4;
+            if (!packet.pull_up(ip.payload_offset + port_end)) return false;
+            return stack_.pass(stack_.owner_of(load_big<uint16_t>(&packet.front()[ip.payload_offset + port_at])), ip.interface, packet);
+        }
+        // Neighbours and errors concern whoever knows them.
+        case Protocol::Icmp:
+        case Protocol::Icmpv6: stack_.show_all(ip.interface, packet); return false;
+        default: return stack_.pass(0, ip.interface, packet);
+    }
+}
+
 void IpLayer::deliver(const IpReceived& ip, Packet&& packet) {
+    if (stack_.shard().count > 1 && belongs_elsewhere(ip, packet)) [[unlikely]] return;
     for (RawReceiver& raw : raw_) raw.receive(ip, packet);
     switch (static_cast<Protocol>(ip.protocol)) {
         case Protocol::Tcp: return stack_.tcp().receive(ip, std::move(packet));

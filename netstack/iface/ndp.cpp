@@ -70,11 +70,14 @@ void NeighbourDiscovery::receive_solicitation(const IpReceived& ip, Packet& pack
     const bool detects = ip.source.is_unspecified();
     if (own->state == AddressState::Tentative) {
         // Somebody else wants the same address (RFC 4862 section 5.4.3).
-        if (detects) conflict(*own);
+        if (detects && stack_.is_first()) conflict(*own);
         return;
     }
+    // Whose device it came from answers; the others only refresh what they know.
+    const bool answers = packet.offload().handed == 0;
+    if (!detects && options.source_link) ip.interface.neighbours().learn(ip.source, *options.source_link, answers, false, true);
+    if (!answers) return;
     if (detects) return advertise(ip.interface, target, all_nodes, false);
-    if (options.source_link) ip.interface.neighbours().learn(ip.source, *options.source_link, true, false, true);
     advertise(ip.interface, target, ip.source, true);
 }
 
@@ -88,7 +91,7 @@ void NeighbourDiscovery::receive_advertisement(const IpReceived& ip, Packet& pac
     const bool solicited = (flags & NeighbourMessage::solicited) != 0;
     if (target.is_multicast() || (solicited && ip.destination.is_multicast())) return stack_.count(Drop::BadAddress);
     if (InterfaceAddress* own = ip.interface.find_address(target)) {
-        if (own->state == AddressState::Tentative) conflict(*own);
+        if (own->state == AddressState::Tentative && stack_.is_first()) conflict(*own);
         return;
     }
     NeighbourTable& neighbours = ip.interface.neighbours();
@@ -113,10 +116,10 @@ void IpLayer::receive_icmp_v6(const IpReceived& ip, Packet&& packet) {
         case icmp6::time_exceeded:
         case icmp6::parameter_problem: return receive_error_v6(ip, std::move(packet));
         case icmp6::echo: return reply_to_echo(ip, std::move(packet), icmp6::echo_reply);
-        case icmp6::mld_query: return ip.interface.report_groups(true);
+        case icmp6::mld_query: return stack_.is_first() ? ip.interface.report_groups(true) : void();
         case icmp6::neighbour_solicitation: return stack_.ndp().receive_solicitation(ip, packet);
         case icmp6::neighbour_advertisement: return stack_.ndp().receive_advertisement(ip, packet);
-        case icmp6::router_advertisement: return stack_.ndp().receive_router_advertisement(ip, packet);
+        case icmp6::router_advertisement: return stack_.is_first() ? stack_.ndp().receive_router_advertisement(ip, packet) : void();
         default: return;  // RFC 4443 section 2.4 (b): unknown informational messages are dropped silently
     }
 }

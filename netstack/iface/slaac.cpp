@@ -47,6 +47,7 @@ void NeighbourDiscovery::link_up(Interface& interface) {
 
 void NeighbourDiscovery::start_detection(InterfaceAddress& address) {
     address.state = AddressState::Tentative;
+    stack_.ip().changed();
     address.probes_left = detection_probes;
     // Neighbours ask for us here. Being in no group costs the address only its detection.
     (void)address.interface->join(solicited_node(address.address));

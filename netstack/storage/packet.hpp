@@ -29,8 +29,9 @@ struct Offload {
     uint16_t header_length = 0;    // all headers in front of the payload
     ChecksumState checksum = ChecksumState::Unknown;
     Segmentation segmentation = Segmentation::None;
-    bool ecn = false;  // the first segment made carries CWR alone (RFC 3168)
-    bool link_group = false;  // received as a frame for more than this host
+    bool ecn : 1 = false;         // the first segment made carries CWR alone (RFC 3168)
+    bool link_group : 1 = false;  // received as a frame for more than this host
+    uint8_t handed : 6 = 0;       // shards that had it before (netstack/shards.hpp)
 };
 
 struct Fragment {

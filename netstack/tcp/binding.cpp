@@ -24,12 +24,15 @@ bool TcpLayer::can_bind(const Endpoint& local, const Sharing& sharing) {
     // Nobody joins one who listens without the leave of both.
     if (!can_listen(local, sharing.reuse_port, sharing.v6_only)) return false;
     // What is left of connections, TIME-WAIT included, keeps those away who did not say SO_REUSEADDR.
-    bool free = true;
-    if (!sharing.reuse_address && !sharing.reuse_port)
-        table_.for_each([&](const tcp::FlowEntry& flow) {
-            if (flow.key.local.port == local.port && addresses_overlap(flow.key.local.address, false, local.address, sharing.v6_only)) free = false;
-        });
-    return free;
+    return sharing.reuse_address || sharing.reuse_port || !has_flows_at(local, sharing.v6_only);
+}
+
+bool TcpLayer::has_flows_at(const Endpoint& local, bool v6_only) const {
+    bool found = false;
+    table_.for_each([&](const tcp::FlowEntry& flow) {
+        if (flow.key.local.port == local.port && addresses_overlap(flow.key.local.address, false, local.address, v6_only)) found = true;
+    });
+    return found;
 }
 
 Result<void> TcpLayer::bind(Binding& binding, const Endpoint& local, const Sharing& sharing) {

@@ -7,15 +7,6 @@
 namespace eremite::net {
 
 class Interface;
-namespace tcp {
-struct FlowKey;
-}
-
-// Which flows the devices bring to this shard, where there are several: ports of our choice are chosen so that answers come here.
-struct Steering {
-    bool (*comes_here)(void* context, const tcp::FlowKey& flow) = nullptr;  // null: all do
-    void* context = nullptr;
-};
 
 struct TcpConfiguration {
     size_t most_connections = 65536;
@@ -28,7 +19,6 @@ struct TcpConfiguration {
     uint8_t syn_retries = 6, synack_retries = 5, data_retries = 15, orphan_retries = 8;
     bool ecn = false;                   // ask for it; it is always granted
     Duration time_wait = Duration::seconds(60), fin_timeout = Duration::seconds(60);
-    Steering steering{};
 };
 
 namespace tcp {

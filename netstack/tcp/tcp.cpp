@@ -155,14 +155,20 @@ void TcpLayer::receive(const IpReceived& ip, Packet&& packet) {
         }
     }
     tcp::Listener* listener = find_listener(key.local, key.remote);
+    // The flow may be known elsewhere; all have the same listeners, so that it can begin here.
     if (!listener) {
+        if (stack_.pass_around(ip.interface, packet)) return;
         stack_.count(Drop::NoListener);
         return send_reset(key, segment);
     }
-    if (segment.has(TcpHeader::rst)) return;
+    if (segment.has(TcpHeader::rst)) {
+        (void)stack_.pass_around(ip.interface, packet);
+        return;
+    }
     if (segment.has(TcpHeader::ack)) {
         Negotiated agreed;
-        if (segment.has(TcpHeader::syn) || !check_cookie(*listener, key, segment, agreed)) return send_reset(key, segment);
+        if (segment.has(TcpHeader::syn) || !check_cookie(*listener, key, segment, agreed))
+            return stack_.pass_around(ip.interface, packet) ? void() : send_reset(key, segment);
         if (Connection* connection = promote(*listener, key, agreed, segment)) connection->receive(segment, std::move(packet));
         return;
     }
@@ -183,10 +189,8 @@ void TcpLayer::receive_error(const Endpoint& local, const Endpoint& remote, uint
 
 Result<uint16_t> TcpLayer::ephemeral_port(const FlowKey& key) {
     FlowKey candidate = key;
-    const Steering& steering = configuration_.steering;
     const uint16_t port = stack_.any_port([&](uint16_t p) {
         candidate.local.port = p;
-        if (steering.comes_here && !steering.comes_here(steering.context, candidate)) return false;
         if (is_held(p) || find_listener(candidate.local, candidate.remote)) return false;
         return !table_.find(candidate) || reuse_time_wait(candidate);
     });

@@ -17,6 +17,8 @@ public:
 
     // binding.cpp. From here on the port is held, until the binding goes. Port 0: any that is free. EINVAL: it holds one; EADDRNOTAVAIL, EADDRINUSE.
     [[nodiscard]] Result<void> bind(tcp::Binding& binding, const Endpoint& local, const tcp::Sharing& sharing);
+    // Whether connections, or what is left of them, have this port: with several shards, each has those of its own flows.
+    [[nodiscard]] bool has_flows_at(const Endpoint& local, bool v6_only) const;
     // `local` may name an address, a port, both or neither. EADDRNOTAVAIL: no port is free; EADDRINUSE; ENETUNREACH; ENOBUFS.
     [[nodiscard]] Result<tcp::Connection*> connect(const Endpoint& local, const Endpoint& remote, const tcp::Settings& settings,
                                                    Observer* observer);

@@ -36,7 +36,7 @@ int UdpSocket::match(const Endpoint& local, const Endpoint& remote) const {
 
 void UdpSocket::deliver(const IpReceived& ip, const Endpoint& local, const Endpoint& remote, uint16_t segment, Packet&& data) {
     if (options.interface && options.interface != &ip.interface) return;
-    Stack& stack = layer_.stack();
+    Stack& stack = layer_->stack();
     if (queue_.bytes() + data.length() > options.receive_limit || (stack.pool().under_pressure() && queue_.count() > 64))
         return stack.count(Drop::QueueFull);
     const Datagram datagram{remote, local, static_cast<uint16_t>(ip.interface.index()), ip.ttl, ip.traffic_class, stack.now(), segment};
@@ -64,22 +64,30 @@ bool UdpSocket::peek(Datagram& datagram) const {
     return true;
 }
 
+void UdpSocket::move_to(UdpLayer& layer) {
+    if (BlockedSender::linked()) BlockedSender::unlink();
+    layer_ = &layer;
+    path_ = {};
+    for (Membership& m : memberships_)
+        if (m.interface) m.interface = layer.stack().interface(m.interface->index());
+}
+
 Result<void> UdpSocket::bind(const Endpoint& local) {
     if (bound()) return Error{EINVAL};
     const IpAddress& address = local.address;
-    Stack& stack = layer_.stack();
+    Stack& stack = layer_->stack();
     if (!address.is_unspecified() && !address.is_multicast() && !stack.is_own(address)) return Error{EADDRNOTAVAIL};
     uint16_t port = local.port;
-    if (port == 0) port = TRY(layer_.ephemeral_port(*this, address));
-    else if (!layer_.can_bind(*this, local)) return Error{EADDRINUSE};
+    if (port == 0) port = TRY(layer_->ephemeral_port(*this, address));
+    else if (!layer_->can_bind(*this, local)) return Error{EADDRINUSE};
     local_ = {address, port};
     any_port_ = local.port == 0;
-    layer_.bucket(port).push_back(*this);
+    layer_->bucket(port).push_back(*this);
     return {};
 }
 
 Result<Path> UdpSocket::path_to(const Endpoint& to) {
-    Stack& stack = layer_.stack();
+    Stack& stack = layer_->stack();
     Interface* only = options.interface;
     if (!only && to.address.is_multicast()) only = options.multicast_interface;
     const bool fixed = bound() && !local_.address.is_unspecified() && !local_.address.is_multicast();
@@ -123,7 +131,7 @@ Result<void> UdpSocket::send(ByteSource& source, size_t size, const Endpoint* to
     if (size > most_data((to ? *to : remote_).address)) return Error{EMSGSIZE};
     const Path path = TRY(ready_path(to));
     const Endpoint& destination = to ? *to : remote_;
-    PacketPool& pool = layer_.stack().pool();
+    PacketPool& pool = layer_->stack().pool();
     Packet packet = Packet::allocate(pool);
     if (!packet) return Error{ENOBUFS};
     Fragment* head = packet.head();
@@ -158,7 +166,7 @@ Result<Path> UdpSocket::ready_path(const Endpoint* to) {
     const Endpoint& destination = to ? *to : remote_;
     if (destination.port == 0) return Error{EINVAL};
     Path path;
-    if (!to && options.source.is_unspecified() && path_.generation == layer_.stack().ip().generation()) {
+    if (!to && options.source.is_unspecified() && path_.generation == layer_->stack().ip().generation()) {
         path = path_;
     } else {
         path = TRY(path_to(destination));
@@ -174,7 +182,7 @@ Result<Path> UdpSocket::ready_path(const Endpoint* to) {
 }
 
 Result<void> UdpSocket::transmit(const Path& path, const Endpoint& destination, Packet&& data) {
-    Stack& stack = layer_.stack();
+    Stack& stack = layer_->stack();
     const bool multicast = destination.address.is_multicast();
     const size_t length = data.length() + sizeof(UdpHeader);
     if (data.length() > most_data(destination.address)) return Error{EMSGSIZE};

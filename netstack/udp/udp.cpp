@@ -31,7 +31,7 @@ void UdpLayer::receive(const IpReceived& ip, Packet&& packet) {
         // Each socket that wants it gets it.
         for (UdpSocket& socket : bucket(local.port)) {
             if (socket.match(local, remote) < 0) continue;
-            hand_over(socket, ip, local, remote, packet, headers);
+            deliver(socket, ip, local, remote, packet, headers);
         }
         return;
     }
@@ -40,12 +40,12 @@ void UdpLayer::receive(const IpReceived& ip, Packet&& packet) {
         stack_.count(Drop::NoListener);
         return stack_.ip().report_port_unreachable(ip, packet);
     }
-    if (packet.offload().segmentation == Segmentation::Udp) [[unlikely]] return hand_over(*socket, ip, local, remote, packet, headers);
+    if (packet.offload().segmentation == Segmentation::Udp) [[unlikely]] return deliver(*socket, ip, local, remote, packet, headers);
     packet.remove_front(headers);
     socket->deliver(ip, local, remote, 0, std::move(packet));
 }
 
-void UdpLayer::hand_over(UdpSocket& socket, const IpReceived& ip, const Endpoint& local, const Endpoint& remote, const Packet& packet, size_t headers) {
+void UdpLayer::deliver(UdpSocket& socket, const IpReceived& ip, const Endpoint& local, const Endpoint& remote, const Packet& packet, size_t headers) {
     const Offload& offload = packet.offload();
     const size_t all = packet.length() - headers;
     const uint16_t segment = offload.segmentation == Segmentation::Udp && all > offload.segment_size ? offload.segment_size : uint16_t{0};

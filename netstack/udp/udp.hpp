@@ -45,7 +45,7 @@ private:
     [[nodiscard]] bool can_bind(const UdpSocket& socket, const Endpoint& local);
     [[nodiscard]] Result<uint16_t> ephemeral_port(const UdpSocket& socket, const IpAddress& address);
     // The data behind `headers`, in as many datagrams as they came.
-    void hand_over(UdpSocket& socket, const IpReceived& ip, const Endpoint& local, const Endpoint& remote, const Packet& packet, size_t headers);
+    void deliver(UdpSocket& socket, const IpReceived& ip, const Endpoint& local, const Endpoint& remote, const Packet& packet, size_t headers);
 
     Stack& stack_;
     std::array<Bucket, buckets> sockets_{};
@@ -70,11 +70,13 @@ struct UdpOptions {
 
 class UdpSocket : public ListNode<UdpSocket>, private BlockedSender {
 public:
-    UdpSocket(UdpLayer& layer, Observer& observer) : layer_{layer}, observer_{observer} {}
+    UdpSocket(UdpLayer& layer, Observer& observer) : layer_{&layer}, observer_{observer} {}
     ~UdpSocket() { close(); }
     UdpSocket(const UdpSocket&) = delete;
     UdpSocket& operator=(const UdpSocket&) = delete;
 
+    // Becomes one of another shard's. Requires: it is not bound; interfaces that `options` has are that shard's.
+    void move_to(UdpLayer& layer);
     // Port 0: any that is free. EADDRINUSE, EADDRNOTAVAIL, EINVAL: it is bound.
     [[nodiscard]] Result<void> bind(const Endpoint& local);
     [[nodiscard]] Result<void> connect(const Endpoint& remote);
@@ -124,7 +126,7 @@ private:
     // `segment`: see Datagram.
     void deliver(const IpReceived& ip, const Endpoint& local, const Endpoint& remote, uint16_t segment, Packet&& data);
 
-    UdpLayer& layer_;
+    UdpLayer* layer_;
     Observer& observer_;
     Endpoint local_{};
     Endpoint remote_{};

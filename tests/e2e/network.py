@@ -144,6 +144,7 @@ class TapTest(NetworkTest):
 
     host, machine = "10.0.5.1", "10.0.5.2"
     clients = 30  # at once
+    tap_options = ()  # of the device, beside its name
 
     @classmethod
     def setUpClass(cls):
@@ -153,7 +154,7 @@ class TapTest(NetworkTest):
             raise unittest.SkipTest("/dev/net/tun cannot be used here")
         enter_namespace()
         ip("link", "set", "lo", "up")
-        ip("tuntap", "add", "dev", "tap0", "mode", "tap")
+        ip("tuntap", "add", "dev", "tap0", "mode", "tap", *cls.tap_options)
         ip("addr", "add", f"{cls.host}/24", "dev", "tap0")
         ip("link", "set", "tap0", "up")
 

@@ -1,5 +1,7 @@
 """Network devices on their transports, with and without what they can do: streams to a server here and back, every byte checked."""
 
+import random
+import socket
 import subprocess
 
 from network import TapTest
@@ -78,3 +80,58 @@ class Pci(DeviceTest):
 
     def test_legacy(self):
         self.exchange_through("q35", "virtio-net-pci,disable-modern=on", "virtio-net: legacy PCI, split ring")
+
+
+class SeveralQueues(DeviceTest):
+    tap_options = ("multi_queue",)
+
+    def exchange_on(self, machine, cpus, said):
+        options = ["--machine", machine, "--cpus", cpus, "--log", "info"]
+        command = self.command(program("exchange"), "with", self.host, PORT, 16 * MIB, options=options)
+        self.check(self.execute(*command), output=f"^{16 * MIB} bytes sent", errors=said)
+
+    def test_mmio(self):
+        self.exchange_on("microvm", 2, "virtio-net: MMIO, split ring, 2 of 2 queue pairs")
+
+    def test_pci(self):
+        self.exchange_on("q35", 2, "virtio-net: PCI, split ring, 2 of 2 queue pairs")
+
+    def test_one_cpu(self):
+        self.exchange_on("microvm", 1, "virtio-net: MMIO, split ring, 1 of 2 queue pairs")
+
+    def test_packed(self):
+        self.exchange_through("microvm", "virtio-net-device,packed=on,mq=on", "virtio-net: MMIO, packed ring, 2 of 2 queue pairs")
+
+    def test_few_interrupts(self):
+        self.exchange_through("q35", "virtio-net-pci,mq=on,vectors=2", "virtio-net: PCI, split ring, 2 of 2 queue pairs")
+
+
+class Datagrams(TapTest):
+    """Datagrams to a machine and back, also such as are longer than a packet."""
+
+    longest = 65507
+    sizes = (1, 100, 1472, 1473, 9000, 30_000, longest)
+
+    def echo(self, segment, *sizes, options=()):
+        """The answers to datagrams of these sizes, one after the other, and what was sent."""
+        running = self.start(program("datagram_echo"), PORT, segment, ports=[PORT], options=options)
+        running.wait_for("^ready")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(30)
+            for size in sizes:
+                data = random.Random(size).randbytes(size)
+                client.sendto(data, self.at[PORT])
+                answer = [client.recv(self.longest + 1)]
+                while sum(len(part) for part in answer) < size:
+                    answer.append(client.recv(self.longest + 1))
+                yield data, answer
+            client.sendto(b"", self.at[PORT])
+        self.assertEqual(running.wait(), 0, running.text)
+
+    def test_whole(self):
+        for data, answer in self.echo(0, *self.sizes):
+            self.assertEqual(answer, [data], len(data))
+
+    def test_cut_by_the_machine(self):
+        for data, answer in self.echo(1000, *self.sizes):
+            self.assertEqual(answer, [data[at:at + 1000] for at in range(0, len(data), 1000)], len(data))

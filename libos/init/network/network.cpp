@@ -25,7 +25,8 @@ namespace {
 
 using network::AddressText;
 using network::Network;
-using network::NetworkGuard;
+using network::Shard;
+using network::ShardGuard;
 
 constexpr Duration longest_wait = Duration::seconds(6);  // for DHCP, which asks a second time after four
 
@@ -34,15 +35,15 @@ constexpr std::string_view compiled_address = EREMITE_IP, compiled_mask = EREMIT
 // A DHCP client for as long as the machine runs, and somebody who may wait for its first lease.
 class Lease final : private net::Observer {
 public:
-    Lease(Network& network, net::Interface& interface) : network_{network}, client_{interface, this} {}
-    // These require the network's lock.
+    explicit Lease(net::Interface& interface) : client_{interface, this} {}
+    // These require the lock of the first shard.
     [[nodiscard]] Result<void> start(std::string_view host_name) {
         return client_.start({reinterpret_cast<const uint8_t*>(host_name.data()), host_name.size()});
     }
-    [[nodiscard]] const net::DhcpLease* wait(NetworkGuard& guard, Instant deadline) {
+    [[nodiscard]] const net::DhcpLease* wait(ShardGuard& guard, Instant deadline) {
         while (!client_.bound()) {
             guard.pause();
-            const auto why = client_.bound() ? sched::Wakeup::Woken : bound_.wait(network_.lock(), deadline);
+            const auto why = client_.bound() ? sched::Wakeup::Woken : bound_.wait(guard.shard().lock(), deadline);
             guard.resume();
             if (why == sched::Wakeup::TimedOut) return client_.bound() ? &client_.lease() : nullptr;
         }
@@ -52,7 +53,6 @@ public:
 private:
     void notify(uint32_t) override { bound_.wake_all(); }
 
-    Network& network_;
     sched::WaitQueue bound_;
     net::DhcpClient client_;
 };
@@ -79,16 +79,18 @@ Result<void> add_address(net::Interface& interface, const AddressArgument& argum
     return {};
 }
 
-Result<void> add_gateway(Network& network, std::string_view text) {
+Result<void> add_gateway(Shard& first, std::string_view text) {
     const auto gateway = parse_address(text);
     if (!gateway) return refuse("gateway", text, "not an address");
-    net::IpLayer& ip = network.stack().ip();
+    net::IpLayer& ip = first.stack().ip();
     const auto path = ip.find_path(*gateway, {}, nullptr);
     if (!path.ok()) return refuse("gateway", text, "no interface has an address beside it");
-    return ip.routes().add({.prefix = gateway->is_v4() ? net::any_v4() : net::IpAddress{},
-                            .length = static_cast<uint8_t>(gateway->is_v4() ? net::v4_prefix_base : 0),
-                            .gateway = *gateway,
-                            .interface = path.value().interface});
+    TRY(ip.routes().add({.prefix = gateway->is_v4() ? net::any_v4() : net::IpAddress{},
+                         .length = static_cast<uint8_t>(gateway->is_v4() ? net::v4_prefix_base : 0),
+                         .gateway = *gateway,
+                         .interface = path.value().interface}));
+    ip.changed();
+    return {};
 }
 
 Result<void> add_servers(std::string_view text, Names& names) {
@@ -111,8 +113,8 @@ Result<void> set_mtu(net::Interface& interface, std::string_view text) {
     return {};
 }
 
-void wait_for(Lease& lease, Network& network, std::string_view name, Instant deadline, Names& names) {
-    NetworkGuard guard{network};
+void wait_for(Lease& lease, Shard& first, std::string_view name, Instant deadline, Names& names) {
+    ShardGuard guard{first};
     const net::DhcpLease* const got = lease.wait(guard, deadline);
     if (!got) return log::warn("network: no DHCP server answers on {}; it has no address (give one with ip=ADDRESS/LENGTH)", name);
     log::info("network: {} has the address {}/{} by DHCP", name, AddressText{net::IpAddress{got->address}}.view(), got->prefix_length);
@@ -121,7 +123,7 @@ void wait_for(Lease& lease, Network& network, std::string_view name, Instant dea
     if (names.domain.empty()) names.domain = got->domain.data();
 }
 
-struct Card {
+struct Interface {
     net::Interface* interface = nullptr;
     char name[8]{};
     bool has_address = false;
@@ -134,87 +136,94 @@ Result<network::Card*> claim_card() {
     return card;
 }
 
-// Interfaces as they are found are eth0, eth1 and so on.
-Result<size_t> add_interfaces(std::span<Card> cards) {
-    size_t count = 0;
-    for (; count < cards.size(); ++count) {
+// Cards as they are found are eth0, eth1 and so on. The network has a shard for each CPU if each card has a pair of queues for it.
+Result<size_t> add_interfaces(std::span<Interface> interfaces, net::Capture* capture) {
+    std::array<network::Card*, net::Stack::most_interfaces> cards;
+    size_t count = 0, most_pairs = net::Shard::most;
+    for (; count < interfaces.size(); ++count) {
         const auto card = claim_card();
         if (!card.ok()) {
             if (card.code() == ENODEV) break;
             return card.error();
         }
-        if (!Network::running()) TRY(Network::start());
-        BufferSink name{cards[count].name};
-        format(name, "eth{}", count);
-        cards[count].interface = TRY(Network::running()->add(*card.value()));
+        cards[count] = card.value();
+        most_pairs = std::min(most_pairs, card.value()->most_pairs());
+    }
+    if (count == 0 && !capture) return count;
+    TRY(Network::start(count == 0 ? 1 : Network::shards_for(most_pairs), capture));
+    for (size_t i = 0; i < count; ++i) {
+        BufferSink name{interfaces[i].name};
+        format(name, "eth{}", i);
+        interfaces[i].interface = TRY(Network::running()->add(*cards[i]));
     }
     return count;
 }
 
-Result<void> give_address(Network& network, std::span<Card> cards, std::string_view text) {
+Result<void> give_address(Shard& first, std::span<Interface> interfaces, std::string_view text) {
     // ip=off, ip=off@eth1: neither an address nor DHCP.
     constexpr std::string_view off = "off";
     const bool none = text == off || text.starts_with("off@");
     const auto argument = none ? std::optional<AddressArgument>{AddressArgument{}} : parse_address_argument(text);
     if (!argument) return refuse("ip", text, "write ADDRESS[/LENGTH][@INTERFACE], or off");
     const std::string_view name = none && text.size() > off.size() ? text.substr(off.size() + 1) : argument->interface;
-    const auto card = std::find_if(cards.begin(), cards.end(), [&](const Card& c) { return name == std::string_view{c.name}; });
-    if (card == cards.end()) {
+    const auto found = std::find_if(interfaces.begin(), interfaces.end(), [&](const Interface& i) { return name == std::string_view{i.name}; });
+    if (found == interfaces.end()) {
         log::error("ip={}: there is no network interface {}", text, name);
         return Error{ENODEV};
     }
-    card->has_address |= none || argument->address.is_v4();
+    found->has_address |= none || argument->address.is_v4();
     if (none) return {};
-    const NetworkGuard guard{network};
-    return add_address(*card->interface, *argument);
+    const ShardGuard guard{first};
+    return add_address(*found->interface, *argument);
 }
 
 }  // namespace
 
 Result<void> start_network(const NetworkArguments& arguments, const fs::Context& context) {
+    net::Capture* capture = nullptr;
     if (!arguments.capture.empty()) {
         if (arguments.capture != "console") return refuse("pcap", arguments.capture, "packets can only go to a virtio console: write pcap=console");
-        TRY(Network::start(TRY(start_capture())));
+        capture = TRY(start_capture());
     }
-    std::array<Card, net::Stack::most_interfaces - 1> storage{};
-    const std::span cards = std::span{storage}.first(TRY(add_interfaces(storage)));
+    std::array<Interface, net::Stack::most_interfaces - 1> storage{};
+    const std::span interfaces = std::span{storage}.first(TRY(add_interfaces(storage, capture)));
     Names names{.host_name = arguments.host_name};
     TRY(add_servers(arguments.dns, names));
-    if (cards.empty()) {
+    if (interfaces.empty()) {
         if (!arguments.addresses.empty()) {
             log::error("ip={}: there is no network interface", arguments.addresses[0]);
             return Error{ENODEV};
         }
         return make_name_files(context, names.host_name, {}, std::span{names.servers}.first(names.server_count));
     }
-    Network& network = *Network::running();
-    for (std::string_view address : arguments.addresses.span()) TRY(give_address(network, cards, address));
+    Shard& first = Network::running()->first();
+    for (std::string_view address : arguments.addresses.span()) TRY(give_address(first, interfaces, address));
     if (arguments.addresses.empty() && !compiled_address.empty()) {
         char text[48];
         BufferSink sink{text};
         format(sink, "{}/{}", compiled_address, compiled_mask);
-        TRY(give_address(network, cards, sink.view()));
+        TRY(give_address(first, interfaces, sink.view()));
         if (arguments.gateways.empty() && !compiled_gateway.empty()) {
-            const NetworkGuard guard{network};
-            TRY(add_gateway(network, compiled_gateway));
+            const ShardGuard guard{first};
+            TRY(add_gateway(first, compiled_gateway));
         }
     }
-    for (Card& card : cards) {
-        const NetworkGuard guard{network};
-        if (!arguments.mtu.empty()) TRY(set_mtu(*card.interface, arguments.mtu));
-        TRY(network.stack().ndp().enable(*card.interface));
-        if (card.has_address) continue;
-        card.lease = new (std::nothrow) Lease{network, *card.interface};
-        if (!card.lease) return Error{ENOMEM};
-        TRY(card.lease->start(arguments.host_name));
+    for (Interface& i : interfaces) {
+        const ShardGuard guard{first};
+        if (!arguments.mtu.empty()) TRY(set_mtu(*i.interface, arguments.mtu));
+        TRY(first.stack().ndp().enable(*i.interface));
+        if (i.has_address) continue;
+        i.lease = new (std::nothrow) Lease{*i.interface};
+        if (!i.lease) return Error{ENOMEM};
+        TRY(i.lease->start(arguments.host_name));
     }
     for (std::string_view gateway : arguments.gateways.span()) {
-        const NetworkGuard guard{network};
-        TRY(add_gateway(network, gateway));
+        const ShardGuard guard{first};
+        TRY(add_gateway(first, gateway));
     }
     const Instant deadline = platform::monotonic_now() + longest_wait;
-    for (Card& card : cards)
-        if (card.lease) wait_for(*card.lease, network, card.name, deadline, names);
+    for (Interface& i : interfaces)
+        if (i.lease) wait_for(*i.lease, first, i.name, deadline, names);
     if (arguments.host_name.empty() && !names.host_name.empty()) syscall::set_host_name(names.host_name);
     return make_name_files(context, names.host_name, names.domain, std::span{names.servers}.first(names.server_count));
 }

@@ -29,14 +29,14 @@ T load(std::span<const uint8_t> value) {
 }  // namespace
 
 Result<DatagramSocket::Sending> DatagramSocket::sending(const Message& message, const net::IpAddress& to) const {
-    Sending s{to.is_multicast() ? multicast_ttl_ : ttl_to(to), class_to(to), device_};
+    Sending s{to.is_multicast() ? multicast_ttl_ : ttl_to(to), class_to(to), device()};
     if (!message.control) return s;
     int error = 0;
     message.control->for_each([&](const ControlItems::Item& item, std::span<const uint8_t> value) {
         const int number = load<int>(value);
         const auto use_info = [&](uint32_t index, const net::IpAddress& source) {
-            if (index != 0 && !(s.interface = network_.stack().interface(index))) error = ENODEV;
-            if (!source.is_unspecified() && !network_.stack().is_own(source)) error = EINVAL;
+            if (index != 0 && !(s.interface = stack().interface(index))) error = ENODEV;
+            if (!source.is_unspecified() && !stack().is_own(source)) error = EINVAL;
             s.source = source;
         };
         if (item.level == IPPROTO_IP && item.type == IP_PKTINFO && value.size() == sizeof(in_pktinfo)) {
@@ -112,7 +112,7 @@ std::optional<int> DatagramSocket::number(int level, int name) {
     const bool v6 = level == IPPROTO_IPV6 && domain() == AF_INET6;
     if ((level == IPPROTO_IP && name == IP_MULTICAST_TTL) || (v6 && name == IPV6_MULTICAST_HOPS)) return multicast_ttl_;
     if ((level == IPPROTO_IP && name == IP_MULTICAST_LOOP) || (v6 && name == IPV6_MULTICAST_LOOP)) return multicast_loop_;
-    if (v6 && name == IPV6_MULTICAST_IF) return multicast_interface_ ? static_cast<int>(multicast_interface_->index()) : 0;
+    if (v6 && name == IPV6_MULTICAST_IF) return static_cast<int>(multicast_interface_);
     return InetSocket::number(level, name);
 }
 
@@ -132,7 +132,7 @@ Result<bool> DatagramSocket::set_number(int level, int name, int value) {
 }
 
 Result<net::Interface*> DatagramSocket::interface_for(uint32_t index, const net::IpAddress& address) const {
-    const net::Stack& stack = network_.stack();
+    const net::Stack& stack = shard().stack();
     net::Interface* const found = index != 0                     ? stack.interface(index)
                                   : !address.is_unspecified() ? find_interface(stack, address)
                                                               : stack.default_interface();
@@ -182,18 +182,18 @@ Result<void> DatagramSocket::set_multicast_interface(int level, std::span<const 
     } else {
         address = address_of(load<in_addr>(value));
     }
-    multicast_interface_ = nullptr;
+    multicast_interface_ = 0;
     multicast_address_ = address;
     if (index == 0 && address.is_unspecified()) return {};
     const auto found = interface_for(index, address);
     if (!found.ok()) return Error{level == IPPROTO_IP && index == 0 ? EADDRNOTAVAIL : ENODEV};
-    multicast_interface_ = found.value();
+    multicast_interface_ = found.value()->index();
     return {};
 }
 
 Result<size_t> DatagramSocket::option(int level, int name, std::span<uint8_t> value) {
     if (level == IPPROTO_IP && name == IP_MULTICAST_IF) {
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         const in_addr address = in_addr_of(multicast_address_);
         const size_t size = std::min(value.size(), sizeof address);
         std::memcpy(value.data(), &address, size);
@@ -208,11 +208,11 @@ Result<void> DatagramSocket::set_option(int level, int name, std::span<const uin
     const bool of_v4 = v4 && (name == IP_ADD_MEMBERSHIP || name == IP_DROP_MEMBERSHIP);
     const bool of_v6 = v6 && (name == IPV6_JOIN_GROUP || name == IPV6_LEAVE_GROUP);
     if (either || of_v4 || of_v6) {
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         return set_membership(level, name, value);
     }
     if ((v4 && name == IP_MULTICAST_IF) || (v6 && name == IPV6_MULTICAST_IF)) {
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         return set_multicast_interface(level, value);
     }
     return InetSocket::set_option(level, name, value);

@@ -30,7 +30,7 @@ protected:
     [[nodiscard]] virtual Result<void> join(const net::IpAddress& group, net::Interface& interface) = 0;
     [[nodiscard]] virtual Result<void> leave(const net::IpAddress& group, net::Interface& interface) = 0;
 
-    net::Interface* multicast_interface_ = nullptr;
+    uint32_t multicast_interface_ = 0;  // 0: none
     uint8_t multicast_ttl_ = 1;
     bool multicast_loop_ = true;
 

@@ -14,14 +14,14 @@ namespace {
 
 class IcmpSocket final : public DatagramSocket, private net::RawReceiver {
 public:
-    IcmpSocket(network::Network& network, int domain, int type, int protocol, uint32_t flags)
-        : DatagramSocket{network, domain, type, protocol, flags}, local_{any_address(), 0}, remote_{any_address(), 0},
+    IcmpSocket(network::Shard& shard, int domain, int type, int protocol, uint32_t flags)
+        : DatagramSocket{shard, domain, type, protocol, flags}, local_{any_address(), 0}, remote_{any_address(), 0},
           header_included_{protocol == IPPROTO_RAW} {
-        const network::NetworkGuard guard{network_};
-        network_.stack().ip().add_raw(*this);
+        const network::ShardGuard guard{shard_};
+        stack().ip().add_raw(*this);
     }
     ~IcmpSocket() override {
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         ListNode<RawReceiver>::unlink();
         queue_.clear();
     }
@@ -78,8 +78,8 @@ uint16_t next_identifier() {
 
 Result<void> IcmpSocket::bind(std::span<const uint8_t> address) {
     net::Endpoint local = TRY(parse(address));
-    const network::NetworkGuard guard{network_};
-    if (!local.address.is_unspecified() && !network_.stack().is_own(local.address)) return Error{EADDRNOTAVAIL};
+    const network::ShardGuard guard{shard_};
+    if (!local.address.is_unspecified() && !stack().is_own(local.address)) return Error{EADDRNOTAVAIL};
     if (echo_only() && local_.port != 0) return Error{EINVAL};
     if (echo_only() && local.port == 0) local.port = next_identifier();
     local_ = local;
@@ -88,13 +88,13 @@ Result<void> IcmpSocket::bind(std::span<const uint8_t> address) {
 
 Result<void> IcmpSocket::connect(std::span<const uint8_t> address) {
     if (is_unspecified(address)) {
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         connected_ = false;
         return {};
     }
     const net::Endpoint to = TRY(parse(address));
-    const network::NetworkGuard guard{network_};
-    const net::Path path = TRY(network_.stack().ip().find_path(to.address, {}, device_));
+    const network::ShardGuard guard{shard_};
+    const net::Path path = TRY(stack().ip().find_path(to.address, {}, device()));
     if (local_.address.is_unspecified()) local_.address = path.source;
     if (echo_only() && local_.port == 0) local_.port = next_identifier();
     remote_ = to;
@@ -104,7 +104,7 @@ Result<void> IcmpSocket::connect(std::span<const uint8_t> address) {
 
 void IcmpSocket::receive(const net::IpReceived& ip, const net::Packet& packet) {
     const bool v4 = domain() == AF_INET;
-    if (ip.protocol != protocol() || ip.source.is_v4() != v4 || (device_ && device_ != &ip.interface)) return;
+    if (ip.protocol != protocol() || ip.source.is_v4() != v4 || (device() && device() != &ip.interface)) return;
     if (!local_.address.is_unspecified() && local_.address != ip.destination) return;
     if (connected_ && remote_.address != ip.source) return;
     const bool icmp = ip.protocol == IPPROTO_ICMP || ip.protocol == IPPROTO_ICMPV6;
@@ -119,12 +119,12 @@ void IcmpSocket::receive(const net::IpReceived& ip, const net::Packet& packet) {
     }
     // Only a raw socket of IPv4 sees IP headers.
     const size_t from = v4 && !echo_only() ? 0 : ip.payload_offset;
-    if (queue_.bytes() + packet.length() > receive_buffer.load(std::memory_order_relaxed)) return network_.stack().count(net::Drop::QueueFull);
+    if (queue_.bytes() + packet.length() > receive_buffer.load(std::memory_order_relaxed)) return stack().count(net::Drop::QueueFull);
     net::Packet copy = packet.share(from, packet.length() - from);
     const net::Datagram arrival{{ip.source, 0}, {ip.destination, 0}, static_cast<uint16_t>(ip.interface.index()), ip.ttl,
-                                ip.traffic_class, network_.stack().now()};
+                                ip.traffic_class, stack().now()};
     uint8_t* const front = copy ? copy.push_front(sizeof arrival) : nullptr;
-    if (!front) return network_.stack().count(net::Drop::NoMemory);
+    if (!front) return stack().count(net::Drop::NoMemory);
     std::memcpy(front, &arrival, sizeof arrival);
     queue_.push(std::move(copy));
     InetSocket::notify(net::event::readable);
@@ -167,15 +167,15 @@ Result<size_t> IcmpSocket::send(Message& message) {
     if (size > most) return Error{EMSGSIZE};
     std::optional<net::Endpoint> to;
     if (!message.to.empty()) to = TRY(parse(message.to));
-    const network::NetworkGuard guard{network_};
-    net::Packet packet = TRY(take_data(network_.stack().pool(), message.data));
+    const network::ShardGuard guard{shard_};
+    net::Packet packet = TRY(take_data(stack().pool(), message.data));
     if (!packet.pull_up(std::min(size, sizeof(net::IcmpHeader)))) return Error{ENOBUFS};
     if (echo_only()) TRY(prepare_echo(packet));
     if (!to && !connected_) return Error{EDESTADDRREQ};
     const net::IpAddress destination = reachable(to ? to->address : remote_.address);
     const Sending how = TRY(sending(message, destination));
     const net::IpAddress& wanted = how.source.is_unspecified() ? local_.address : how.source;
-    net::IpLayer& ip = network_.stack().ip();
+    net::IpLayer& ip = stack().ip();
     const net::Path path = TRY(ip.find_path(destination, wanted.is_unspecified() ? net::IpAddress{} : wanted, how.interface));
     if (!broadcast_ && path.interface->is_broadcast(destination)) return Error{EACCES};
     // Raw sockets of IPv4 bring their checksum along.
@@ -201,7 +201,7 @@ Result<size_t> IcmpSocket::send(Message& message) {
 Result<size_t> IcmpSocket::receive(Message& message) {
     if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
     const Instant end = deadline(receive_timeout);
-    network::NetworkGuard guard{network_};
+    network::ShardGuard guard{shard_};
     if ((message.flags & MSG_ERRQUEUE) != 0) return Error{EAGAIN};
     while (queue_.empty()) TRY(wait(guard, waits(message), end));
     net::Packet packet = queue_.pop();
@@ -217,7 +217,7 @@ Result<size_t> IcmpSocket::receive(Message& message) {
 }
 
 Result<size_t> IcmpSocket::queued(bool outgoing) {
-    const network::NetworkGuard guard{network_};
+    const network::ShardGuard guard{shard_};
     return outgoing || queue_.empty() ? size_t{0} : queue_.front()->total - sizeof(net::Datagram);
 }
 
@@ -225,7 +225,7 @@ Result<void> IcmpSocket::set_option(int level, int name, std::span<const uint8_t
     const bool v4_filter = level == SOL_RAW && name == ICMP_FILTER && protocol() == IPPROTO_ICMP;
     const bool v6_filter = level == IPPROTO_ICMPV6 && name == ICMP6_FILTER && protocol() == IPPROTO_ICMPV6;
     if (type() == SOCK_RAW && (v4_filter || v6_filter)) {
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         std::memcpy(filter_.data(), value.data(), std::min(value.size(), v4_filter ? sizeof filter_[0] : sizeof filter_));
         return {};
     }
@@ -237,7 +237,7 @@ Result<void> IcmpSocket::set_option(int level, int name, std::span<const uint8_t
 }  // namespace
 
 Result<Ref<Socket>> create_icmp_socket(network::Network& network, int domain, int type, int protocol, uint32_t flags) {
-    return Ref<Socket>{TRY(make_ref<IcmpSocket>(network, domain, type, protocol, flags))};
+    return Ref<Socket>{TRY(make_ref<IcmpSocket>(network.first(), domain, type, protocol, flags))};
 }
 
 }  // namespace eremite::socket

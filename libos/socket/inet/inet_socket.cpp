@@ -41,8 +41,18 @@ Result<Ref<Socket>> create_network_socket(int domain, int type, int protocol, ui
     }
 }
 
-InetSocket::InetSocket(network::Network& network, int domain, int type, int protocol, uint32_t flags)
-    : Socket{domain, type, flags}, network_{network}, protocol_{protocol} {}
+InetSocket::InetSocket(network::Shard& shard, int domain, int type, int protocol, uint32_t flags)
+    : Socket{domain, type, flags}, shard_{&shard}, protocol_{protocol} {}
+
+void InetSocket::move_to(network::ShardGuard& guard, network::Shard& other) {
+    if (&other == &shard()) return;
+    // Those who wait do so with the lock of the shard, and come after.
+    ++notifications_;
+    waiting_.wake_all();
+    moves_to(other);
+    shard_.store(&other, std::memory_order_relaxed);
+    guard.follow(shard_);
+}
 
 Result<net::Endpoint> InetSocket::parse(std::span<const uint8_t> address) const {
     // RFC 2133 had no scope at the end.
@@ -122,23 +132,24 @@ void InetSocket::notify(uint32_t happened) {
     source_.notify(events());
 }
 
-Result<void> InetSocket::wait(network::NetworkGuard& guard, bool waits, Instant deadline) {
+Result<void> InetSocket::wait(network::ShardGuard& guard, bool waits, Instant deadline) {
     if (!waits) return Error{EAGAIN};
     const uint32_t seen = notifications_;
     // What goes out may be answered at once, on the loopback.
     guard.pause();
-    const sched::Wakeup why = notifications_ != seen ? sched::Wakeup::Woken : waiting_.wait(network_.lock(), deadline);
+    const sched::Wakeup why = notifications_ != seen ? sched::Wakeup::Woken : waiting_.wait(guard.shard().lock(), deadline);
     guard.resume();
+    guard.follow(shard_);
     return outcome(why, deadline);
 }
 
 uint32_t InetSocket::readiness() {
-    const sync::Guard guard{network_.lock()};
+    const network::QuickShardGuard guard{shard_};
     return events();
 }
 
 Result<size_t> InetSocket::address(bool of_peer, std::span<uint8_t> buffer) {
-    const sync::Guard guard{network_.lock()};
+    const network::QuickShardGuard guard{shard_};
     return write(TRY(endpoint(of_peer)), buffer);
 }
 

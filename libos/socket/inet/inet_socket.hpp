@@ -20,20 +20,40 @@ public:
     [[nodiscard]] Result<size_t> option(int level, int name, std::span<uint8_t> value) override;
     [[nodiscard]] Result<void> set_option(int level, int name, std::span<const uint8_t> value) override;
 
-    // Of the socket behind an end of a flow, if there is one still.
-    [[nodiscard]] static uint64_t number_of(const net::Observer* user) { return user ? static_cast<const InetSocket*>(user)->number() : 0; }
-    [[nodiscard]] static bool is_v6(const net::Observer* user, const net::Endpoint& local) {
-        return user ? static_cast<const InetSocket*>(user)->domain() == AF_INET6 : !local.address.is_v4();
-    }
+    // The socket behind an end of a flow, if there is one still.
+    [[nodiscard]] static const InetSocket* of(const net::Observer* user) { return static_cast<const InetSocket*>(user); }
 
 protected:
-    InetSocket(network::Network& network, int domain, int type, int protocol, uint32_t flags);
+    InetSocket(network::Shard& shard, int domain, int type, int protocol, uint32_t flags);
+
+    // Where it is, which changes until it is bound or connected; these require the shard's lock.
+    [[nodiscard]] network::Shard& shard() const { return *shard_.load(std::memory_order_relaxed); }
+    [[nodiscard]] net::Stack& stack() const { return shard().stack(); }
+    [[nodiscard]] network::Network& network() const { return shard().network(); }
+    // Goes there with the guard. Others may do something with it before the guard has it again.
+    void move_to(network::ShardGuard& guard, network::Shard& other);
+    // It does. Called with the lock of the shard that it leaves.
+    virtual void moves_to(network::Shard&) {}
+    // Tries that here and then in the other shards, each of which has ports of its own, until it does not fail with `full`.
+    template <typename Attempt>
+    auto wherever_possible(network::ShardGuard& guard, int full, Attempt attempt) {
+        auto result = attempt();
+        const uint32_t count = network().count(), first = stack().shard().index;
+        for (uint32_t i = 1; i < count && !result.ok() && result.code() == full; ++i) {
+            move_to(guard, network().shard((first + i) % count));
+            result = attempt();
+        }
+        return result;
+    }
+    // SO_BINDTODEVICE. Null: none.
+    [[nodiscard]] net::Interface* device() const { return stack().interface(device_); }
 
     // An address as a program wrote it. EINVAL: too short; EAFNOSUPPORT.
     [[nodiscard]] Result<net::Endpoint> parse(std::span<const uint8_t> address) const;
     // As the program will see it; as much as fits. Returns its size.
     [[nodiscard]] size_t write(const net::Endpoint& endpoint, std::span<uint8_t> buffer) const;
     [[nodiscard]] static bool is_unspecified(std::span<const uint8_t> address);
+    [[nodiscard]] fs::ReadinessSource& source() { return source_; }
     // The address that stands for all of this socket's family.
     [[nodiscard]] net::IpAddress any_address() const;
     // Linux takes the unspecified address for this host.
@@ -49,7 +69,7 @@ protected:
     [[nodiscard]] virtual uint32_t events() = 0;  // POLL*
     [[nodiscard]] virtual Result<net::Endpoint> endpoint(bool of_peer) = 0;
     // Until something happens. EAGAIN: the time is up, or the caller does not wait; EINTR and its like.
-    [[nodiscard]] Result<void> wait(network::NetworkGuard& guard, bool waits, Instant deadline);
+    [[nodiscard]] Result<void> wait(network::ShardGuard& guard, bool waits, Instant deadline);
     // Integers, which most options are. Nothing: this layer does not know it.
     using Socket::number;
     [[nodiscard]] virtual std::optional<int> number(int level, int name);
@@ -62,7 +82,7 @@ protected:
     // An error is there, of which programs may want to know more (IP_RECVERR). Called as notify() is.
     virtual void failed() {}
 
-    network::Network& network_;
+    std::atomic<network::Shard*> shard_;
     bool v6_only_ = false;
     bool reuse_address_ = false, reuse_port_ = false, keep_alive_ = false, broadcast_ = false, dont_route_ = false, urgent_inline_ = false;
     // Those of IPv4, and those of IPv6.
@@ -78,7 +98,7 @@ protected:
     bool errors_v4_ = false, errors_v6_ = false;  // IP_RECVERR
     bool zero_copy_ = false;                      // SO_ZEROCOPY
     ErrorQueue notes_;
-    net::Interface* device_ = nullptr;  // SO_BINDTODEVICE
+    uint32_t device_ = 0;  // SO_BINDTODEVICE; 0: none
 
 private:
     [[nodiscard]] bool* find_switch(int level, int name);

@@ -40,8 +40,8 @@ Result<long> list_interfaces(network::Network& network, uint64_t argument) {
     std::array<ifreq, net::Stack::most_interfaces> found{};
     size_t count = 0;
     {
-        const network::NetworkGuard guard{network};
-        for_each_interface(network.stack(), [&](net::Interface& interface) {
+        const network::ShardGuard guard{network.first()};
+        for_each_interface(network.first().stack(), [&](net::Interface& interface) {
             const net::InterfaceAddress* const address = first_v4(interface);
             if (!address) return;
             std::memcpy(found[count].ifr_name, name_of(interface).text.data(), IFNAMSIZ);
@@ -110,6 +110,21 @@ net::Interface* find_interface(const net::Stack& stack, const net::IpAddress& ad
     return found;
 }
 
+net::InterfaceCounters counters_of(network::Network& network, const net::Interface& interface) {
+    net::InterfaceCounters sum = interface.counters();
+    for (uint32_t i = 1; i < network.count(); ++i) {
+        network::Shard& shard = network.shard(i);
+        const sync::Guard guard{shard.lock()};
+        const net::InterfaceCounters& c = shard.stack().interface(interface.index())->counters();
+        sum.received_packets += c.received_packets;
+        sum.received_bytes += c.received_bytes;
+        sum.sent_packets += c.sent_packets;
+        sum.sent_bytes += c.sent_bytes;
+        sum.send_drops += c.send_drops;
+    }
+    return sum;
+}
+
 uint32_t interface_flags(const net::Interface& interface) {
     return (interface.up() ? IFF_UP | IFF_RUNNING : IFF_UP) | (interface.capabilities().loopback ? IFF_LOOPBACK : IFF_BROADCAST | IFF_MULTICAST);
 }
@@ -124,8 +139,8 @@ Result<long> interface_ioctl(uint32_t request, uint64_t argument) {
     ifreq r = TRY(pointer.load());
     r.ifr_name[IFNAMSIZ - 1] = '\0';
     {
-        const network::NetworkGuard guard{network};
-        const net::Stack& stack = network.stack();
+        const network::ShardGuard guard{network.first()};
+        const net::Stack& stack = network.first().stack();
         net::Interface* const interface =
             request == SIOCGIFNAME ? stack.interface(static_cast<uint32_t>(r.ifr_ifindex)) : find_interface(stack, std::string_view{r.ifr_name});
         if (!interface) return Error{ENODEV};

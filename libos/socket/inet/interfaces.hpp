@@ -23,6 +23,8 @@ struct InterfaceName {
 [[nodiscard]] net::Interface* find_interface(const net::Stack& stack, std::string_view name);
 // That which has an address; null: none has.
 [[nodiscard]] net::Interface* find_interface(const net::Stack& stack, const net::IpAddress& address);
+// Of all shards together. Requires: the first shard's lock, and an interface of it.
+[[nodiscard]] net::InterfaceCounters counters_of(network::Network& network, const net::Interface& interface);
 // IFF_*
 [[nodiscard]] uint32_t interface_flags(const net::Interface& interface);
 // As people write the length of an address's prefix.

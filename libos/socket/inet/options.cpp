@@ -137,19 +137,19 @@ Result<bool> InetSocket::set_number(int level, int name, int value) {
 }
 
 Result<size_t> InetSocket::option(int level, int name, std::span<uint8_t> value) {
-    const network::NetworkGuard guard{network_};
+    const network::ShardGuard guard{shard_};
     if (level == SOL_SOCKET && name == SO_BINDTODEVICE) {
-        if (!device_) return size_t{0};
-        const InterfaceName device = name_of(*device_);
-        const size_t size = device.view().size() + 1;
+        if (!device()) return size_t{0};
+        const InterfaceName name_of_device = name_of(*device());
+        const size_t size = name_of_device.view().size() + 1;
         if (value.size() < IFNAMSIZ) return Error{EINVAL};
-        std::memcpy(value.data(), device.text.data(), size);
+        std::memcpy(value.data(), name_of_device.text.data(), size);
         return size;
     }
     auto found = number(level, name);
     if ((level == IPPROTO_IP && name == IP_MTU) || (level == IPPROTO_IPV6 && domain() == AF_INET6 && name == IPV6_MTU)) {
         const net::Endpoint peer = TRY(endpoint(true));
-        found = TRY(network_.stack().ip().find_path(peer.address, {}, device_)).mtu;
+        found = TRY(stack().ip().find_path(peer.address, {}, device())).mtu;
     }
     // The layers of IPv4 and of IPv6 say it differently.
     const bool known_level = level == SOL_SOCKET || level == IPPROTO_IP || level == protocol() || domain() == AF_INET6;
@@ -163,14 +163,14 @@ Result<size_t> InetSocket::option(int level, int name, std::span<uint8_t> value)
 Result<void> InetSocket::bind_to_device(std::span<const uint8_t> bytes) {
     char name[IFNAMSIZ]{};
     std::memcpy(name, bytes.data(), std::min(bytes.size(), sizeof name - 1));
-    net::Interface* const interface = name[0] == '\0' ? nullptr : find_interface(network_.stack(), std::string_view{name});
+    net::Interface* const interface = name[0] == '\0' ? nullptr : find_interface(stack(), std::string_view{name});
     if (name[0] != '\0' && !interface) return Error{ENODEV};
-    device_ = interface;
+    device_ = interface ? interface->index() : 0;
     return {};
 }
 
 Result<void> InetSocket::set_option(int level, int name, std::span<const uint8_t> value) {
-    const network::NetworkGuard guard{network_};
+    const network::ShardGuard guard{shard_};
     if (level == SOL_SOCKET && name == SO_BINDTODEVICE) return bind_to_device(value);
     int wanted = 0;
     if (value.size() >= sizeof wanted) std::memcpy(&wanted, value.data(), sizeof wanted);

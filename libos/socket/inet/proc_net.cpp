@@ -8,6 +8,7 @@
 #include "libos/socket/inet/inet_socket.hpp"
 #include "libos/socket/inet/interfaces.hpp"
 #include "libos/socket/inet/tcp_info.hpp"
+#include "libos/socket/inet/tcp_listeners.hpp"
 
 namespace eremite::socket {
 
@@ -52,7 +53,7 @@ void write_endpoint(TextSink& out, const net::Endpoint& endpoint, bool v6) {
 }
 
 struct Row {
-    const net::Observer* user;
+    const Socket* user;  // null: it is gone
     net::Endpoint local, remote;
     uint8_t state;
     size_t sending = 0, received = 0;
@@ -71,7 +72,7 @@ public:
         title.finish(width());
     }
     void add(const Row& row) {
-        if (InetSocket::is_v6(row.user, row.local) != v6_) return;
+        if ((row.user ? row.user->domain() == AF_INET6 : !row.local.address.is_v4()) != v6_) return;
         Line line{out_};
         TextSink& text = line.text();
         if (udp_) format(text, "{:>5}: ", number_);
@@ -86,7 +87,7 @@ public:
         write_hexadecimal(text, row.sending, 8);
         text.write(":");
         write_hexadecimal(text, row.received, 8);
-        format(text, " 00:00000000 00000000 {:>5} {:>8} {} {} 0000000000000000", 0, 0, InetSocket::number_of(row.user), udp_ ? 2 : 1);
+        format(text, " 00:00000000 00000000 {:>5} {:>8} {} {} 0000000000000000", 0, 0, row.user ? row.user->number() : 0, udp_ ? 2 : 1);
         text.write(udp_ ? " 0" : row.state == TCP_LISTEN ? " 100 0 0 10 0" : " 20 4 30 10 -1");
         line.finish(width());
     }
@@ -100,27 +101,31 @@ private:
 
 template <bool v6>
 Result<void> write_tcp(TextSink& out) {
-    network::Network& network = *TRY(running_network());
-    const network::NetworkGuard guard{network};
-    net::TcpLayer& tcp = network.stack().tcp();
     SocketTable table{out, v6, false};
     constexpr uint8_t listening = TCP_LISTEN, waiting = TCP_TIME_WAIT;
-    tcp.for_each_listener([&](const net::tcp::Listener& l) { table.add({l.observer(), l.local(), {}, listening, 0, l.waiting()}); });
-    tcp.for_each_connection([&](const net::tcp::Connection& c) {
-        table.add({c.observer(), c.key.local, c.key.remote, linux_state(c.state()), c.unacknowledged_bytes(), c.readable_bytes()});
+    TRY(running_network())->for_each([&](network::Shard& shard) {
+        const network::ShardGuard guard{shard};
+        const net::TcpLayer& tcp = shard.stack().tcp();
+        // All have the same listeners.
+        if (shard.stack().is_first())
+            tcp.for_each_listener([&](const net::tcp::Listener& l) { table.add({&TcpListeners::socket_of(*l.observer()), l.local(), {}, listening, 0, l.waiting()}); });
+        tcp.for_each_connection([&](const net::tcp::Connection& c) {
+            table.add({InetSocket::of(c.observer()), c.key.local, c.key.remote, linux_state(c.state()), c.unacknowledged_bytes(), c.readable_bytes()});
+        });
+        tcp.for_each_time_wait([&](const net::tcp::TimeWait& t) { table.add({nullptr, t.key.local, t.key.remote, waiting}); });
     });
-    tcp.for_each_time_wait([&](const net::tcp::TimeWait& t) { table.add({nullptr, t.key.local, t.key.remote, waiting}); });
     return {};
 }
 
 template <bool v6>
 Result<void> write_udp(TextSink& out) {
-    network::Network& network = *TRY(running_network());
-    const network::NetworkGuard guard{network};
     SocketTable table{out, v6, true};
     constexpr uint8_t connected = TCP_ESTABLISHED, other = TCP_CLOSE;
-    network.stack().udp().for_each([&](const net::UdpSocket& s) {
-        table.add({s.observer(), s.local(), s.remote(), s.connected() ? connected : other, 0, s.queued_bytes()});
+    TRY(running_network())->for_each([&](network::Shard& shard) {
+        const network::ShardGuard guard{shard};
+        shard.stack().udp().for_each([&](const net::UdpSocket& s) {
+            table.add({InetSocket::of(s.observer()), s.local(), s.remote(), s.connected() ? connected : other, 0, s.queued_bytes()});
+        });
     });
     return {};
 }
@@ -134,10 +139,10 @@ Result<void> write_raw(TextSink& out) {
 
 template <typename Write>
 Result<void> for_each(TextSink& out, std::string_view title, Write write) {
-    network::Network& network = *TRY(running_network());
+    network::Shard& first = TRY(running_network())->first();
     out.write(title);
-    const network::NetworkGuard guard{network};
-    for_each_interface(network.stack(), [&](net::Interface& interface) { write(network.stack(), interface, name_of(interface).view()); });
+    const network::ShardGuard guard{first};
+    for_each_interface(first.stack(), [&](net::Interface& interface) { write(first, interface, name_of(interface).view()); });
     return {};
 }
 
@@ -145,15 +150,15 @@ Result<void> write_devices(TextSink& out) {
     constexpr std::string_view title = "Inter-|   Receive                                                |  Transmit\n"
                                        " face |bytes    packets errs drop fifo frame compressed multicast|"
                                        "bytes    packets errs drop fifo colls carrier compressed\n";
-    return for_each(out, title, [&](const net::Stack&, net::Interface& interface, std::string_view name) {
-        const net::InterfaceCounters& c = interface.counters();
+    return for_each(out, title, [&](network::Shard& first, net::Interface& interface, std::string_view name) {
+        const net::InterfaceCounters c = counters_of(first.network(), interface);
         format(out, "{:>6}: {:>7} {:>7} {:>4} {:>4} {:>4} {:>5} {:>10} {:>9}", name, c.received_bytes, c.received_packets, 0, 0, 0, 0, 0, 0);
         format(out, " {:>8} {:>7} {:>4} {:>4} {:>4} {:>5} {:>7} {:>10}\n", c.sent_bytes, c.sent_packets, 0, c.send_drops, 0, 0, 0, 0);
     });
 }
 
 Result<void> write_v6_addresses(TextSink& out) {
-    return for_each(out, {}, [&](const net::Stack&, net::Interface& interface, std::string_view name) {
+    return for_each(out, {}, [&](network::Shard&, net::Interface& interface, std::string_view name) {
         for (const net::InterfaceAddress& a : interface.addresses()) {
             if (!a.in_use || a.address.is_v4()) continue;
             for (const uint8_t byte : a.address.bytes()) fs::proc::write_hexadecimal(out, byte, 2);
@@ -177,8 +182,8 @@ Result<void> write_routes(TextSink& out) {
     Line title{out};
     title.text().write("Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
     title.finish(width);
-    const network::NetworkGuard guard{network};
-    net::Stack& stack = network.stack();
+    const network::ShardGuard guard{network.first()};
+    net::Stack& stack = network.first().stack();
     for (const net::Route& r : stack.ip().routes().routes()) {
         if (!r.prefix.is_v4() || r.interface == &stack.loopback()) continue;
         const unsigned length = r.length - net::v4_prefix_base;
@@ -204,7 +209,7 @@ Result<void> write_routes(TextSink& out) {
 
 Result<void> write_neighbours(TextSink& out) {
     constexpr std::string_view title = "IP address       HW type     Flags       HW address            Mask     Device\n";
-    return for_each(out, title, [&](const net::Stack&, net::Interface& interface, std::string_view name) {
+    return for_each(out, title, [&](network::Shard&, net::Interface& interface, std::string_view name) {
         interface.neighbours().for_each([&](const net::Neighbour& n) {
             if (!n.address.is_v4()) return;
             std::array<char, 16> text;

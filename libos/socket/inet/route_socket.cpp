@@ -89,7 +89,7 @@ void put_address(Answer& answer, uint16_t type, const net::IpAddress& address) {
     answer.attribute(type, bytes.data(), address_bytes(address, bytes));
 }
 
-void put_link(Answer& answer, const net::Interface& interface, uint16_t flags) {
+void put_link(Answer& answer, network::Network& network, const net::Interface& interface, uint16_t flags) {
     const bool loopback = interface.capabilities().loopback;
     ifinfomsg body{};
     body.ifi_type = loopback ? ARPHRD_LOOPBACK : ARPHRD_ETHER;
@@ -103,7 +103,7 @@ void put_link(Answer& answer, const net::Interface& interface, uint16_t flags) {
     answer.attribute(IFLA_MTU, uint32_t{interface.mtu()});
     answer.attribute(IFLA_ADDRESS, interface.mac().bytes);
     answer.attribute(IFLA_BROADCAST, loopback ? net::MacAddress{}.bytes : net::MacAddress::broadcast().bytes);
-    const net::InterfaceCounters& c = interface.counters();
+    const net::InterfaceCounters c = counters_of(network, interface);
     rtnl_link_stats stats{};
     stats.rx_packets = static_cast<uint32_t>(c.received_packets);
     stats.rx_bytes = static_cast<uint32_t>(c.received_bytes);
@@ -223,10 +223,10 @@ Result<void> RouteSocket::bind(std::span<const uint8_t> address) {
 }
 
 void RouteSocket::dump(Answer& answer, uint16_t type, uint8_t family) {
-    net::Stack& stack = network_.stack();
+    net::Stack& stack = network_.first().stack();
     if (type == RTM_GETROUTE) return put_routes(answer, stack, stack.ip().routes().routes(), family);
     for_each_interface(stack, [&](net::Interface& interface) {
-        if (type == RTM_GETLINK) put_link(answer, interface, NLM_F_MULTI);
+        if (type == RTM_GETLINK) put_link(answer, network_, interface, NLM_F_MULTI);
         else put_addresses(answer, interface, family);
     });
 }
@@ -245,8 +245,8 @@ Result<void> RouteSocket::handle(const nlmsghdr& request, std::span<const uint8_
     } else if (type == RTM_GETLINK && body.size() >= sizeof(ifinfomsg)) {
         ifinfomsg wanted;
         std::memcpy(&wanted, body.data(), sizeof wanted);
-        const net::Interface* const interface = network_.stack().interface(static_cast<uint32_t>(wanted.ifi_index));
-        if (interface) put_link(answer, *interface, 0);
+        const net::Interface* const interface = network_.first().stack().interface(static_cast<uint32_t>(wanted.ifi_index));
+        if (interface) put_link(answer, network_, *interface, 0);
         answered = interface != nullptr;
         error = ENODEV;
     } else if (type >= RTM_BASE) {
@@ -276,7 +276,7 @@ Result<size_t> RouteSocket::send(Message& message) {
     // Who does not read what it asked for gets no more.
     if (incoming_.cost() > receive_buffer.load(std::memory_order_relaxed)) return Error{ENOBUFS};
     {
-        const network::NetworkGuard network{network_};
+        const network::ShardGuard network{network_.first()};
         TRY(handle(request, std::span{bytes}.first(std::min<size_t>(known, request.nlmsg_len)).subspan(sizeof request)));
     }
     readers_.wake_all();

@@ -19,18 +19,17 @@ void TcpSocket::configure() {
     // Those whom the program does not tell sizes grow by themselves.
     if (send_buffer_set) settings_.send_buffer = send_buffer, settings_.send_buffer_fixed = true;
     if (receive_buffer_set) settings_.receive_buffer = receive_buffer, settings_.receive_buffer_fixed = true;
-    settings_.interface = device_;
+    settings_.interface = device();
     if (binding_.held()) binding_.share(sharing());
     if (connection_) {
         connection_->settings = settings_;
         connection_->settings_changed();
     }
-    if (listener_) listener_->settings = settings_;
 }
 
 Result<size_t> TcpSocket::queued(bool outgoing) {
-    const network::NetworkGuard guard{network_};
-    if (listener_) return Error{EINVAL};
+    const network::ShardGuard guard{shard_};
+    if (listening()) return Error{EINVAL};
     if (!connection_) return size_t{0};
     return size_t{outgoing ? connection_->unacknowledged_bytes() : connection_->readable_bytes()};
 }
@@ -109,8 +108,8 @@ Result<size_t> TcpSocket::option(int level, int name, std::span<uint8_t> value) 
         return std::min(value.size(), sizeof setting);
     }
     if (level == IPPROTO_TCP && name == TCP_INFO) {
-        const network::NetworkGuard guard{network_};
-        return write_tcp_info(connection_, listener_ != nullptr, value);
+        const network::ShardGuard guard{shard_};
+        return write_tcp_info(connection_, listening(), value);
     }
     if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
         constexpr std::string_view cubic{"cubic\0\0\0\0\0\0\0\0\0\0", 16};
@@ -119,12 +118,22 @@ Result<size_t> TcpSocket::option(int level, int name, std::span<uint8_t> value) 
     return InetSocket::option(level, name, value);
 }
 
+// What it will be for connections that come.
 Result<void> TcpSocket::set_option(int level, int name, std::span<const uint8_t> value) {
+    TRY(change_option(level, name, value));
+    if (!listening()) return {};
+    network::ShardGuard guard{shard_};
+    const net::tcp::Settings settings = settings_;
+    listeners_.load()->change(guard, settings, device_);
+    return {};
+}
+
+Result<void> TcpSocket::change_option(int level, int name, std::span<const uint8_t> value) {
     if (level == SOL_SOCKET && name == SO_LINGER) {
         linger setting;
         if (value.size() < sizeof setting) return Error{EINVAL};
         std::memcpy(&setting, value.data(), sizeof setting);
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         settings_.linger = setting.l_onoff != 0;
         settings_.linger_seconds = static_cast<uint16_t>(std::clamp(setting.l_linger, 0, 65535));
         configure();

@@ -11,39 +11,73 @@ constexpr uint32_t can_read = POLLIN | POLLRDNORM, can_write = POLLOUT | POLLWRN
 }
 
 TcpSocket::~TcpSocket() {
-    const network::NetworkGuard guard{network_};
-    if (listener_) network_.stack().tcp().close(*listener_);
+    network::ShardGuard guard{shard_};
     if (connection_) connection_->close();
     binding_.release();
+    if (TcpListeners* const listeners = listeners_.load()) {
+        listeners->stop(guard);
+        delete listeners;
+    }
 }
 
 Result<void> TcpSocket::bind(std::span<const uint8_t> address) {
     const net::Endpoint wanted = TRY(parse(address));
-    const network::NetworkGuard guard{network_};
-    if (connection_ || listener_) return Error{EINVAL};
-    return bind_to(wanted);
+    network::ShardGuard guard{shard_};
+    if (connection_ || listening()) return Error{EINVAL};
+    return bind_to(guard, wanted);
 }
 
-Result<void> TcpSocket::bind_to(const net::Endpoint& wanted) {
+Result<void> TcpSocket::go_to_port(network::ShardGuard& guard, const net::Endpoint& wanted) {
+    network::Network& all = network();
+    if (wanted.port == 0 || all.count() == 1 || binding_.held()) return {};
+    bool used = false;
+    if (!reuse_address_ && !reuse_port_)
+        all.for_each([&](network::Shard& shard) {
+            guard.move_to(shard);
+            used |= shard.stack().tcp().has_flows_at(wanted, v6_only_);
+        });
+    guard.follow(shard_);
+    if (used) return Error{EADDRINUSE};
+    network::Shard& owner = all.owner_of(wanted.port);
+    while (&shard() != &owner) {
+        // Somebody else was faster.
+        if (connection_ || binding_.held()) return Error{EINVAL};
+        move_to(guard, owner);
+    }
+    return {};
+}
+
+Result<void> TcpSocket::bind_to(network::ShardGuard& guard, const net::Endpoint& wanted) {
     if (domain() == AF_INET6 && v6_only_ && wanted.address.is_v4()) return Error{EINVAL};
-    TRY(network_.stack().tcp().bind(binding_, wanted, sharing()));
+    TRY(go_to_port(guard, wanted));
+    const auto bind_here = [&] { return stack().tcp().bind(binding_, wanted, sharing()); };
+    TRY(wanted.port == 0 ? wherever_possible(guard, EADDRINUSE, bind_here) : bind_here());
     local_ = binding_.local();
     return {};
 }
 
 Result<void> TcpSocket::listen(int backlog) {
-    const network::NetworkGuard guard{network_};
+    network::ShardGuard guard{shard_};
     constexpr int most = 4096;  // net.core.somaxconn
     const auto bounded = static_cast<uint32_t>(backlog < 0 || backlog > most ? most : backlog);
-    if (listener_) {
-        listener_->set_backlog(bounded);
+    if (listening()) {
+        listeners_.load()->set_backlog(guard, bounded);
         return {};
     }
-    if (connection_) return Error{EINVAL};
+    if (connection_ || begins_to_listen_) return Error{EINVAL};
     configure();
-    if (!binding_.held()) TRY(bind_to(local_));
-    listener_ = TRY(network_.stack().tcp().listen(local_, bounded, settings_, this));
-    return {};
+    if (!binding_.held()) TRY(bind_to(guard, local_));
+    if (!listeners_.load()) {
+        auto* const made = new (std::nothrow) TcpListeners{*this, network(), source()};
+        if (!made) return Error{ENOBUFS};
+        listeners_.store(made, std::memory_order_release);
+    }
+    begins_to_listen_ = true;
+    const net::tcp::Settings settings = settings_;
+    const auto started = listeners_.load()->start(guard, local_, bounded, settings, device_);
+    guard.follow(shard_);
+    begins_to_listen_ = false;
+    return started;
 }
 
 void TcpSocket::part(bool hard) {
@@ -55,8 +89,8 @@ void TcpSocket::part(bool hard) {
 }
 
 // connect(2) with AF_UNSPEC, as Linux has it: the peer is reset, and the socket may be used anew.
-void TcpSocket::disconnect() {
-    if (listener_) stop_listening();
+void TcpSocket::disconnect(network::ShardGuard& guard) {
+    if (listening()) stop_listening(guard);
     if (!connection_) return;
     const bool open = connection_->state() >= net::tcp::State::Established;
     part(open);
@@ -64,12 +98,13 @@ void TcpSocket::disconnect() {
     notify(net::event::hangup);
 }
 
-void TcpSocket::stop_listening() {
-    network_.stack().tcp().close(*std::exchange(listener_, nullptr));
+void TcpSocket::stop_listening(network::ShardGuard& guard) {
+    listeners_.load()->stop(guard);
+    guard.follow(shard_);
     notify(net::event::readable);
 }
 
-Result<void> TcpSocket::finish_connecting(network::NetworkGuard& guard) {
+Result<void> TcpSocket::finish_connecting(network::ShardGuard& guard) {
     const Instant end = deadline(send_timeout);
     for (;;) {
         const net::tcp::State state = connection_->state();
@@ -91,13 +126,14 @@ Result<void> TcpSocket::finish_connecting(network::NetworkGuard& guard) {
 
 Result<void> TcpSocket::connect(std::span<const uint8_t> address) {
     if (is_unspecified(address)) {
-        const network::NetworkGuard guard{network_};
-        disconnect();
+        network::ShardGuard guard{shard_};
+        disconnect(guard);
         return {};
     }
     net::Endpoint to = TRY(parse(address));
-    network::NetworkGuard guard{network_};
-    if (listener_) return Error{EISCONN};
+    network::ShardGuard guard{shard_};
+    if (listening() || begins_to_listen_) return Error{EISCONN};
+    if (!connection_ && !binding_.held()) move_to(guard, network().here());
     if (connection_) {
         if (!connecting_) return Error{EISCONN};
         if (nonblocking() && connection_->state() == net::tcp::State::SynSent) return Error{EALREADY};
@@ -109,36 +145,46 @@ Result<void> TcpSocket::connect(std::span<const uint8_t> address) {
     // Nobody can listen there.
     if (to.port == 0) return Error{ECONNREFUSED};
     remote_ = to;
-    configure();
     error_ = 0;
-    connection_ = TRY(network_.stack().tcp().connect(local_, to, settings_, this));
-    local_ = connection_->key.local;
-    connecting_ = true;
+    const auto connect_here = [&]() -> Result<void> {
+        if (connection_) return Error{EALREADY};
+        configure();
+        connection_ = TRY(stack().tcp().connect(local_, to, settings_, this));
+        local_ = connection_->key.local;
+        connecting_ = true;
+        return {};
+    };
+    TRY(binding_.held() ? connect_here() : wherever_possible(guard, EADDRNOTAVAIL, connect_here));
     return finish_connecting(guard);
 }
 
 Result<Ref<Socket>> TcpSocket::accept(uint32_t flags, bool may_wait) {
     const Instant end = deadline(receive_timeout);
-    network::NetworkGuard guard{network_};
+    TcpListeners* const listeners = listeners_.load(std::memory_order_acquire);
     for (;;) {
-        if (!listener_) return Error{EINVAL};
-        if (net::tcp::Connection* const connection = listener_->accept()) {
-            auto accepted = make_ref<TcpSocket>(*this, *connection, flags);
-            if (!accepted.ok()) {
-                connection->abort();
-                return accepted.error();
+        if (!listening()) return Error{EINVAL};
+        const uint32_t seen = listeners->notifications();
+        if (listeners->readable()) {
+            network::ShardGuard guard{shard_};
+            if (net::tcp::Connection* const connection = listeners->accept(guard)) {
+                auto accepted = make_ref<TcpSocket>(guard.shard(), *this, *connection, flags);
+                if (!accepted.ok()) {
+                    connection->abort();
+                    return accepted.error();
+                }
+                return Ref<Socket>{std::move(accepted.value())};
             }
-            return Ref<Socket>{std::move(accepted.value())};
         }
-        TRY(wait(guard, may_wait && !nonblocking(), end));
+        if (!may_wait || nonblocking()) return Error{EAGAIN};
+        TRY(outcome(listeners->wait(seen, end), end));
     }
 }
 
 Result<void> TcpSocket::shutdown(int how) {
     if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return Error{EINVAL};
-    const network::NetworkGuard guard{network_};
-    if (listener_) {
-        if (how != SHUT_WR) stop_listening();
+    network::ShardGuard guard{shard_};
+    if (listening()) {
+        if (how != SHUT_WR) stop_listening(guard);
         return {};
     }
     if (!connection_) return Error{ENOTCONN};
@@ -149,7 +195,7 @@ Result<void> TcpSocket::shutdown(int how) {
 }
 
 uint32_t TcpSocket::events() {
-    if (listener_) return listener_->readable() ? can_read : 0;
+    if (listening()) return listeners_.load()->readable() ? can_read : 0;
     // As Linux: a socket that was never connected is hung up and can be written to.
     if (!connection_) return POLLHUP | POLLOUT | POLLWRNORM | (error_ != 0 || has_notes() ? POLLERR : 0);
     uint32_t events = 0;
@@ -171,7 +217,7 @@ Result<net::Endpoint> TcpSocket::endpoint(bool of_peer) {
 }
 
 Result<Ref<Socket>> create_tcp_socket(network::Network& network, int domain, uint32_t flags) {
-    return Ref<Socket>{TRY(make_ref<TcpSocket>(network, domain, flags))};
+    return Ref<Socket>{TRY(make_ref<TcpSocket>(network.here(), domain, flags))};
 }
 
 }  // namespace eremite::socket

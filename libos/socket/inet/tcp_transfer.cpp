@@ -6,7 +6,7 @@ namespace eremite::socket {
 
 Result<size_t> TcpSocket::send_stream(Message& message) {
     const Instant end = deadline(send_timeout);
-    network::NetworkGuard guard{network_};
+    network::ShardGuard guard{shard_};
     if (const int error = connection_ ? 0 : std::exchange(error_, 0)) return Error{error};
     if (!connection_) return Error{EPIPE};
     const bool more = (message.flags & MSG_MORE) != 0, urgent = (message.flags & MSG_OOB) != 0;
@@ -36,7 +36,7 @@ Result<size_t> TcpSocket::send(Message& message) {
 std::optional<size_t> TcpSocket::receive_at_once(Message& message) {
     constexpr int not_plain = MSG_OOB | MSG_PEEK | MSG_ERRQUEUE | MSG_WAITALL;
     if ((message.flags & not_plain) != 0 || message.data.remaining() == 0) return std::nullopt;
-    const network::QuickNetworkGuard guard{network_};
+    const network::QuickShardGuard guard{shard_};
     if (!connection_ || connection_->readable_bytes() == 0) return std::nullopt;
     Sink sink{message.data};
     const auto received = connection_->receive(sink, message.data.remaining(), false);
@@ -45,7 +45,7 @@ std::optional<size_t> TcpSocket::receive_at_once(Message& message) {
 
 // One byte, for which nobody waits.
 Result<size_t> TcpSocket::receive_urgent(Message& message) {
-    if (listener_) return Error{ENOTCONN};
+    if (listening()) return Error{ENOTCONN};
     if (!connection_) return Error{EINVAL};
     uint8_t byte = 0;
     if (TRY(connection_->receive_urgent(byte, (message.flags & MSG_PEEK) != 0)) == 0) return size_t{0};
@@ -61,7 +61,7 @@ Result<size_t> TcpSocket::receive_urgent(Message& message) {
 Result<size_t> TcpSocket::receive(Message& message) {
     if (const auto received = receive_at_once(message)) return *received;
     const Instant end = deadline(receive_timeout);
-    network::NetworkGuard guard{network_};
+    network::ShardGuard guard{shard_};
     if ((message.flags & MSG_ERRQUEUE) != 0) return receive_note(message);
     if ((message.flags & MSG_OOB) != 0) return receive_urgent(message);
     if (const int error = connection_ ? 0 : std::exchange(error_, 0)) return Error{error};

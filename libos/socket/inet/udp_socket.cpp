@@ -13,10 +13,10 @@ namespace {
 // udp(7)
 class UdpSocket final : public DatagramSocket {
 public:
-    UdpSocket(network::Network& network, int domain, uint32_t flags)
-        : DatagramSocket{network, domain, SOCK_DGRAM, IPPROTO_UDP, flags}, socket_{network.stack().udp(), *this} {}
+    UdpSocket(network::Shard& shard, int domain, uint32_t flags)
+        : DatagramSocket{shard, domain, SOCK_DGRAM, IPPROTO_UDP, flags}, socket_{shard.stack().udp(), *this} {}
     ~UdpSocket() override {
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         peeked_.reset();
         socket_.close();
     }
@@ -27,7 +27,7 @@ public:
     [[nodiscard]] Result<size_t> receive(Message& message) override;
     [[nodiscard]] Result<void> shutdown(int how) override;
     [[nodiscard]] int take_error() override {
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         return std::exchange(error_, 0);
     }
     [[nodiscard]] Result<size_t> queued(bool outgoing) override;
@@ -62,11 +62,13 @@ private:
     [[nodiscard]] Result<void> leave(const net::IpAddress& group, net::Interface& interface) override { return socket_.leave(group, interface); }
     [[nodiscard]] bool readable() const { return peeked_ || socket_.readable(); }
     void configure();
+    void moves_to(network::Shard& other) override { socket_.move_to(other.stack().udp()); }
     void failed() override {
         error_ = socket_.take_error();
         if (socket_.remote().address.is_v4() ? errors_v4_ || errors_v6_ : errors_v6_) notes_.add_error(error_, socket_.remote());
     }
-    [[nodiscard]] Result<void> bind_any();
+    [[nodiscard]] Result<void> bind_here_or_elsewhere(network::ShardGuard& guard, const net::Endpoint& local);
+    [[nodiscard]] Result<void> bind_any(network::ShardGuard& guard);
     // How much is sent at once of what is cut into datagrams of `segment` bytes: one, or as many as the device cuts. EINVAL: they do not fit into
     // packets, or are too many.
     [[nodiscard]] Result<size_t> piece_of(size_t size, uint16_t segment, const net::Endpoint& to);
@@ -86,8 +88,8 @@ void UdpSocket::configure() {
     options.reuse = reuse_address_ || reuse_port_;
     options.v6_only = v6_only_;
     options.broadcast = broadcast_;
-    options.interface = device_;
-    options.multicast_interface = multicast_interface_;
+    options.interface = device();
+    options.multicast_interface = stack().interface(multicast_interface_);
     options.multicast_ttl = multicast_ttl_;
     options.multicast_loop = multicast_loop_;
     options.joined = joined_;
@@ -96,10 +98,11 @@ void UdpSocket::configure() {
 
 Result<void> UdpSocket::bind(std::span<const uint8_t> address) {
     const net::Endpoint local = TRY(parse(address));
-    const network::NetworkGuard guard{network_};
+    network::ShardGuard guard{shard_};
     if (domain() == AF_INET6 && v6_only_ && local.address.is_v4()) return Error{EINVAL};
-    configure();
-    return socket_.bind(local);
+    // Ports belong to shards; somebody else may be faster.
+    while (!socket_.bound() && local.port != 0 && &shard() != &network().owner_of(local.port)) move_to(guard, network().owner_of(local.port));
+    return bind_here_or_elsewhere(guard, local);
 }
 
 Result<net::Endpoint> UdpSocket::parse_destination(std::span<const uint8_t> address) const {
@@ -110,24 +113,33 @@ Result<net::Endpoint> UdpSocket::parse_destination(std::span<const uint8_t> addr
     return net::Endpoint{net::Ipv4Address{__builtin_bswap32(in.sin_addr.s_addr)}, __builtin_bswap16(in.sin_port)};
 }
 
-Result<void> UdpSocket::bind_any() {
+Result<void> UdpSocket::bind_here_or_elsewhere(network::ShardGuard& guard, const net::Endpoint& local) {
+    const auto bind_here = [&] {
+        configure();
+        return socket_.bind(local);
+    };
+    return local.port == 0 ? wherever_possible(guard, EADDRINUSE, bind_here) : bind_here();
+}
+
+Result<void> UdpSocket::bind_any(network::ShardGuard& guard) {
     if (socket_.bound()) return {};
     const net::IpAddress& address = socket_.local().address;
-    return socket_.bind({address.is_unspecified() ? any_address() : address, 0});
+    return bind_here_or_elsewhere(guard, {address.is_unspecified() ? any_address() : address, 0});
 }
 
 Result<void> UdpSocket::connect(std::span<const uint8_t> address) {
     if (is_unspecified(address)) {
-        const network::NetworkGuard guard{network_};
+        const network::ShardGuard guard{shard_};
         socket_.disconnect();
         return {};
     }
     net::Endpoint remote = TRY(parse_destination(address));
-    const network::NetworkGuard guard{network_};
+    network::ShardGuard guard{shard_};
     if (!may_reach(remote)) return Error{ENETUNREACH};
     remote.address = reachable(remote.address);
+    if (!socket_.bound()) move_to(guard, network().here());
     configure();
-    TRY(bind_any());
+    TRY(bind_any(guard));
     return socket_.connect(remote);
 }
 
@@ -149,12 +161,14 @@ Result<size_t> UdpSocket::send(Message& message) {
     std::optional<net::Endpoint> to;
     if (!message.to.empty() && !is_unspecified(message.to)) to = TRY(parse_destination(message.to));
     const Instant end = deadline(send_timeout);
-    network::NetworkGuard guard{network_};
+    network::ShardGuard guard{shard_};
     if (to && !may_reach(*to)) return Error{ENETUNREACH};
     if (to && to->port == 0) return Error{EINVAL};
     if (to) to->address = reachable(to->address);
     if (const int error = std::exchange(error_, 0)) return Error{error};
     if (!to && !socket_.connected()) return Error{EDESTADDRREQ};
+    // One socket for both families is bound in both.
+    TRY(bind_any(guard));
     configure();
     const net::IpAddress& address = to ? to->address : socket_.remote().address;
     const Sending how = TRY(sending(message, address));
@@ -162,8 +176,6 @@ Result<size_t> UdpSocket::send(Message& message) {
         if ((message.flags & MSG_NOSIGNAL) == 0) signal::raise_in_thread(SIGPIPE);
         return Error{EPIPE};
     }
-    // One socket for both families is bound in both.
-    TRY(bind_any());
     net::UdpOptions& options = socket_.options;
     const uint8_t discover = address.is_v4() ? discover_v4_ : discover_v6_;
     options.dont_fragment = discover == IP_PMTUDISC_DO || discover == IP_PMTUDISC_PROBE;
@@ -184,7 +196,7 @@ Result<size_t> UdpSocket::send(Message& message) {
         const auto sent = socket_.send(source, next, to ? &*to : nullptr);
         options.source = {};
         options.segment = 0;
-        options.interface = device_;
+        options.interface = device();
         if (sent.ok()) {
             done += next;
             first = false;
@@ -202,7 +214,7 @@ Result<size_t> UdpSocket::send(Message& message) {
 Result<size_t> UdpSocket::receive(Message& message) {
     if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
     const Instant end = deadline(receive_timeout);
-    network::NetworkGuard guard{network_};
+    network::ShardGuard guard{shard_};
     if ((message.flags & MSG_ERRQUEUE) != 0) return receive_note(message);
     while (!readable()) {
         if (const int error = std::exchange(error_, 0)) return Error{error};
@@ -217,7 +229,7 @@ Result<size_t> UdpSocket::receive(Message& message) {
 
 Result<void> UdpSocket::shutdown(int how) {
     if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return Error{EINVAL};
-    const network::NetworkGuard guard{network_};
+    const network::ShardGuard guard{shard_};
     // As Linux: what is said to a socket without a peer counts, though it is refused.
     if (how != SHUT_WR) read_shut_ = true;
     if (how != SHUT_RD) write_shut_ = true;
@@ -227,7 +239,7 @@ Result<void> UdpSocket::shutdown(int how) {
 
 Result<size_t> UdpSocket::queued(bool outgoing) {
     if (outgoing) return size_t{0};
-    const network::NetworkGuard guard{network_};
+    const network::ShardGuard guard{shard_};
     if (peeked_) return size_t{peeked_arrival_.length};
     net::Datagram next;
     return socket_.peek(next) ? size_t{next.length} : size_t{0};
@@ -248,7 +260,7 @@ Result<net::Endpoint> UdpSocket::endpoint(bool of_peer) {
 }  // namespace
 
 Result<Ref<Socket>> create_udp_socket(network::Network& network, int domain, uint32_t flags) {
-    return Ref<Socket>{TRY(make_ref<UdpSocket>(network, domain, flags))};
+    return Ref<Socket>{TRY(make_ref<UdpSocket>(network.here(), domain, flags))};
 }
 
 }  // namespace eremite::socket

@@ -31,6 +31,26 @@ ssize_t send_by(int s, const std::string& data, const void* value, size_t size) 
     return ::sendmsg(s, &message, 0);
 }
 
+// With what the kernel says of datagrams that came joined.
+void receive_joined(int s) {
+    char data[4096];
+    iovec vector{data, sizeof data};
+    alignas(cmsghdr) char room[CMSG_SPACE(sizeof(int))]{};
+    msghdr message{};
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    message.msg_control = room;
+    message.msg_controllen = sizeof room;
+    if (!await(s, POLLIN)) return;
+    std::printf("%zd bytes", ::recvmsg(s, &message, 0));
+    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+        int value = 0;
+        std::memcpy(&value, CMSG_DATA(c), sizeof value);
+        std::printf(", level %d type %d: %d", c->cmsg_level, c->cmsg_type, value);
+    }
+    std::puts("");
+}
+
 void segments(const char* address) {
     std::printf("%s\n", address);
     const Address any = address_of(address);
@@ -75,6 +95,14 @@ void segments(const char* address) {
     show_option("join", b, IPPROTO_UDP, UDP_GRO);
     show("join", set_option(b, IPPROTO_UDP, UDP_GRO, 1));
     show_option("join", b, IPPROTO_UDP, UDP_GRO);
+    const uint16_t third = 300;
+    show("joined", send_by(a, data, &third, sizeof third));
+    receive_joined(b);
+    show("one", ::send(a, data.data(), 300, 0));
+    receive_joined(b);
+    show("join no more", set_option(b, IPPROTO_UDP, UDP_GRO, 0));
+    show("cut", send_by(a, data, &third, sizeof third));
+    receive_all(b);
 }
 
 }  // namespace

@@ -84,6 +84,16 @@ TEST_P(PairsTest, EachInterruptsItsProcessor) {
     EXPECT_EQ(transport.queues.at(4).interrupt, virtio::no_interrupt);
 }
 
+TEST_P(PairsTest, OneInterruptIsForAll) {
+    claim_with_control(several, 2);
+    transport.interrupts = 1;
+    ASSERT_EQ(card->make_pairs(2).code(), 0);
+    begin(2);
+    raise(transport.connected.at(0));
+    EXPECT_EQ(listeners[0].calls, 1);
+    EXPECT_EQ(listeners[1].calls, 1);
+}
+
 TEST_P(PairsTest, WithoutSuchAProcessorTheFirstIsInterrupted) {
     claim_with_control(several, 3);
     ASSERT_EQ(card->make_pairs(3).code(), 0);
