@@ -188,17 +188,17 @@ Result<size_t> UdpSocket::send(Message& message) {
         options.interface = device();
         options.segment = 0;
     };
-    Result<size_t> piece = size;
+    size_t piece = size;
     if (segment != 0) {
         apply();
-        piece = piece_of(size, segment, to ? *to : socket_.remote());
+        const auto found = piece_of(size, segment, to ? *to : socket_.remote());
         restore();
-        if (!piece.ok()) return piece.error();
+        piece = TRY(found);
     }
     size_t done = 0;
     for (bool first = true; first || done < size;) {
         Source source{message.data};
-        const size_t next = std::min(piece.value(), size - done);
+        const size_t next = std::min(piece, size - done);
         apply();
         const auto sent = socket_.send(source, next, to ? &*to : nullptr);
         restore();
