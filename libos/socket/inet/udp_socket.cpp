@@ -191,9 +191,9 @@ Result<size_t> UdpSocket::send(Message& message) {
     size_t piece = size;
     if (segment != 0) {
         apply();
-        const auto found = piece_of(size, segment, to ? *to : socket_.remote());
+        auto found = piece_of(size, segment, to ? *to : socket_.remote());
         restore();
-        piece = TRY(found);
+        piece = TRY(std::move(found));
     }
     size_t done = 0;
     for (bool first = true; first || done < size;) {
