@@ -4,7 +4,7 @@ import random
 import socket
 import subprocess
 
-from network import TapTest
+from network import ShardsTest, TapTest
 from support import BUILD, program
 
 MIB = 1 << 20
@@ -106,10 +106,8 @@ class SeveralQueues(DeviceTest):
         self.exchange_through("q35", "virtio-net-pci,mq=on,vectors=2", "virtio-net: PCI, split ring, 2 of 2 queue pairs")
 
 
-class Shards(TapTest):
+class Shards(ShardsTest):
     """With a pair of queues for each CPU the sockets of a program are in several shards of the network, and behave as before."""
-
-    tap_options = ("multi_queue",)
 
     def network(self, ports):
         return ["--net", "tap:tap0,ip=off"]
@@ -127,7 +125,7 @@ class Shards(TapTest):
                 image = BUILD / "guest" / f"guest_sockets_{name}"
                 if not image.exists():
                     self.skipTest(f"{image} was not built")
-                in_shards = self.lines(self.command(image, options=["--cpus", 2]))
+                in_shards = self.lines(self.command(image))
                 self.assertEqual(in_shards, self.lines([*alone, image]))
 
 
