@@ -27,6 +27,7 @@ struct HandedOver : ListNode<> {
         this->~HandedOver();
         ::operator delete(this);
     }
+    [[nodiscard]] size_t cost() const { return sizeof *this + size; }
     [[nodiscard]] std::span<uint8_t> bytes() { return {reinterpret_cast<uint8_t*>(this + 1), size}; }
 
     Kind kind{};
@@ -41,9 +42,9 @@ bool Shard::put(uint32_t to, HandedOver* item) {
     Shard& other = network_.shard(to);
     {
         const sync::Guard guard{other.inbox_lock_};
-        if (other.inbox_bytes_ + item->size <= most_waiting) {
+        if (other.inbox_bytes_ + item->cost() <= most_waiting) {
             other.inbox_.push_back(*item);
-            other.inbox_bytes_ += item->size;
+            other.inbox_bytes_ += item->cost();
             gave_ |= uint32_t{1} << to;
             return true;
         }
@@ -86,7 +87,7 @@ void Shard::take_in() {
             const sync::Guard guard{inbox_lock_};
             item = inbox_.pop_front();
             if (!item) return;
-            inbox_bytes_ -= item->size;
+            inbox_bytes_ -= item->cost();
         }
         net::Interface& interface = *stack_.interface(item->interface);
         switch (item->kind) {

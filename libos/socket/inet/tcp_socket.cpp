@@ -65,19 +65,24 @@ Result<void> TcpSocket::listen(int backlog) {
         return {};
     }
     if (connection_ || begins_to_listen_) return Error{EINVAL};
-    configure();
+    // The way leads through all shards, and others who have this socket see it meanwhile.
+    begins_to_listen_ = true;
+    const auto begun = begin_to_listen(guard, bounded);
+    guard.follow(shard_);
+    begins_to_listen_ = false;
+    return begun;
+}
+
+Result<void> TcpSocket::begin_to_listen(network::ShardGuard& guard, uint32_t backlog) {
     if (!binding_.held()) TRY(bind_to(guard, local_));
     if (!listeners_.load()) {
         auto* const made = new (std::nothrow) TcpListeners{*this, network(), source()};
         if (!made) return Error{ENOBUFS};
         listeners_.store(made, std::memory_order_release);
     }
-    begins_to_listen_ = true;
+    configure();
     const net::tcp::Settings settings = settings_;
-    const auto started = listeners_.load()->start(guard, local_, bounded, settings, device_);
-    guard.follow(shard_);
-    begins_to_listen_ = false;
-    return started;
+    return listeners_.load()->start(guard, local_, backlog, settings, device_);
 }
 
 void TcpSocket::part(bool hard) {

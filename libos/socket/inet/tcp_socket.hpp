@@ -60,6 +60,7 @@ private:
     // Lets go of the connection; `hard`: with a reset.
     void part(bool hard);
     void disconnect(network::ShardGuard& guard);
+    [[nodiscard]] Result<void> begin_to_listen(network::ShardGuard& guard, uint32_t backlog);
     void stop_listening(network::ShardGuard& guard);
     [[nodiscard]] Result<void> finish_connecting(network::ShardGuard& guard);
     [[nodiscard]] Result<size_t> send_stream(Message& message);
