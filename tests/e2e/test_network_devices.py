@@ -105,6 +105,9 @@ class SeveralQueues(DeviceTest):
     def test_packed(self):
         self.exchange_through("microvm", "virtio-net-device,packed=on,mq=on", "virtio-net: MMIO, packed ring, 2 of 2 queue pairs")
 
+    def test_legacy(self):
+        self.exchange_through("q35", "virtio-net-pci,disable-modern=on,mq=on", "virtio-net: legacy PCI, split ring, 2 of 2 queue pairs")
+
     def test_few_interrupts(self):
         self.exchange_through("q35", "virtio-net-pci,mq=on,vectors=2", "virtio-net: PCI, split ring, 2 of 2 queue pairs")
 
