@@ -115,7 +115,8 @@ NetworkOption parse_network_option(std::string_view text) {
         std::string_view value = word;
         cut(value, '=');
         if (word.starts_with(ip)) {
-            if (!is_address_with_length(value)) refuse(fmt::format("{}: write ip=ADDRESS/LENGTH, for example ip=10.0.5.3/24", word));
+            const bool none = value == "off" && !option.tap.empty();
+            if (!none && !is_address_with_length(value)) refuse(fmt::format("{}: write ip=ADDRESS/LENGTH, for example ip=10.0.5.3/24", word));
             if (option.tap.empty() && value.find(':') == value.npos && !value.starts_with(user_prefix))
                 refuse(fmt::format("{}: on QEMU's network the machine has an address of 10.0.2.0/24", word));
             option.addresses.emplace_back(value);

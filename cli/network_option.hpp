@@ -23,7 +23,7 @@ struct NetworkOption {
     std::vector<PublishedPort> published;
 };
 
-// user|tap:NAME[,ip=ADDRESS/LENGTH][,gateway=ADDRESS][,dns=ADDRESS][,mtu=BYTES][,hostfwd=RULE]. A machine on QEMU's network is given the
+// user|tap:NAME[,ip=ADDRESS/LENGTH|off][,gateway=ADDRESS][,dns=ADDRESS][,mtu=BYTES][,hostfwd=RULE]. A machine on QEMU's network is given the
 // addresses that are expected there, since that starts faster than DHCP. Throws Failure: not of that form.
 NetworkOption parse_network_option(std::string_view text);
 // [ADDRESS:]PORT:PORT[/udp], the host's first. Throws Failure.

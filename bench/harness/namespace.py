@@ -30,7 +30,12 @@ class Namespace(Network):
 
     address = f"{GUEST}/24"
     device_options = ""
+    _queues = 1
     _made = 0
+
+    def __init__(self, queues: int = 1) -> None:
+        """The guest has so many pairs of queues, one for each CPU."""
+        self._queues = queues
 
     def __enter__(self) -> "Namespace":
         if not shutil.which("ip"):
@@ -49,6 +54,9 @@ class Namespace(Network):
         # The kernel's own part of the host's end is left out: QEMU itself moves the packets, as for a user without privileges.
         netdev = f"tap,id=network,ifname={TAP},script=no,downscript=no,vhost=off"
         device = f"virtio-net-device,netdev=network{self.device_options}"
+        if self._queues > 1:
+            netdev += f",queues={self._queues}"
+            device += ",mq=on"
         self.options = ["-netdev", netdev, "-device", device, "-name", "guest,debug-threads=on"]
         return self
 
@@ -64,7 +72,7 @@ class Namespace(Network):
         run_command("ip", "-n", self._name, "link", "set", TAP, "up")
 
     def _add_tap(self) -> None:
-        run_command("ip", "-n", self._name, "tuntap", "add", TAP, "mode", "tap", "vnet_hdr")
+        run_command("ip", "-n", self._name, "tuntap", "add", TAP, "mode", "tap", "vnet_hdr", *(["multi_queue"] if self._queues > 1 else []))
 
     def __exit__(self, *_: object) -> None:
         for name in reversed(self._names):

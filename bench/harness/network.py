@@ -36,7 +36,7 @@ def _measure(setup: Setup, results: Results, world: World, cpus: int) -> None:
     wanted = {**network_figures.BANDWIDTH[cpus], **network_figures.OTHERS[cpus]}
     time = ["--seconds=0.15", "--warmup=0.05"] if setup.quick else ["--seconds=0.3", "--warmup=0.1"]
     tests = _tests(cpus)
-    with Namespace() as network:
+    with Namespace(queues=cpus) as network:
         machine = Machine(accel=setup.accel, memory_kib=MEMORY_KIB, cpus=cpus, network=network)
         is_process = isinstance(world, Process)
         client = [*(network.client if cpus == 1 else network.enter), str(setup.programs / "netbench"), "client", f"--address={'127.0.0.1' if is_process else GUEST}"]

@@ -78,7 +78,7 @@ SERVERS = {
 
 def _measure(setup: Setup, results: Results, server: str, world: World, cpus: int) -> None:
     arguments, files, measure = SERVERS[server]
-    with Namespace() as network:
+    with Namespace(queues=cpus) as network:
         machine = Machine(accel=setup.accel, memory_kib=MEMORY_KIB, cpus=cpus, network=network, files={**USERS, **files})
         running_server: Running
         with running(world, f"../tests/servers/{server}/{server}", arguments, machine, seconds_to_end=0) as running_server:

@@ -42,9 +42,13 @@ private:
 };
 
 inline void ShardGuard::exit() {
-    shard_->leave();
-    const uint32_t gave = shard_->gave_;
-    shard_->gave_ = 0;
+    uint32_t gave = 0;
+    if (begun_ || shard_->stack_.touched()) {
+        if (!begun_) shard_->enter();
+        shard_->leave();
+        gave = shard_->gave_;
+        shard_->gave_ = 0;
+    }
     shard_->lock_.unlock();
     if (gave != 0) [[unlikely]] shard_->network().deliver(gave);
 }
@@ -56,17 +60,6 @@ inline void ShardGuard::pause() {
         shard_->network().deliver(gave);
         shard_->lock_.lock();
     }
-}
-
-inline QuickShardGuard::~QuickShardGuard() {
-    uint32_t gave = 0;
-    if (shard_.stack_.touched()) {
-        shard_.enter();
-        shard_.leave();
-        gave = std::exchange(shard_.gave_, 0);
-    }
-    shard_.lock_.unlock();
-    if (gave != 0) [[unlikely]] shard_.network().deliver(gave);
 }
 
 }  // namespace eremite::network

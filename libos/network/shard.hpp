@@ -39,7 +39,6 @@ public:
 
 private:
     friend class ShardGuard;
-    friend class QuickShardGuard;
     struct Port {
         Nic* nic = nullptr;
         net::Interface* interface = nullptr;
@@ -93,15 +92,27 @@ private:
 // While it lives, the stack is the caller's, and knows the time. At its end what was done goes out.
 class [[nodiscard]] ShardGuard {
 public:
+    // For whoever may find what it wants without the time: the clock is read by begin(), or at the end if something has to go out.
+    struct Quickly {};
+    static constexpr Quickly quickly{};
+
     explicit ShardGuard(Shard& shard) : shard_{&shard} { enter(); }
     // The one that a socket is in, which may change until it is found.
     explicit ShardGuard(const std::atomic<Shard*>& place) : shard_{place.load(std::memory_order_relaxed)} {
         enter();
         follow(place);
     }
+    ShardGuard(const std::atomic<Shard*>& place, Quickly) : shard_{place.load(std::memory_order_relaxed)}, begun_{false} {
+        enter();
+        follow(place);
+    }
     ShardGuard(const ShardGuard&) = delete;
     ShardGuard& operator=(const ShardGuard&) = delete;
     ~ShardGuard() { exit(); }
+    void begin() {
+        begun_ = true;
+        shard_->enter();
+    }
     // Before and after the lock is given away for a time, as by a wait. Events may come before pause() returns.
     void pause();
     void resume() { shard_->enter(); }
@@ -123,32 +134,12 @@ public:
 private:
     void enter() {
         shard_->lock_.lock();
-        shard_->enter();
+        if (begun_) shard_->enter();
     }
     void exit();
 
     Shard* shard_;
-};
-
-// The same for whoever takes what is there already, and needs no time for it: the clock is read only if something has to go out.
-class [[nodiscard]] QuickShardGuard {
-public:
-    explicit QuickShardGuard(const std::atomic<Shard*>& place) : shard_{lock(place)} {}
-    QuickShardGuard(const QuickShardGuard&) = delete;
-    QuickShardGuard& operator=(const QuickShardGuard&) = delete;
-    ~QuickShardGuard();
-
-private:
-    [[nodiscard]] static Shard& lock(const std::atomic<Shard*>& place) {
-        for (;;) {
-            Shard& shard = *place.load(std::memory_order_relaxed);
-            shard.lock_.lock();
-            if (&shard == place.load(std::memory_order_relaxed)) [[likely]] return shard;
-            shard.lock_.unlock();
-        }
-    }
-
-    Shard& shard_;
+    bool begun_ = true;
 };
 
 }  // namespace eremite::network

@@ -76,6 +76,8 @@ public:
         return send(message);
     }
 
+    // After a change of send_buffer or receive_buffer.
+    virtual void buffers_changed() {}
     // Options that every socket has (socket(7)). Timeouts: 0 is none.
     static constexpr uint32_t default_buffer = 212'992;
     std::atomic<uint32_t> send_buffer{default_buffer}, receive_buffer{default_buffer};

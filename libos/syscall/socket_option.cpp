@@ -120,11 +120,13 @@ Result<long> sys_setsockopt(int descriptor, int level, int option, VirtualAddres
         case SO_SNDBUF:
             socket->send_buffer = 2 * std::clamp(number, least_buffer, most_buffer);
             socket->send_buffer_set = true;
+            socket->buffers_changed();
             return 0L;
         case SO_RCVBUFFORCE:
         case SO_RCVBUF:
             socket->receive_buffer = 2 * std::clamp(number, least_buffer / 2, most_buffer);
             socket->receive_buffer_set = true;
+            socket->buffers_changed();
             return 0L;
         case SO_REUSEADDR:
         case SO_KEEPALIVE:

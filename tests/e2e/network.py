@@ -163,6 +163,15 @@ class TapTest(NetworkTest):
         return ["--net", f"tap:tap0,ip={self.machine}/24,gateway={self.host}"]
 
 
+class ShardsTest(TapTest):
+    """The device has a pair of queues for each of two CPUs, and each CPU a shard of the network."""
+
+    tap_options = ("multi_queue",)
+
+    def command(self, program, *arguments, ports=(), options=()):
+        return super().command(program, *arguments, ports=ports, options=[*options, "--cpus", 2])
+
+
 class UserNetworkTest(NetworkTest):
     """The machine is behind QEMU."""
 

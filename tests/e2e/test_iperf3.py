@@ -2,7 +2,7 @@
 
 import json
 
-from network import TapTest, UserNetworkTest, server
+from network import ShardsTest, TapTest, UserNetworkTest, server
 
 PORT = 5201
 
@@ -47,6 +47,10 @@ class Iperf3Tap(Iperf3Test, TapTest):
             end = self.measure("-u", "-b", "8M", "-l", "1400", "-n", "1M", *direction)
             self.assertGreaterEqual(end["sum"]["packets"], (1 << 20) // 1400)
             self.assertLessEqual(end["sum"]["lost_packets"], end["sum"]["packets"] // 10)
+
+
+class Iperf3Shards(Iperf3Test, ShardsTest):
+    pass
 
 
 class Iperf3User(Iperf3Test, UserNetworkTest):

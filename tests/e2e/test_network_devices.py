@@ -7,8 +7,8 @@ import socket
 import struct
 import subprocess
 
-from network import Running, TapTest
-from support import program
+from network import Running, ShardsTest, TapTest
+from support import BUILD, program
 
 MIB = 1 << 20
 PORT = 5000
@@ -110,6 +110,29 @@ class SeveralQueues(DeviceTest):
 
     def test_few_interrupts(self):
         self.exchange_through("q35", "virtio-net-pci,mq=on,vectors=2", "virtio-net: PCI, split ring, 2 of 2 queue pairs")
+
+
+class Shards(ShardsTest):
+    """With a pair of queues for each CPU the sockets of a program are in several shards of the network, and behave as before."""
+
+    def network(self, ports):
+        return ["--net", "tap:tap0,ip=off"]
+
+    def lines(self, command):
+        result = self.execute(*command)
+        self.check(result)
+        # The Linux process has no interface to which it could go.
+        return [line for line in result.output.decode().splitlines() if not line.startswith("broadcast:")]
+
+    def test_sockets(self):
+        alone = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$0"']
+        for name in ("tcp", "tcp_data", "udp", "udp_segments", "options", "urgent", "waiting", "error_queue"):
+            with self.subTest(name):
+                image = BUILD / "guest" / f"guest_sockets_{name}"
+                if not image.exists():
+                    self.skipTest(f"{image} was not built")
+                in_shards = self.lines(self.command(image))
+                self.assertEqual(in_shards, self.lines([*alone, image]))
 
 
 class Datagrams(TapTest):

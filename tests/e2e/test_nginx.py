@@ -5,7 +5,7 @@ import random
 import socket
 import ssl
 
-from network import TapTest, UserNetworkTest, server
+from network import ShardsTest, TapTest, UserNetworkTest, server
 from support import need_tool
 
 CONFIGURATION = """
@@ -110,6 +110,10 @@ class NginxTest:
 
 
 class NginxTap(NginxTest, TapTest):
+    pass
+
+
+class NginxShards(NginxTest, ShardsTest):
     pass
 
 

@@ -4,7 +4,7 @@ import os
 import random
 import shlex
 
-from network import TapTest, UserNetworkTest, server
+from network import ShardsTest, TapTest, UserNetworkTest, server
 from support import HELLO, unittest
 
 
@@ -49,6 +49,10 @@ class RedisTest(RedisServer):
 
 
 class RedisTap(RedisTest, TapTest):
+    pass
+
+
+class RedisShards(RedisTest, ShardsTest):
     pass
 
 

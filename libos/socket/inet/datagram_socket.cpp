@@ -213,7 +213,9 @@ Result<void> DatagramSocket::set_option(int level, int name, std::span<const uin
     }
     if ((v4 && name == IP_MULTICAST_IF) || (v6 && name == IPV6_MULTICAST_IF)) {
         const network::ShardGuard guard{shard_};
-        return set_multicast_interface(level, value);
+        TRY(set_multicast_interface(level, value));
+        options_changed();
+        return {};
     }
     return InetSocket::set_option(level, name, value);
 }

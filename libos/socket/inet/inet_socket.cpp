@@ -144,12 +144,12 @@ Result<void> InetSocket::wait(network::ShardGuard& guard, bool waits, Instant de
 }
 
 uint32_t InetSocket::readiness() {
-    const network::QuickShardGuard guard{shard_};
+    const network::ShardGuard guard{shard_, network::ShardGuard::quickly};
     return events();
 }
 
 Result<size_t> InetSocket::address(bool of_peer, std::span<uint8_t> buffer) {
-    const network::QuickShardGuard guard{shard_};
+    const network::ShardGuard guard{shard_, network::ShardGuard::quickly};
     return write(TRY(endpoint(of_peer)), buffer);
 }
 

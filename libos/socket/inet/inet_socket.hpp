@@ -20,6 +20,11 @@ public:
     [[nodiscard]] Result<size_t> option(int level, int name, std::span<uint8_t> value) override;
     [[nodiscard]] Result<void> set_option(int level, int name, std::span<const uint8_t> value) override;
 
+    void buffers_changed() final {
+        const network::ShardGuard guard{shard_};
+        options_changed();
+    }
+
     // The socket behind an end of a flow, if there is one still.
     [[nodiscard]] static const InetSocket* of(const net::Observer* user) { return static_cast<const InetSocket*>(user); }
 
@@ -70,6 +75,8 @@ protected:
     [[nodiscard]] virtual Result<net::Endpoint> endpoint(bool of_peer) = 0;
     // Until something happens. EAGAIN: the time is up, or the caller does not wait; EINTR and its like.
     [[nodiscard]] Result<void> wait(network::ShardGuard& guard, bool waits, Instant deadline);
+    // After a change of any option: the stack is to know.
+    virtual void options_changed() {}
     // Integers, which most options are. Nothing: this layer does not know it.
     using Socket::number;
     [[nodiscard]] virtual std::optional<int> number(int level, int name);

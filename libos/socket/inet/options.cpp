@@ -166,6 +166,7 @@ Result<void> InetSocket::bind_to_device(std::span<const uint8_t> bytes) {
     net::Interface* const interface = name[0] == '\0' ? nullptr : find_interface(stack(), std::string_view{name});
     if (name[0] != '\0' && !interface) return Error{ENODEV};
     device_ = interface ? interface->index() : 0;
+    options_changed();
     return {};
 }
 
@@ -178,6 +179,7 @@ Result<void> InetSocket::set_option(int level, int name, std::span<const uint8_t
     else if (!value.empty() && level == IPPROTO_IP) wanted = value[0];
     else return Error{level == SOL_SOCKET || find_switch(level, name) || number(level, name) ? EINVAL : ENOPROTOOPT};
     if (!TRY(set_number(level, name, wanted))) return Error{ENOPROTOOPT};
+    options_changed();
     return {};
 }
 

@@ -53,11 +53,7 @@ std::optional<int> TcpSocket::number(int level, int name) {
 }
 
 Result<bool> TcpSocket::set_number(int level, int name, int value) {
-    if (level != IPPROTO_TCP) {
-        const bool known = TRY(InetSocket::set_number(level, name, value));
-        if (known) configure();
-        return known;
-    }
+    if (level != IPPROTO_TCP) return InetSocket::set_number(level, name, value);
     const auto within = [value](int least, int most) { return value >= least && value <= most; };
     switch (name) {
         case TCP_NODELAY: settings_.no_delay = value != 0; break;

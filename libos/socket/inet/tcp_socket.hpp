@@ -51,6 +51,7 @@ private:
     [[nodiscard]] Result<bool> set_number(int level, int name, int value) override;
     [[nodiscard]] int take_error_locked() { return connection_ ? connection_->take_error() : std::exchange(error_, 0); }
     void configure();
+    void options_changed() override { configure(); }
     [[nodiscard]] net::tcp::Sharing sharing() const { return {.reuse_address = reuse_address_, .reuse_port = reuse_port_, .v6_only = v6_only_}; }
     [[nodiscard]] Result<void> bind_to(network::ShardGuard& guard, const net::Endpoint& wanted);
     // Goes to the shard of its port. EADDRINUSE: what is left of connections keeps the port, wherever they were.

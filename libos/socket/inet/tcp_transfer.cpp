@@ -32,11 +32,10 @@ Result<size_t> TcpSocket::send(Message& message) {
     return sent;
 }
 
-// What waits to be read already; nothing: there is no such thing, or more is wanted than that.
+// What waits to be read already, for which the time does not matter; nothing: there is no such thing, or more is wanted than that.
 std::optional<size_t> TcpSocket::receive_at_once(Message& message) {
     constexpr int not_plain = MSG_OOB | MSG_PEEK | MSG_ERRQUEUE | MSG_WAITALL;
     if ((message.flags & not_plain) != 0 || message.data.remaining() == 0) return std::nullopt;
-    const network::QuickShardGuard guard{shard_};
     if (!connection_ || connection_->readable_bytes() == 0) return std::nullopt;
     Sink sink{message.data};
     const auto received = connection_->receive(sink, message.data.remaining(), false);
@@ -59,9 +58,10 @@ Result<size_t> TcpSocket::receive_urgent(Message& message) {
 }
 
 Result<size_t> TcpSocket::receive(Message& message) {
+    network::ShardGuard guard{shard_, network::ShardGuard::quickly};
     if (const auto received = receive_at_once(message)) return *received;
+    guard.begin();
     const Instant end = deadline(receive_timeout);
-    network::ShardGuard guard{shard_};
     if ((message.flags & MSG_ERRQUEUE) != 0) return receive_note(message);
     if ((message.flags & MSG_OOB) != 0) return receive_urgent(message);
     if (const int error = connection_ ? 0 : std::exchange(error_, 0)) return Error{error};

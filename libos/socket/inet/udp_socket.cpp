@@ -49,20 +49,21 @@ private:
         }
         if (level == IPPROTO_UDP && name == UDP_GRO) {
             joined_ = value != 0;
-            configure();
             return true;
         }
-        const bool known = TRY(DatagramSocket::set_number(level, name, value));
-        configure();
-        return known;
+        return DatagramSocket::set_number(level, name, value);
     }
     // A socket of IPv6 also takes addresses of IPv4 to send to.
     [[nodiscard]] Result<net::Endpoint> parse_destination(std::span<const uint8_t> address) const;
     [[nodiscard]] Result<void> join(const net::IpAddress& group, net::Interface& interface) override { return socket_.join(group, interface); }
     [[nodiscard]] Result<void> leave(const net::IpAddress& group, net::Interface& interface) override { return socket_.leave(group, interface); }
     [[nodiscard]] bool readable() const { return peeked_ || socket_.readable(); }
-    void configure();
-    void moves_to(network::Shard& other) override { socket_.move_to(other.stack().udp()); }
+    void options_changed() override { configure(stack()); }
+    void moves_to(network::Shard& other) override {
+        socket_.move_to(other.stack().udp());
+        configure(other.stack());
+    }
+    void configure(const net::Stack& stack);
     void failed() override {
         error_ = socket_.take_error();
         if (socket_.remote().address.is_v4() ? errors_v4_ || errors_v6_ : errors_v6_) notes_.add_error(error_, socket_.remote());
@@ -83,13 +84,13 @@ private:
     int error_ = 0;
 };
 
-void UdpSocket::configure() {
+void UdpSocket::configure(const net::Stack& stack) {
     net::UdpOptions& options = socket_.options;
     options.reuse = reuse_address_ || reuse_port_;
     options.v6_only = v6_only_;
     options.broadcast = broadcast_;
-    options.interface = device();
-    options.multicast_interface = stack().interface(multicast_interface_);
+    options.interface = stack.interface(device_);
+    options.multicast_interface = stack.interface(multicast_interface_);
     options.multicast_ttl = multicast_ttl_;
     options.multicast_loop = multicast_loop_;
     options.joined = joined_;
@@ -114,10 +115,7 @@ Result<net::Endpoint> UdpSocket::parse_destination(std::span<const uint8_t> addr
 }
 
 Result<void> UdpSocket::bind_here_or_elsewhere(network::ShardGuard& guard, const net::Endpoint& local) {
-    const auto bind_here = [&] {
-        configure();
-        return socket_.bind(local);
-    };
+    const auto bind_here = [&] { return socket_.bind(local); };
     return local.port == 0 ? wherever_possible(guard, EADDRINUSE, bind_here) : bind_here();
 }
 
@@ -138,13 +136,11 @@ Result<void> UdpSocket::connect(std::span<const uint8_t> address) {
     if (!may_reach(remote)) return Error{ENETUNREACH};
     remote.address = reachable(remote.address);
     if (!socket_.bound()) move_to(guard, network().here());
-    configure();
     TRY(bind_any(guard));
     return socket_.connect(remote);
 }
 
 Result<size_t> UdpSocket::piece_of(size_t size, uint16_t segment, const net::Endpoint& to) {
-    if (segment == 0) return size;
     constexpr size_t most_pieces = 128, udp_header = 8;
     const size_t headers = (to.address.is_v4() ? sizeof(net::Ipv4Header) : sizeof(net::Ipv6Header)) + udp_header;
     const net::Path path = TRY(socket_.path_to(to));
@@ -169,7 +165,6 @@ Result<size_t> UdpSocket::send(Message& message) {
     if (!to && !socket_.connected()) return Error{EDESTADDRREQ};
     // One socket for both families is bound in both.
     TRY(bind_any(guard));
-    configure();
     const net::IpAddress& address = to ? to->address : socket_.remote().address;
     const Sending how = TRY(sending(message, address));
     if (write_shut_) {
@@ -181,22 +176,32 @@ Result<size_t> UdpSocket::send(Message& message) {
     options.dont_fragment = discover == IP_PMTUDISC_DO || discover == IP_PMTUDISC_PROBE;
     options.ttl = options.multicast_ttl = how.ttl;
     options.traffic_class = how.traffic_class;
-    options.interface = how.interface;
-    options.source = how.source;
     const uint16_t segment = how.segment.value_or(segment_);
-    const size_t piece = TRY(piece_of(size, segment, to ? *to : socket_.remote()));
-    size_t done = 0;
-    for (bool first = true; first || done < size;) {
-        Source source{message.data};
-        // While this waited, others may have sent with other options.
+    // What is of this message alone; while it waits, others may send.
+    const auto apply = [&] {
         options.source = how.source;
         options.interface = how.interface;
         options.segment = segment;
-        const size_t next = std::min(piece, size - done);
-        const auto sent = socket_.send(source, next, to ? &*to : nullptr);
+    };
+    const auto restore = [&] {
         options.source = {};
-        options.segment = 0;
         options.interface = device();
+        options.segment = 0;
+    };
+    size_t piece = size;
+    if (segment != 0) {
+        apply();
+        auto found = piece_of(size, segment, to ? *to : socket_.remote());
+        restore();
+        piece = TRY(std::move(found));
+    }
+    size_t done = 0;
+    for (bool first = true; first || done < size;) {
+        Source source{message.data};
+        const size_t next = std::min(piece, size - done);
+        apply();
+        const auto sent = socket_.send(source, next, to ? &*to : nullptr);
+        restore();
         if (sent.ok()) {
             done += next;
             first = false;
@@ -214,11 +219,13 @@ Result<size_t> UdpSocket::send(Message& message) {
 Result<size_t> UdpSocket::receive(Message& message) {
     if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
     const Instant end = deadline(receive_timeout);
-    network::ShardGuard guard{shard_};
+    // For what is here already the time does not matter.
+    network::ShardGuard guard{shard_, network::ShardGuard::quickly};
     if ((message.flags & MSG_ERRQUEUE) != 0) return receive_note(message);
     while (!readable()) {
         if (const int error = std::exchange(error_, 0)) return Error{error};
         if (read_shut_) return size_t{0};
+        guard.begin();
         TRY(wait(guard, waits(message), end));
     }
     if (!peeked_) peeked_ = socket_.receive(peeked_arrival_);

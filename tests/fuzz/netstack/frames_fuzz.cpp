@@ -1,5 +1,7 @@
-// Frames as the fuzzer likes, with checksums set right so that they get far. Input: for each frame a length, what it is mostly,
-// and its bytes; between them time passes. In the end all memory is back.
+// Frames as the fuzzer likes, with checksums set right so that they get far, for a host of two shards. Input: for each frame a length, what it is
+// mostly, and its bytes; between them time passes. In the end all memory is back.
+#include <deque>
+
 #include "netstack/wire/checksum.hpp"
 #include "tests/fuzz/boot/require.hpp"
 #include "tests/fuzz/input.hpp"
@@ -67,57 +69,134 @@ Bytes frame_of(Input& input) {
     return frame;
 }
 
-void run(Input& input) {
+HostOptions small_host() {
     HostOptions options;
     options.fragments = 512, options.small_buffers = 128, options.large_buffers = 8;
     options.tcp = {.most_connections = 64, .most_requests = 16, .most_time_waits = 16, .most_sent_segments = 256, .flow_buckets = 64};
-    PoolMemory memory{options.fragments, options.small_buffers, options.large_buffers};
-    {
-        net::Capabilities capabilities;
-        capabilities.mac = Host::mac(1);
-        TestDevice device{capabilities};
-        net::Stack stack{memory.pool, {{1, 2}, options.tcp}};
-        Instant now{1'000'000'000};
-        stack.advance(now);
+    return options;
+}
+
+// One of the two; what it has for the other waits until settle().
+class FuzzedShard final : public net::OtherShards {
+public:
+    FuzzedShard(uint32_t index, FuzzedShard* (&all)[2], net::PacketPool& memory)
+        : pool{memory}, all_{all}, device_{{.mac = Host::mac(1)}}, index_{index} {
         require(stack.start().ok());
-        net::Interface* interface = stack.add_interface(device).value();
-        require(interface->add_address(own4, 24).ok() && interface->add_address(own6, 64).ok() && stack.ndp().enable(*interface).ok());
-        now = now + Duration::seconds(2);
-        stack.advance(now);
-        Quiet quiet;
-        net::tcp::Listener* listener = stack.tcp().listen({net::IpAddress{}, 0x5050}, 4, {}, &quiet).value();
-        net::UdpSocket socket{stack.udp(), quiet};
-        require(socket.bind({net::IpAddress{}, 0x5050}).ok());
-        while (!input.empty()) {
-            const Bytes frame = frame_of(input);
-            net::Packet packet = memory.pool.allocate_data(static_cast<uint32_t>(frame.size()));
-            // In two pieces now and then.
-            const size_t cut = frame.size() % 3 ? frame.size() : frame.size() / 2;
-            if (packet && packet.append_copy(std::span{frame}.first(cut))) {
-                net::Packet rest = memory.pool.allocate_data(64);
-                if (cut < frame.size() && rest && rest.append_copy(std::span{frame}.subspan(cut))) packet.append(std::move(rest));
-                stack.receive(*interface, std::move(packet));
-            }
-            if (frame.back() & 1) stack.flush();
-            if ((frame.back() & 0x1e) == 0x1e) {
-                now = now + Duration::milliseconds(int64_t{1} << (frame.size() & 15));
-                stack.advance(now);
-            }
-            if (net::tcp::Connection* connection = listener->accept()) {
-                Sink sink;
-                (void)connection->receive(sink, SIZE_MAX);
-                if (frame.size() & 1) connection->close();
-                else connection->abort();
-            }
-            net::Datagram datagram;
-            (void)socket.receive(datagram);
-        }
-        socket.close();
-        stack.tcp().close(*listener);
-        stack.flush();
+        interface = stack.add_interface(device_).value();
+        all[index] = this;
     }
-    require(memory.pool.free_fragments() == options.fragments && memory.pool.free_small() == options.small_buffers &&
-            memory.pool.free_large() == options.large_buffers);
+    void hand_over(uint32_t, const net::Interface& from, const net::Packet& packet) override {
+        if (waiting_.size() < 64) waiting_.push_back({from.index(), bytes_of(packet), packet.offload(), {}, false});
+    }
+    Result<void> join(const net::Interface& from, const net::IpAddress& group) override {
+        waiting_.push_back({from.index(), {}, {}, group, true});
+        return {};
+    }
+    void leave(const net::Interface& from, const net::IpAddress& group) override { waiting_.push_back({from.index(), {}, {}, group, false}); }
+
+    void receive(const Bytes& frame) {
+        net::Packet packet = pool.allocate_data(static_cast<uint32_t>(frame.size()));
+        // In two pieces now and then.
+        const size_t cut = frame.size() % 3 ? frame.size() : frame.size() / 2;
+        if (!packet || !packet.append_copy(std::span{frame}.first(cut))) return;
+        net::Packet rest = pool.allocate_data(64);
+        if (cut < frame.size() && rest && rest.append_copy(std::span{frame}.subspan(cut))) packet.append(std::move(rest));
+        stack.receive(*interface, std::move(packet));
+    }
+    // Whether something was handed over.
+    bool settle() {
+        stack.flush();
+        if (stack.take_settings_change() && index_ == 0) all_[1]->stack.adopt(stack);
+        if (waiting_.empty()) return false;
+        const Waiting next = std::move(waiting_.front());
+        waiting_.pop_front();
+        FuzzedShard& other = *all_[1 - index_];
+        net::Interface& there = *other.stack.interface(next.interface);
+        if (next.bytes.empty()) {
+            if (next.joins) (void)there.join(next.group);
+            else there.leave(next.group);
+            return true;
+        }
+        net::Packet packet = other.pool.allocate_data(static_cast<uint32_t>(next.bytes.size()));
+        if (!packet || !packet.append_copy(next.bytes)) return true;
+        packet.offload() = next.offload;
+        packet.offload().handed = next.offload.handed + 1;
+        other.stack.receive_handed(there, std::move(packet));
+        return true;
+    }
+
+    net::PacketPool& pool;
+
+private:
+    struct Waiting {
+        uint32_t interface;
+        Bytes bytes;
+        net::Offload offload;
+        net::IpAddress group;
+        bool joins;
+    };
+    FuzzedShard* (&all_)[2];
+    std::deque<Waiting> waiting_;
+    TestDevice device_;
+    const uint32_t index_;
+
+public:
+    net::Stack stack{pool, {.secret = {1, 2}, .tcp = small_host().tcp, .shard = {.index = index_, .count = 2, .others = this}}};
+    net::Interface* interface = nullptr;
+};
+
+void settle(FuzzedShard& a, FuzzedShard& b) {
+    while (a.settle() || b.settle()) {}
+}
+
+void run(Input& input, net::PacketPool& first_pool, net::PacketPool& second_pool) {
+    FuzzedShard* all[2]{};
+    FuzzedShard first{0, all, first_pool}, second{1, all, second_pool};
+    Instant now{1'000'000'000};
+    const auto advance = [&](Duration time) {
+        now = now + time;
+        for (FuzzedShard* shard : all) shard->stack.advance(now);
+        settle(first, second);
+    };
+    advance({});
+    net::Interface& interface = *first.interface;
+    require(interface.add_address(own4, 24).ok() && interface.add_address(own6, 64).ok() && first.stack.ndp().enable(interface).ok());
+    advance(Duration::seconds(2));
+    Quiet quiet;
+    net::tcp::Listener* listeners[2];
+    // A port of either, and one of the second.
+    for (int i = 0; i < 2; ++i) listeners[i] = all[i]->stack.tcp().listen({net::IpAddress{}, 0x5050}, 4, {}, &quiet).value();
+    net::UdpSocket sockets[] = {{first.stack.udp(), quiet}, {second.stack.udp(), quiet}};
+    require(sockets[0].bind({net::IpAddress{}, 0x5050}).ok() && sockets[1].bind({net::IpAddress{}, 0x5051}).ok());
+    while (!input.empty()) {
+        const Bytes frame = frame_of(input);
+        all[frame.size() >> 1 & 1]->receive(frame);
+        if (frame.back() & 1) settle(first, second);
+        if ((frame.back() & 0x1e) == 0x1e) advance(Duration::milliseconds(int64_t{1} << (frame.size() & 15)));
+        for (net::tcp::Listener* listener : listeners) {
+            net::tcp::Connection* const connection = listener->accept();
+            if (!connection) continue;
+            Sink sink;
+            (void)connection->receive(sink, SIZE_MAX);
+            if (frame.size() & 1) connection->close();
+            else connection->abort();
+        }
+        net::Datagram datagram;
+        for (net::UdpSocket& socket : sockets) (void)socket.receive(datagram);
+    }
+    for (int i = 0; i < 2; ++i) {
+        sockets[i].close();
+        all[i]->stack.tcp().close(*listeners[i]);
+    }
+    settle(first, second);
+}
+
+void run(Input& input) {
+    const HostOptions options = small_host();
+    PoolMemory memory[] = {{options.fragments, options.small_buffers, options.large_buffers}, {options.fragments, options.small_buffers, options.large_buffers}};
+    run(input, memory[0].pool, memory[1].pool);
+    for (const PoolMemory& m : memory)
+        require(m.pool.free_fragments() == options.fragments && m.pool.free_small() == options.small_buffers && m.pool.free_large() == options.large_buffers);
 }
 
 }  // namespace

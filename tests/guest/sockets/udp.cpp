@@ -355,6 +355,19 @@ void groups() {
     show("leave", ::setsockopt(c, IPPROTO_IPV6, IPV6_LEAVE_GROUP, &six, sizeof six));
 }
 
+// Of a socket that is bound already, and sends nothing.
+void small_buffer() {
+    Socket a = bound("127.0.0.1"), b{AF_INET, SOCK_DGRAM};
+    show("smaller", set_option(a, SOL_SOCKET, SO_RCVBUF, 4096));
+    Address to = name_of(a);
+    const std::string data(1000, 'x');
+    for (int i = 0; i < 100; ++i) send_to(b, data, to);
+    int received = 0;
+    char buffer[1000];
+    while (::recv(a, buffer, sizeof buffer, MSG_DONTWAIT) > 0) ++received;
+    std::printf("some but not all: %d\n", received > 0 && received < 50);
+}
+
 void ends() {
     Socket a = bound("127.0.0.1");
     show("shutdown", ::shutdown(a, SHUT_RD));
@@ -388,5 +401,6 @@ int main() {
     several();
     families();
     groups();
+    small_buffer();
     ends();
 }

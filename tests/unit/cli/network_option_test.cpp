@@ -37,6 +37,7 @@ TEST(NetworkOption, TapHasWhatIsGivenOnly) {
     const auto bare = parse_network_option("tap:tap0");
     EXPECT_EQ(bare.tap, "tap0");
     EXPECT_TRUE(bare.addresses.empty() && bare.gateways.empty() && bare.name_servers.empty());
+    EXPECT_EQ(parse_network_option("tap:a,ip=off").addresses, std::vector<std::string>{"off"});
     const auto full = parse_network_option("tap:a,ip=10.0.5.2/24,ip=fd00::2/64,gateway=10.0.5.1,gateway=fe80::1,dns=10.0.5.1,dns=fd00::1,mtu=1400");
     EXPECT_EQ(full.addresses, (Words{"10.0.5.2/24", "fd00::2/64"}));
     EXPECT_EQ(full.gateways, (Words{"10.0.5.1", "fe80::1"}));
@@ -45,7 +46,7 @@ TEST(NetworkOption, TapHasWhatIsGivenOnly) {
 }
 
 TEST(NetworkOption, Refusals) {
-    for (const char* text : {"", ",", "tap", "tap:", "tap:sixteen-bytes-xx", "user,ip", "user,ip=10.0.2.1", "user,ip=10.0.2.1/33", "user,ip=10.1.2.3/24",
+    for (const char* text : {"", ",", "tap", "tap:", "tap:sixteen-bytes-xx", "user,ip", "user,ip=10.0.2.1", "user,ip=off", "user,ip=10.0.2.1/33", "user,ip=10.1.2.3/24",
                              "user,gateway=", "tap:t,dns=x", "user,mtu=65536", "user,mtu=", "tap:t,hostfwd=tcp::1-:1", "user,hostfwd=", "user,hostfwd=tcp::1",
                              "user,hostfwd=tcp::1-1", "user,hostfwd=tcp:::1-:1", "user,hostfwd=icmp::1-:1", "user,,", "user,x=y"})
         EXPECT_THROW(parse_network_option(text), Failure) << text;
