@@ -64,8 +64,8 @@ public:
     Card& operator=(const Card&) = delete;
     // Pairs that it can have at most.
     [[nodiscard]] virtual size_t most_pairs() const { return 1; }
-    // Makes as many pairs, of which pair `i` interrupts CPU `i`, if there is one. Requires: not more than it can have; called once, before
-    // start(). ENOMEM, ENOSPC, EIO.
+    // Makes as many pairs, of which pair `i` interrupts CPU `i`, if there is one. Requires: not more than it can have; called before
+    // start(), and again only after an error. ENOMEM, ENOSPC; EIO: the device does not do it, but may do with fewer.
     [[nodiscard]] virtual Result<void> make_pairs(size_t count) = 0;
     // Requires: make_pairs() succeeded, and `index` is below its count.
     [[nodiscard]] virtual Nic& pair(size_t index) = 0;

@@ -1,10 +1,13 @@
 """Network devices on their transports, with and without what they can do: streams to a server here and back, every byte checked."""
 
+import json
 import random
+import shlex
 import socket
+import struct
 import subprocess
 
-from network import ShardsTest, TapTest
+from network import Running, ShardsTest, TapTest
 from support import BUILD, program
 
 MIB = 1 << 20
@@ -102,6 +105,9 @@ class SeveralQueues(DeviceTest):
     def test_packed(self):
         self.exchange_through("microvm", "virtio-net-device,packed=on,mq=on", "virtio-net: MMIO, packed ring, 2 of 2 queue pairs")
 
+    def test_legacy(self):
+        self.exchange_through("q35", "virtio-net-pci,disable-modern=on,mq=on", "virtio-net: legacy PCI, split ring, 2 of 2 queue pairs")
+
     def test_few_interrupts(self):
         self.exchange_through("q35", "virtio-net-pci,mq=on,vectors=2", "virtio-net: PCI, split ring, 2 of 2 queue pairs")
 
@@ -158,3 +164,55 @@ class Datagrams(TapTest):
     def test_cut_by_the_machine(self):
         for data, answer in self.echo(1000, *self.sizes):
             self.assertEqual(answer, [data[at:at + 1000] for at in range(0, len(data), 1000)], len(data))
+
+
+class Announcements(TapTest):
+    """A machine that was moved tells its new neighbours where it is: QEMU's monitor says that it was."""
+
+    ARP, REQUEST = 0x0806, 1
+
+    def monitor(self, path):
+        """Runs a command of the monitor, or several."""
+        connection = socket.socket(socket.AF_UNIX)
+        self.addCleanup(connection.close)
+        connection.settimeout(20)
+        connection.connect(path)
+        lines = connection.makefile("rw")
+        self.addCleanup(lines.close)
+        lines.readline()
+
+        def execute(command, **arguments):
+            json.dump({"execute": command, "arguments": arguments}, lines)
+            lines.flush()
+            while "return" not in (answer := json.loads(lines.readline())):
+                self.assertNotIn("error", answer)
+
+        execute("qmp_capabilities")
+        return execute
+
+    def announcement_through(self, machine):
+        command = self.command(program("datagram_echo"), 7, 0, ports=[7], options=["--machine", machine, "--cpus", 2, "--dry-run"])
+        path = str(self.folder / "monitor")
+        running = Running(self, [*shlex.split(self.check(self.execute(*command)).text), "-qmp", f"unix:{path},server=on,wait=off"])
+        self.addCleanup(running.stop)
+        running.wait_for("ready")
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self.ARP)) as listener:
+            listener.settimeout(20)
+            listener.bind(("tap0", self.ARP))
+            self.monitor(path)("announce-self", initial=50, max=50, rounds=1, step=10)
+            own = socket.inet_aton(self.machine)
+            while True:
+                frame = listener.recv(2000)
+                operation, _, sender, _, target = struct.unpack_from("!H6s4s6s4s", frame, 20)
+                if frame.startswith(b"\xff" * 6) and (operation, sender, target) == (self.REQUEST, own, own):
+                    return
+
+    def test_mmio(self):
+        self.announcement_through("microvm")
+
+    def test_pci(self):
+        self.announcement_through("q35")
+
+
+class AnnouncementsOfSeveralQueues(Announcements):
+    tap_options = ("multi_queue",)
