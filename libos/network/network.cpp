@@ -43,7 +43,6 @@ Result<void> Network::start(uint32_t shards, net::Capture* capture) {
 Shard& Network::here() { return shards_[count_ == 1 ? 0 : arch::cpu_index() % count_]; }
 
 Result<net::Interface*> Network::add(Card& card) {
-    TRY(card.make_pairs(count_));
     std::array<Card::User, net::Shard::most> users{};
     net::Interface* interface = nullptr;
     for (uint32_t i = 0; i < count_; ++i) {

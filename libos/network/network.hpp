@@ -25,7 +25,7 @@ public:
         for (uint32_t i = 0; i < count_; ++i) function(shards_[i]);
     }
 
-    // Makes an interface of it, in each shard, without addresses; returns the first one's. ENOMEM, ENOSPC, EIO.
+    // Makes an interface of it, in each shard, without addresses; returns the first one's. Requires: it has as many pairs. ENOMEM, ENOSPC.
     [[nodiscard]] Result<net::Interface*> add(Card& card);
     // Before the machine ends: ends all streams, and waits a few seconds at most until others have what was sent (finish.cpp).
     void finish();

@@ -136,6 +136,19 @@ Result<network::Card*> claim_card() {
     return card;
 }
 
+// Returns how many pairs of queues each card has then. A card that does not want what it offered gets one.
+Result<uint32_t> make_pairs(std::span<network::Card* const> cards, size_t most) {
+    const uint32_t wanted = cards.empty() ? 1 : Network::shards_for(most);
+    for (network::Card* const card : cards) {
+        const auto made = card->make_pairs(wanted);
+        if (made.ok()) continue;
+        if (cards.size() > 1 || wanted == 1) return made.error();
+        TRY(card->make_pairs(1));
+        return uint32_t{1};
+    }
+    return wanted;
+}
+
 // Cards as they are found are eth0, eth1 and so on. The network has a shard for each CPU if each card has a pair of queues for it.
 Result<size_t> add_interfaces(std::span<Interface> interfaces, net::Capture* capture) {
     std::array<network::Card*, net::Stack::most_interfaces> cards;
@@ -150,7 +163,7 @@ Result<size_t> add_interfaces(std::span<Interface> interfaces, net::Capture* cap
         most_pairs = std::min(most_pairs, card.value()->most_pairs());
     }
     if (count == 0 && !capture) return count;
-    TRY(Network::start(count == 0 ? 1 : Network::shards_for(most_pairs), capture));
+    TRY(Network::start(TRY(make_pairs(std::span{cards}.first(count), most_pairs)), capture));
     for (size_t i = 0; i < count; ++i) {
         BufferSink name{interfaces[i].name};
         format(name, "eth{}", i);
