@@ -19,8 +19,10 @@ extern "C" {
 void* memcpy(void* destination, const void* source, size_t size) {
     auto* to = static_cast<uint8_t*>(destination);
     auto* from = static_cast<const uint8_t*>(source);
-    for (; size >= 4 * sizeof(Word); size -= 4 * sizeof(Word), to += 4 * sizeof(Word), from += 4 * sizeof(Word))
+    for (; size >= 4 * sizeof(Word); size -= 4 * sizeof(Word), to += 4 * sizeof(Word), from += 4 * sizeof(Word)) {
+#pragma GCC unroll 4
         for (size_t i = 0; i < 4 * sizeof(Word); i += sizeof(Word)) *reinterpret_cast<Word*>(to + i) = *reinterpret_cast<const Word*>(from + i);
+    }
     for (; size >= 8; size -= 8, to += 8, from += 8) *reinterpret_cast<Word*>(to) = *reinterpret_cast<const Word*>(from);
     if (size & 4) {
         *reinterpret_cast<HalfWord*>(to) = *reinterpret_cast<const HalfWord*>(from);
@@ -52,8 +54,10 @@ void* memmove(void* destination, const void* source, size_t size) {
 void* memset(void* destination, int value, size_t size) {
     auto* to = static_cast<uint8_t*>(destination);
     const uint64_t word = ones * static_cast<uint8_t>(value);
-    for (; size >= 4 * sizeof(Word); size -= 4 * sizeof(Word), to += 4 * sizeof(Word))
+    for (; size >= 4 * sizeof(Word); size -= 4 * sizeof(Word), to += 4 * sizeof(Word)) {
+#pragma GCC unroll 4
         for (size_t i = 0; i < 4 * sizeof(Word); i += sizeof(Word)) *reinterpret_cast<Word*>(to + i) = word;
+    }
     for (; size >= 8; size -= 8, to += 8) *reinterpret_cast<Word*>(to) = word;
     for (; size > 0; --size) *to++ = static_cast<uint8_t>(value);
     return destination;
@@ -62,6 +66,13 @@ void* memset(void* destination, int value, size_t size) {
 int memcmp(const void* left, const void* right, size_t size) {
     auto* a = static_cast<const uint8_t*>(left);
     auto* b = static_cast<const uint8_t*>(right);
+    for (; size >= 4 * sizeof(Word); size -= 4 * sizeof(Word), a += 4 * sizeof(Word), b += 4 * sizeof(Word)) {
+        uint64_t differences = 0;
+#pragma GCC unroll 4
+        for (size_t i = 0; i < 4 * sizeof(Word); i += sizeof(Word))
+            differences |= *reinterpret_cast<const Word*>(a + i) ^ *reinterpret_cast<const Word*>(b + i);
+        if (differences != 0) break;
+    }
     for (; size >= 8 && *reinterpret_cast<const Word*>(a) == *reinterpret_cast<const Word*>(b); size -= 8, a += 8, b += 8) {}
     if (size >= 4 && *reinterpret_cast<const HalfWord*>(a) == *reinterpret_cast<const HalfWord*>(b)) size -= 4, a += 4, b += 4;
     for (; size > 0; --size, ++a, ++b)

@@ -2,14 +2,11 @@
 
 #include <algorithm>
 
-#include "base/immortal.hpp"
 #include "base/restart.hpp"
 
 namespace eremite::fs {
 
 namespace {
-
-constinit Immortal<FileLocks> locks;
 
 bool same_owner(const FileLock& a, const FileLock& b) { return a.kind == b.kind && a.file == b.file && a.owner == b.owner; }
 
@@ -20,7 +17,7 @@ bool continues(const FileLock& a, const FileLock& b) {
 
 }  // namespace
 
-FileLocks& file_locks() { return locks.object; }
+constinit Immortal<FileLocks> all_file_locks;
 
 const FileLock* FileLocks::find_obstacle(const FileLock& lock) const {
     const FileLock* first = nullptr;
@@ -30,16 +27,6 @@ const FileLock* FileLocks::find_obstacle(const FileLock& lock) const {
         if (conflicts && (!first || other.first < first->first)) first = &other;
     }
     return first;
-}
-
-void FileLocks::remove(size_t index) {
-    locks_[index] = locks_.back();
-    locks_.pop_back();
-}
-
-void FileLocks::changed() {
-    count_.store(static_cast<uint32_t>(locks_.size()), std::memory_order_relaxed);
-    waiting_.wake_all();
 }
 
 // Requires: room for one more lock, which is what is left of one that is cut in two.

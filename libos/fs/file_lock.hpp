@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/immortal.hpp"
 #include "base/vector.hpp"
 #include "libos/fs/file.hpp"
 #include "libos/sched/wait_queue.hpp"
@@ -61,8 +62,14 @@ private:
     [[nodiscard]] const FileLock* find_obstacle(const FileLock& lock) const;
     // Takes the range out of the owner's locks; those that continue it at either side and are of its type become part of it.
     void cut(FileLock& lock, bool merge);
-    void remove(size_t index);
-    void changed();
+    void remove(size_t index) {
+        locks_[index] = locks_.back();
+        locks_.pop_back();
+    }
+    void changed() {
+        count_.store(static_cast<uint32_t>(locks_.size()), std::memory_order_relaxed);
+        waiting_.wake_all();
+    }
 
     sync::Spinlock lock_{sync::Rank::FileTable};
     Vector<FileLock> locks_;
@@ -70,6 +77,7 @@ private:
     std::atomic<uint32_t> count_{0};
 };
 
-[[nodiscard]] FileLocks& file_locks();
+extern Immortal<FileLocks> all_file_locks;
+[[nodiscard]] inline FileLocks& file_locks() { return all_file_locks.object; }
 
 }  // namespace eremite::fs

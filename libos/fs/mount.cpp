@@ -42,8 +42,9 @@ public:
     }
     Ref<Inode> root_on(const Inode& point) {
         const sync::Guard guard{lock_};
-        for (const Ref<Mount>& mount : mounts_)
-            if (mount->point_.get() == &point) return mount->root_;
+        // The newest first: those of the start serve few files.
+        for (size_t i = mounts_.size(); i-- > 0;)
+            if (mounts_[i]->point_.get() == &point) return mounts_[i]->root_;
         return nullptr;
     }
     Ref<Inode> point_below(const Inode& root) {

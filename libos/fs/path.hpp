@@ -26,13 +26,13 @@ struct Location {
 };
 
 struct WalkFlags {
-    bool follow_last = true;  // follow a symbolic link that is the last component
-    bool no_links = false;    // openat2: RESOLVE_NO_SYMLINKS
-    bool no_magic = false;    // RESOLVE_NO_MAGICLINKS
-    bool no_mounts = false;   // RESOLVE_NO_XDEV
-    bool beneath = false;     // RESOLVE_BENEATH: EXDEV when the path leaves the start
-    bool in_root = false;     // RESOLVE_IN_ROOT: the start is the root
-    bool want_parent = false; // the last component is wanted as a name: it is looked up but need not be usable
+    bool follow_last : 1 = true;  // follow a symbolic link that is the last component
+    bool no_links : 1 = false;    // openat2: RESOLVE_NO_SYMLINKS
+    bool no_magic : 1 = false;    // RESOLVE_NO_MAGICLINKS
+    bool no_mounts : 1 = false;   // RESOLVE_NO_XDEV
+    bool beneath : 1 = false;     // RESOLVE_BENEATH: EXDEV when the path leaves the start
+    bool in_root : 1 = false;     // RESOLVE_IN_ROOT: the start is the root
+    bool want_parent : 1 = false; // the last component is wanted as a name: it is looked up but need not be usable
 };
 
 // Walks `path` from `start` (an absolute path: from the context's root). A last component that does not exist is no

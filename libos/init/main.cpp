@@ -47,7 +47,6 @@ namespace {
 
 constinit platform::MachineDescription machine{};
 alignas(process::Process) constinit unsigned char process_storage[sizeof(process::Process)]{};
-constinit process::Process* process = nullptr;
 
 // What the steps hand to each other.
 struct Boot {
@@ -84,7 +83,7 @@ Result<void> start_memory_step(Boot& boot) {
     random::fill({reinterpret_cast<uint8_t*>(&seed), sizeof seed});
     boot.address_space = TRY(start_memory(machine, seed));
     prepare_power_off(*boot.address_space, machine.acpi_root);
-    process = new (process_storage) process::Process{*boot.address_space};
+    process::program = new (process_storage) process::Process{*boot.address_space};
     return {};
 }
 
@@ -141,23 +140,23 @@ void send_terminal_signal(int number) {
 
 Result<void> mount_files(Boot& boot) {
     fs::dev::set_terminal_signal_sender(send_terminal_signal);
-    return start_files(*process, {machine.modules, machine.module_count}, boot.arguments);
+    return start_files(process::current(), {machine.modules, machine.module_count}, boot.arguments);
 }
 
 Result<void> start_disks(Boot& boot) {
     if (!boot.arguments.disks) return {};
-    return fs::dev::add_disks(*TRY(fs::find(process->fs(), process->fs().root(), "/dev")));
+    return fs::dev::add_disks(*TRY(fs::find(process::current().fs(), process::current().fs().root(), "/dev")));
 }
 
-Result<void> mount_step(Boot& boot) { return mount_arguments(process->fs(), boot.arguments.mounts.span()); }
+Result<void> mount_step(Boot& boot) { return mount_arguments(process::current().fs(), boot.arguments.mounts.span()); }
 
 Result<void> start_network_step(Boot& boot) {
     if (const std::string_view name = boot.arguments.network.host_name; !name.empty()) syscall::set_host_name(name);
-    return start_network(boot.arguments.network, process->fs());
+    return start_network(boot.arguments.network, process::current().fs());
 }
 
 Result<void> load_program_step(Boot& boot) {
-    boot.program = has_linked_program() ? linked_program() : TRY(load_program(*process, {machine.modules, machine.module_count}, boot.arguments));
+    boot.program = has_linked_program() ? linked_program() : TRY(load_program(process::current(), {machine.modules, machine.module_count}, boot.arguments));
     boot_statistics().program_bias = boot.program.bias;
     return {};
 }
@@ -235,13 +234,13 @@ void explain_failure(const Step& step, Error error) {
 
 namespace eremite::mm {
 
-AddressSpace& kernel_address_space() { return init::process->address_space(); }
+AddressSpace& kernel_address_space() { return process::current().address_space(); }
 
 }  // namespace eremite::mm
 
 namespace eremite::process {
 
-Process& current() { return *init::process; }
+constinit Process* program = nullptr;
 
 void end(int status) {
     init::store_files(status);

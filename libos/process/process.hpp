@@ -19,8 +19,11 @@ private:
     fs::Context fs_;
 };
 
+// Null until the start has made it (init/main.cpp).
+extern Process* program;
+
 // The program that made the current system call.
-[[nodiscard]] Process& current();
+[[nodiscard]] inline Process& current() { return *program; }
 
 // Ends the program and with it the machine. `status`: 0 to 255.
 [[noreturn]] void end(int status);

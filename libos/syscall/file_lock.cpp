@@ -55,7 +55,8 @@ void describe(struct ::flock& result, const fs::FileLock& found) {
 
 Result<long> record_lock(fs::File& file, int descriptor, int command, VirtualAddress address) {
     const mm::UserPtr<struct ::flock> pointer{address};
-    struct ::flock wanted = TRY(pointer.load());
+    struct ::flock wanted;
+    TRY(mm::copy_from_user(&wanted, address, sizeof wanted));
     const bool of_description = command == F_OFD_GETLK || command == F_OFD_SETLK || command == F_OFD_SETLKW;
     const bool asking = command == F_GETLK || command == F_OFD_GETLK;
     const int type = wanted.l_type;

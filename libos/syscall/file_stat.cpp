@@ -109,7 +109,11 @@ Result<long> sys_fstat(int descriptor, VirtualAddress buffer) {
 
 Result<long> sys_newfstatat(int directory, VirtualAddress path, VirtualAddress buffer, int flags) {
     if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE)) != 0) return Error{EINVAL};
-    if ((flags & AT_EMPTY_PATH) != 0) return store_stat(buffer, TRY(TRY(named_at(directory, path, flags)).attributes()));
+    if ((flags & AT_EMPTY_PATH) != 0) {
+        // This is how the C library calls fstat(2).
+        if (directory != AT_FDCWD && TRY(mm::UserPtr<char>{path}.load()) == 0) return sys_fstat(directory, buffer);
+        return store_stat(buffer, TRY(TRY(named_at(directory, path, flags)).attributes()));
+    }
     return store_stat(buffer, TRY(TRY(find_at(directory, path, flags))->attributes()));
 }
 

@@ -24,7 +24,7 @@ Result<std::string_view> path_of(const Inode&, std::span<char>) { return Error{E
 }  // namespace eremite::fs
 
 // Asked for by who watches files, which nobody does here.
-eremite::process::Process& eremite::process::current() { std::abort(); }
+eremite::process::Process* eremite::process::program = nullptr;
 
 namespace eremite::test {
 namespace {

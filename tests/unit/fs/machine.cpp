@@ -34,7 +34,6 @@
 namespace {
 
 int64_t allocations_left = -1;  // -1: no limit
-eremite::process::Process* running = nullptr;
 constexpr int64_t boot_time = 1'700'000'000'000'000'000;
 
 }  // namespace
@@ -140,11 +139,11 @@ bool seeded() { return true; }
 }  // namespace random
 
 namespace mm {
-AddressSpace& kernel_address_space() { return running->address_space(); }
+AddressSpace& kernel_address_space() { return process::current().address_space(); }
 }  // namespace mm
 
 namespace process {
-Process& current() { return *running; }
+Process* program = nullptr;
 }  // namespace process
 
 namespace sched {
@@ -180,7 +179,7 @@ Program::Program() {
     start_machine();
     auto* space = new mm::AddressSpace{arch::PageTable::create_root().value()};
     process_ = new process::Process{*space};
-    running = process_;
+    process::program = process_;
     if (!fs::initialize_root(process_->fs()).ok() || !fs::open_standard_streams(process_->fs(), process_->files()).ok()) std::abort();
 }
 
@@ -192,7 +191,7 @@ Program::~Program() {
     mm::AddressSpace* const space = &process_->address_space();
     delete process_;
     delete space;
-    running = nullptr;
+    process::program = nullptr;
 }
 
 FailingHeap::FailingHeap(int64_t successes) { allocations_left = successes; }

@@ -174,6 +174,20 @@ TEST(Site, PaddingThatABranchNamesIsLive) {
     EXPECT_EQ(code.site(0x40), std::nullopt);
 }
 
+TEST(Site, ABranchIsFoundWhereverItStands) {
+    constexpr uint8_t hole = 0x5a, jump_size = 5;
+    for (size_t at = 0x70; at + jump_size <= 0xa0; ++at) {
+        Code code = function_before_padding(0x56, 0x60);
+        // Everything around it is one byte long, so that it begins anywhere.
+        std::fill(code.bytes().begin() + 0x60, code.bytes().begin() + 0xa0, uint8_t{0x50});
+        const auto displacement = static_cast<uint8_t>(hole - (at + jump_size));
+        std::ranges::copy(std::initializer_list<uint8_t>{0xe9, displacement, 0xff, 0xff, 0xff}, code.bytes().begin() + static_cast<std::ptrdiff_t>(at));
+        EXPECT_EQ(code.site(0x40), std::nullopt) << at;
+        code.bytes()[at + 1] = 0x7f;
+        EXPECT_NE(code.site(0x40), std::nullopt) << at;
+    }
+}
+
 TEST(Site, BytesThatOnlyLookLikeABranchDoNoHarm) {
     // mov 0x16(%rbx),%rdi has 7b 16 in it, which would be jnp to 0x5b.
     Code code = Code{}.body_to(0x40).syscall().body_to(0x44).put({0x48, 0x8b, 0x7b, 0x16}).body_to(0x55).ret().pad_to(0x60).body_to(0xb0);

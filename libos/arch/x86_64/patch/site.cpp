@@ -157,9 +157,9 @@ private:
     [[nodiscard]] bool referenced_from(size_t first, size_t last, Padding padding) const {
         // Targets wrap as addresses do: one before the text is a huge offset, and so outside the padding.
         const auto inside = [padding](size_t target) { return target - padding.start < padding.end - padding.start; };
-        const size_t sign = last <= padding.start ? 0 : SIZE_MAX;
-        for (size_t end = first + 6; end <= last; ++end) {
-            if (displacement<int16_t>(end) != sign || !inside(end + displacement<int32_t>(end))) continue;
+        const uint64_t sign = last <= padding.start ? 0 : UINT64_MAX;
+        for (size_t end = upper_half(first + 6, last, sign); end <= last; end = upper_half(end + 1, last, sign)) {
+            if (!inside(end + displacement<int32_t>(end))) continue;
             // Near branches end in e8, e9 or 8x, xbegin in f8; 8d is lea, and ModRM with mod 0 and rm 5 is rip-relative.
             const uint8_t before = text_[end - 5];
             const bool lea = text_[end - 6] == 0x8d && (before & 0xc7) == 0x05;
@@ -174,6 +174,23 @@ private:
             if (branch && inside(end + displacement<int8_t>(end)) && instruction_ends(end, false)) return true;
         }
         return false;
+    }
+
+    // The first end from `end` to `last` of two bytes that are `sign`'s, as the upper half of a short displacement is; behind `last`: there is
+    // none. Eight bytes at a time, for each program that starts has some 100 KiB looked through.
+    [[nodiscard]] size_t upper_half(size_t end, size_t last, uint64_t sign) const {
+        constexpr size_t pairs_in_word = sizeof sign - 1;
+        constexpr uint64_t low_bits = 0x7f7f'7f7f'7f7f'7f7f;
+        for (; end + pairs_in_word <= last + 1; end += pairs_in_word) {
+            uint64_t word;
+            __builtin_memcpy(&word, text_.data() + end - 2, sizeof word);
+            word ^= sign;
+            // The highest bit of each byte that is zero, and of no other.
+            const uint64_t zeros = ~(((word & low_bits) + low_bits) | word | low_bits);
+            if (const uint64_t pairs = zeros & zeros >> 8; pairs != 0) return end + static_cast<size_t>(__builtin_ctzll(pairs)) / 8;
+        }
+        while (end <= last && displacement<int16_t>(end) != sign) ++end;
+        return end;
     }
 
     // The signed displacement of type T whose last byte precedes `end`.
