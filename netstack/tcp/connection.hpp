@@ -141,6 +141,7 @@ private:
     void process_sacks(const Segment& segment, const TcpOptions& options, AckResult& result);
     void sack_range(uint32_t start, uint32_t end, AckResult& result);
     void delivered(const SentSegment& segment, AckResult& result);
+    void original_arrived(const SentSegment& segment);
     [[nodiscard]] bool split(SentSegment& segment, uint32_t at) { return sent_.split(segment, at, send_.locate(segment.at, at)); }
     void update_window(const Segment& segment);
     void acknowledged_new(const AckResult& result);
@@ -263,6 +264,7 @@ private:
         uint32_t forward = 0;      // the highest sequence number that arrived
         bool reordering = false;
         uint8_t multiplier = 1, persistence = 0;
+        Duration late{};           // by which originals came too late for a repair not to be sent
         uint32_t duplicate_round = 0;
         bool in_duplicate_round = false;
     } rack_{};

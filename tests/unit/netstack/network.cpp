@@ -46,6 +46,7 @@ void Network::transmit(bool from_a, Bytes bytes, const net::Offload& offload) {
         leaves = free_at;
     }
     const auto arrival = [&] {
+        if (link.overtaking > 0 && random_.below(1000) < link.overtaking) return leaves;
         return leaves + link.delay +
                Duration{link.jitter.ns ? static_cast<int64_t>(random_.below(static_cast<uint64_t>(link.jitter.ns))) : 0};
     };
