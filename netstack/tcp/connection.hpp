@@ -292,9 +292,9 @@ private:
     bool ecn_reduced_ = false;       // to be told to the peer
     uint32_t ecn_point_ = 0;
     // The peer's rate, for the size of the receive buffer.
-    uint32_t space_sequence_ = 0;
+    uint32_t space_edge_ = 0;
     Instant space_since_{};
-    size_t consumed_ = 0;
+    size_t consumed_ = 0, consumed_before_ = 0;  // by the user, in this round trip and in the last one
     size_t freed_ = 0, worth_telling_ = 0;  // by the user, since the peer was told of the window; and how much is worth telling
 
     size_t send_limit_ = 0, receive_limit_ = 0;
