@@ -27,6 +27,7 @@ constexpr size_t slot_header = 64;
 }  // namespace
 
 void PacketPool::add_fragments(std::span<std::byte> memory) {
+    grows_ |= total_fragments_ > 0;
     for (; memory.size() >= sizeof(Fragment); memory = memory.subspan(sizeof(Fragment))) {
         auto* f = new (memory.data()) Fragment;
         f->next = fragments_;
@@ -40,6 +41,7 @@ void PacketPool::add_fragments(std::span<std::byte> memory) {
 
 void PacketPool::add_buffers(std::span<std::byte> memory, Class& of) {
     const size_t size = slot_header + of.capacity;
+    grows_ |= of.total > 0;
     for (; memory.size() >= size; memory = memory.subspan(size)) {
         auto* slot = new (memory.data()) Slot;
         // SAFETY: the data follow the slot in the same memory.
@@ -54,7 +56,10 @@ void PacketPool::add_buffers(std::span<std::byte> memory, Class& of) {
 
 Fragment* PacketPool::allocate_fragment() {
     Fragment* f = fragments_;
-    if (!f) [[unlikely]] return nullptr;
+    if (!f) [[unlikely]] {
+        grows_ = false;
+        return nullptr;
+    }
     show(f, sizeof *f);
     fragments_ = f->next;
     --fragment_count_;
@@ -79,7 +84,10 @@ void PacketPool::free(Fragment& fragment) {
 
 Buffer* PacketPool::take(Class& from) {
     Slot* slot = from.free;
-    if (!slot) [[unlikely]] return nullptr;
+    if (!slot) [[unlikely]] {
+        grows_ = false;
+        return nullptr;
+    }
     from.free = slot->next;
     --from.count;
     slot->buffer.references = 1;

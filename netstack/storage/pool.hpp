@@ -1,6 +1,6 @@
 #pragma once
-// Where packets come from: fragments and data buffers of two sizes, cut from memory that the host hands in. The pool never
-// grows by itself, so what is handed in is the bound of all packets of the stack.
+// Where packets come from: fragments and data buffers of two sizes, cut from memory that the host hands in: all of it at first, or
+// more whenever little is left. The pool never grows by itself, so what is handed in is the bound of all packets of the stack.
 #include <cstddef>
 #include <span>
 
@@ -38,8 +38,10 @@ public:
     [[nodiscard]] size_t free_fragments() const { return fragment_count_; }
     [[nodiscard]] size_t free_small() const { return small_.count; }
     [[nodiscard]] size_t free_large() const { return large_.count; }
-    // Little is left: queues that can wait for their data shall not grow.
-    [[nodiscard]] bool under_pressure() const { return fragment_count_ < total_fragments_ / 8 || small_.count < small_.total / 8; }
+    // Little is left, and more does not come: queues that can wait for their data shall not grow.
+    [[nodiscard]] bool under_pressure() const {
+        return !grows_ && (fragment_count_ < total_fragments_ / 8 || small_.count < small_.total / 8);
+    }
     // So little that what peers will send again is not kept: who answers needs a fragment.
     [[nodiscard]] bool nearly_empty() const { return fragment_count_ < total_fragments_ / 32; }
 
@@ -57,11 +59,12 @@ private:
         size_t total = 0;
     };
     void add_buffers(std::span<std::byte> memory, Class& of);
-    [[nodiscard]] static Buffer* take(Class& from);
+    [[nodiscard]] Buffer* take(Class& from);
 
     Fragment* fragments_ = nullptr;
     size_t fragment_count_ = 0;
     size_t total_fragments_ = 0;
+    bool grows_ = false;  // memory was added to what there was, since something was last asked for in vain
     Class small_{small_capacity};
     Class large_{large_capacity};
 };

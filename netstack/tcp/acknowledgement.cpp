@@ -61,8 +61,12 @@ void Connection::acknowledge(uint32_t sequence, AckResult& result) {
             break;
         }
         if (!s->sacked) delivered(*s, result);
-        if (s->repeated) result.repeated = true;
-        else if (!s->sacked) result.rtt = now - s->sent;
+        if (s->repeated) {
+            result.repeated = true;
+            if (!s->sacked && result.echo != 0 && seq_before(result.echo, timestamp_at(s->sent))) original_arrived(*s);
+        } else if (!s->sacked) {
+            result.rtt = now - s->sent;
+        }
         sent_.remove_front();
     }
     // Karn's rule (RFC 6298 section 3): which of the times was answered is not known.
@@ -95,6 +99,13 @@ void Connection::delivered(const SentSegment& s, AckResult& result) {
         rack_.sent = s.sent;
         rack_.end = s.end;
     }
+}
+
+// What was repeated in vain, since the network only had it overtaken: the next ones are waited for as long (RFC 4737 section 4.2.2: late time).
+void Connection::original_arrived(const SentSegment& s) {
+    const Duration late = layer_.stack().now() - s.first - rack_.rtt;
+    rack_.late = std::max(rack_.late, late);
+    rack_.persistence = 16;
 }
 
 void Connection::process_sacks(const Segment& segment, const TcpOptions& options, AckResult& result) {

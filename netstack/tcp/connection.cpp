@@ -102,16 +102,19 @@ uint32_t Connection::worth_telling() const {
     return std::min(std::max(2U * received_mss_, window / 4), window / 2);
 }
 
-// Twice what the program took in a round trip, so that the window never is what limits a peer in slow start.
+// Twice what the program took in a round trip, and more while that grows, so that the window never is what limits a peer in slow start: what is
+// under way is as much more again. Without a measured round trip it is one when all that could be sent at its beginning has come.
 void Connection::grow_receive_buffer() {
-    if (settings.receive_buffer_fixed || !rtt_.measured()) return;
     const Instant now = layer_.stack().now();
-    if (now - space_since_ < rtt_.smoothed()) return;
-    const size_t wanted = 2 * consumed_ + 16 * size_t{received_mss_};
-    if (wanted > receive_limit_ && !layer_.stack().pool().under_pressure())
+    if (rtt_.measured() ? now - space_since_ < rtt_.smoothed() : seq_before(rcv_nxt_, space_edge_)) return;
+    const uint64_t taken = consumed_, before = std::max<uint64_t>(consumed_before_, received_mss_);
+    const uint64_t more = taken > before ? 2 * taken * (taken - before) / before : 0;
+    const auto wanted = static_cast<size_t>(2 * taken + std::min(more, 2 * taken) + 16 * size_t{received_mss_});
+    if (wanted > receive_limit_ && !settings.receive_buffer_fixed && !layer_.stack().pool().under_pressure())
         receive_limit_ = std::min(wanted, layer_.configuration().most_receive_buffer);
-    consumed_ = 0;
+    consumed_before_ = std::exchange(consumed_, 0);
     space_since_ = now;
+    space_edge_ = rcv_edge_;
 }
 
 Result<void> Connection::shutdown(bool reading, bool writing) {

@@ -141,6 +141,7 @@ private:
     void process_sacks(const Segment& segment, const TcpOptions& options, AckResult& result);
     void sack_range(uint32_t start, uint32_t end, AckResult& result);
     void delivered(const SentSegment& segment, AckResult& result);
+    void original_arrived(const SentSegment& segment);
     [[nodiscard]] bool split(SentSegment& segment, uint32_t at) { return sent_.split(segment, at, send_.locate(segment.at, at)); }
     void update_window(const Segment& segment);
     void acknowledged_new(const AckResult& result);
@@ -263,6 +264,7 @@ private:
         uint32_t forward = 0;      // the highest sequence number that arrived
         bool reordering = false;
         uint8_t multiplier = 1, persistence = 0;
+        Duration late{};           // by which originals came too late for a repair not to be sent
         uint32_t duplicate_round = 0;
         bool in_duplicate_round = false;
     } rack_{};
@@ -290,9 +292,9 @@ private:
     bool ecn_reduced_ = false;       // to be told to the peer
     uint32_t ecn_point_ = 0;
     // The peer's rate, for the size of the receive buffer.
-    uint32_t space_sequence_ = 0;
+    uint32_t space_edge_ = 0;
     Instant space_since_{};
-    size_t consumed_ = 0;
+    size_t consumed_ = 0, consumed_before_ = 0;  // by the user, in this round trip and in the last one
     size_t freed_ = 0, worth_telling_ = 0;  // by the user, since the peer was told of the window; and how much is worth telling
 
     size_t send_limit_ = 0, receive_limit_ = 0;

@@ -86,8 +86,11 @@ void Connection::slow_path(const Segment& segment, Packet&& packet) {
     if (agreed_.timestamps && !rst) {
         // RFC 7323 section 3.2: a segment without timestamps is not of this connection any more.
         if (!options.has_timestamps && !segment.has(TcpHeader::syn)) return layer_.stack().count(Drop::BadOption);
-        // PAWS (section 5.3).
-        if (options.has_timestamps && seq_before(options.timestamp, agreed_.recent_timestamp)) {
+        // PAWS (section 5.3). Acknowledgements without data may have overtaken each other: what an older one reports is worth knowing, and one of
+        // an earlier turn of the sequence numbers is older than that.
+        const uint32_t age = options.has_timestamps ? agreed_.recent_timestamp - options.timestamp : 0;
+        const bool overtaken = segment.span() == 0 && age <= static_cast<uint32_t>(rtt_.timeout().ns / 1'000'000);
+        if (static_cast<int32_t>(age) > 0 && !overtaken) {
             layer_.stack().count(Drop::BadSequence);
             if (segment.length > 0 && agreed_.sack && seq_before(segment.sequence, rcv_nxt_))
                 received_.note_duplicate(segment.sequence, seq_earlier(segment.sequence + segment.length, rcv_nxt_));
@@ -117,7 +120,8 @@ void Connection::slow_path(const Segment& segment, Packet&& packet) {
     }
     if (segment.has(TcpHeader::syn)) return challenge();  // section 4.2
     if (!segment.has(TcpHeader::ack)) return layer_.stack().count(Drop::BadSequence);
-    if (agreed_.timestamps && options.has_timestamps && seq_at_or_before(segment.sequence, acked_)) agreed_.recent_timestamp = options.timestamp;
+    if (agreed_.timestamps && options.has_timestamps && seq_at_or_before(segment.sequence, acked_))
+        agreed_.recent_timestamp = seq_later(agreed_.recent_timestamp, options.timestamp);
 
     if (state_ == State::SynReceived) {
         if (segment.acknowledgement != snd_nxt_) return layer_.send_reset(key, segment);

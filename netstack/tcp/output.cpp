@@ -59,6 +59,8 @@ uint32_t Connection::receive_space() const {
 }
 
 uint16_t Connection::window_field() {
+    // Programs that keep up with the peer never free much at once. What they took is too little for the buffer to grow, or enough to look.
+    if (consumed_ > receive_limit_ / 8) grow_receive_buffer();
     const uint32_t scale = agreed_.local_scale;
     uint32_t edge = seq_later(rcv_edge_, rcv_nxt_ + receive_space());
     // No silly windows: a little more is not offered (RFC 9293 section 3.8.6.2.2).

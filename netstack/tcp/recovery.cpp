@@ -25,7 +25,8 @@ void Connection::react(const Segment& segment, const TcpOptions& options, const 
 Duration Connection::reordering_window() const {
     // RFC 8985 section 6.2, step 4.
     if (!rack_.reordering && (phase_ != Phase::Open || sent_.sacked() >= 3 * mss_)) return {};
-    return std::min(Duration{rtt_.smallest().ns / 4 * rack_.multiplier}, rtt_.smoothed());
+    // Where acknowledgements overtake each other, too, the smallest round trip says nothing of the usual one; what repairs in vain told does.
+    return std::min(std::max(Duration{rtt_.smallest().ns / 4 * rack_.multiplier}, rack_.late), rtt_.smoothed());
 }
 
 // Step 5: what was sent before something that has arrived, and long enough ago, is lost.
@@ -94,11 +95,16 @@ void Connection::enter_loss() {
 }
 
 void Connection::leave_recovery() {
+    // All has arrived before anything was repeated.
+    if (phase_ == Phase::Recovery && may_undo_ && repair_timestamp_ == 0) return undo();
     if (phase_ == Phase::Recovery) congestion_.set_window(congestion_.threshold());
+    // Reports that the last repairs arrived twice are still to come: they may undo it.
     phase_ = Phase::Open;
-    may_undo_ = false;
     duplicate_acks_ = 0;
-    if (rack_.persistence > 0 && --rack_.persistence == 0) rack_.multiplier = 1;
+    if (rack_.persistence > 0 && --rack_.persistence == 0) {
+        rack_.multiplier = 1;
+        rack_.late = {};
+    }
 }
 
 void Connection::undo() {
@@ -138,7 +144,7 @@ void Connection::note_duplicate_report(const SackBlock& block) {
     }
     rack_.persistence = 16;
     // All that was repeated had arrived (RFC 3708).
-    if (!may_undo_ || undo_repeats_ == 0 || seq_before(block.start, undo_marker_)) return;
+    if (!may_undo_ || undo_repeats_ == 0 || seq_before(block.start, undo_marker_) || seq_before(recovery_point_, block.end)) return;
     const uint32_t length = block.end - block.start;
     undo_repeats_ = undo_repeats_ > length ? undo_repeats_ - length : 0;
     if (undo_repeats_ == 0 && !probe_.active) undo();
@@ -151,6 +157,7 @@ void Connection::finish_tail_probe(const Segment& segment, bool duplicate_report
     if (!probe_.repeated || duplicate_reported) return;
     // The probe repaired a loss that nobody would have noticed: the network was full all the same.
     if (phase_ != Phase::Open) return;
+    may_undo_ = false;
     congestion_.reduce();
     congestion_.set_window(congestion_.threshold());
     if (agreed_.ecn) ecn_reduced_ = true;
@@ -160,6 +167,7 @@ void Connection::finish_tail_probe(const Segment& segment, bool duplicate_report
 void Connection::congestion_mark() {
     if (phase_ != Phase::Open || seq_before(snd_una_, ecn_point_)) return;
     ecn_point_ = snd_nxt_;
+    may_undo_ = false;
     congestion_.reduce();
     congestion_.set_window(congestion_.threshold());
     ecn_reduced_ = true;

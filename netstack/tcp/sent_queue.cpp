@@ -8,7 +8,7 @@ SentSegment* SentQueue::push(uint32_t start, uint32_t end, bool has_fin, Fragmen
     s->start = start;
     s->end = end;
     s->at = at;
-    s->sent = now;
+    s->first = s->sent = now;
     s->has_fin = has_fin;
     segments_.push_back(*s);
     outstanding_ += s->length();
@@ -48,6 +48,7 @@ bool SentQueue::split(SentSegment& s, uint32_t at, Fragment* rest_at) {
     rest->start = at;
     rest->end = s.end;
     rest->at = rest_at;
+    rest->first = s.first;
     rest->sent = s.sent;
     rest->has_fin = s.has_fin;
     rest->sacked = s.sacked;

@@ -13,7 +13,7 @@ struct SentSegment : ListNode<SentSegment> {
     uint32_t start = 0;
     uint32_t end = 0;          // a FIN counts as one
     Fragment* at = nullptr;    // of the send buffer, with the first byte; null: a FIN alone
-    Instant sent{};            // the last time
+    Instant first{}, sent{};   // when: the first time and the last
     bool has_fin = false;
     bool sacked = false;
     bool lost = false;

@@ -40,7 +40,7 @@ void Connection::apply(const Negotiated& agreed) {
     acked_ = rcv_nxt_;
     // The window in a SYN is not scaled.
     rcv_edge_ = rcv_nxt_ + std::min<uint32_t>(static_cast<uint32_t>(receive_limit_), 65535);
-    space_sequence_ = rcv_nxt_;
+    space_edge_ = rcv_edge_;
     space_since_ = layer_.stack().now();
     last_small_ = rack_.forward = recovery_point_ = ecn_point_ = agreed_.local_initial;
     (void)update_path();

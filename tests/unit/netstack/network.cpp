@@ -27,8 +27,11 @@ void Network::transmit(bool from_a, Bytes bytes, const net::Offload& offload) {
     Instant leaves = now_;
     if (link.bits_per_second) {
         Instant& free_at = free_at_[from_a];
-        const Duration time{static_cast<int64_t>(bytes.size() * 8 * 1'000'000'000 / link.bits_per_second)};
-        const auto waiting = static_cast<size_t>(std::max<int64_t>(0, (free_at - now_).ns) / std::max<int64_t>(1, time.ns));
+        const auto duration = [&](size_t size) { return Duration{static_cast<int64_t>(size * 8 * 1'000'000'000 / link.bits_per_second)}; };
+        const Duration time = duration(bytes.size());
+        // The queue is of frames as they are on the wire, however large what waits was handed in: a short one is not dropped before a long one.
+        constexpr size_t full_frame = 1514;
+        const auto waiting = static_cast<size_t>(std::max<int64_t>(0, (free_at - now_).ns) / std::max<int64_t>(1, duration(full_frame).ns));
         if (waiting > link.queue) {
             ++dropped;
             return;
@@ -46,6 +49,7 @@ void Network::transmit(bool from_a, Bytes bytes, const net::Offload& offload) {
         leaves = free_at;
     }
     const auto arrival = [&] {
+        if (link.overtaking > 0 && random_.below(1000) < link.overtaking) return leaves;
         return leaves + link.delay +
                Duration{link.jitter.ns ? static_cast<int64_t>(random_.below(static_cast<uint64_t>(link.jitter.ns))) : 0};
     };

@@ -10,6 +10,7 @@ struct LinkOptions {
     Duration delay = Duration::microseconds(50);  // one way
     Duration jitter{};                            // up to this much more, so that frames overtake each other
     unsigned loss = 0, duplication = 0, corruption = 0;  // of a thousand frames
+    unsigned overtaking = 0;                      // of a thousand frames: they are not delayed, as with tc-netem(8)
     uint64_t bits_per_second = 0;                 // 0: without limit
     size_t queue = 1000;                          // frames that wait at the slow end
     bool mark = false;                            // CE instead of a drop when half of the queue is full

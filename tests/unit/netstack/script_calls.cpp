@@ -187,6 +187,7 @@ std::string Script::call(const std::string& name, std::istream& words) {
         if (what == "recovery") return differs(what, i.in_recovery, value);
         if (what == "loss") return differs(what, i.in_loss, value);
         if (what == "undone") return differs(what, i.counters.undone, value);
+        if (what == "unacknowledged") return differs(what, i.unacknowledged, value);
         if (what == "fast_path") return differs(what, i.counters.fast_path, value);
         return "unknown figure " + what;
     }

@@ -99,6 +99,28 @@ TEST(Packet, ExhaustionLeavesAllAsItWas) {
     EXPECT_EQ(bytes_of(packet), numbers(100));
 }
 
+// A host that adds memory whenever little is left keeps its pool free of pressure, until it has none either.
+TEST(PacketPool, PressureIsWhenNoMoreComes) {
+    PoolMemory memory{64, 16, 0};
+    std::vector<net::Buffer*> taken;
+    const auto take = [&](size_t count) {
+        for (size_t i = 0; i < count; ++i)
+            if (net::Buffer* const buffer = memory.pool.allocate_buffer(false)) taken.push_back(buffer);
+    };
+    EXPECT_FALSE(memory.pool.under_pressure());
+    take(15);
+    EXPECT_TRUE(memory.pool.under_pressure());
+    alignas(64) static std::byte block[8 * 2048];
+    memory.pool.add_small(block);
+    take(8);
+    EXPECT_FALSE(memory.pool.under_pressure());
+    take(2);  // one of them in vain
+    EXPECT_EQ(taken.size(), 24U);
+    EXPECT_TRUE(memory.pool.under_pressure());
+    for (net::Buffer* const buffer : taken) memory.pool.release_reference(*buffer);
+    EXPECT_FALSE(memory.pool.under_pressure());
+}
+
 class Lender final : public net::BufferOwner {
 public:
     void release(net::Buffer&) override { ++returned; }
