@@ -157,8 +157,9 @@ void Shard::serve(Port& port, bool late) {
         if (i != 0 && sched::others_are_ready()) break;
         more = port.nic->poll(input, batch);
         if (port.nic->has_room_again()) stack_.device_ready(*port.interface);
-        // Answers go out before more is taken in.
+        // Answers go out before more is taken in, for which there is memory then.
         stack_.flush();
+        if (!has_plenty(pool_)) [[unlikely]] (void)add_memory();
         if (more) continue;
         const Instant now = stack_.now();
         if (input.count() != 0) last_packet_ = now;
