@@ -42,6 +42,8 @@ struct alignas(CPU_BLOCK_SIZE) CpuBlock {
     uint64_t interrupts;  // taken; for `--stats`, as is the next
     uint64_t faults;      // of pages
     uint64_t tlb_reach;   // pages that an emulated CPU's TLB holds, endless for others; 0: not looked at yet
+    // What the platform's tables and interrupt messages call this CPU: its local APIC's id, which the supervisor tells here.
+    uint32_t hardware_id;
 };
 
 static_assert(offsetof(CpuBlock, interrupts_enabled) == CPU_INTERRUPTS_ENABLED);

@@ -133,6 +133,7 @@ void start_this_cpu(CpuArea& area, abi::BootInfo& info) {
     if (area.index == 0) mask_old_controllers();
     info.timer_mode = start_apic();
     area.apic_id = apic(0x20) >> 24;
+    area.block->hardware_id = area.apic_id;
     constexpr uint32_t msr_star = 0xc0000081;
     write_msr(msr_star, uint64_t{0x0023'0010} << 32);
     write_msr(msr_lstar, reinterpret_cast<uint64_t>(syscall_probe_stub));

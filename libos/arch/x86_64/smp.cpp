@@ -1,8 +1,6 @@
 // The CPUs and their blocks.
 #include "libos/arch/smp.hpp"
 
-#include <cpuid.h>
-
 #include "libos/arch/interrupts.hpp"
 #include "libos/arch/x86_64/cpu_block.hpp"
 #include "libos/arch/x86_64/supervisor_call.hpp"
@@ -19,7 +17,6 @@ namespace eremite::arch {
 namespace {
 
 constinit std::atomic<uint64_t> online{1};
-constinit uint32_t hardware_ids[max_cpus]{};
 
 }  // namespace
 
@@ -36,14 +33,11 @@ uint32_t cpu_count() {
     return count;
 }
 
-// Intel SDM vol. 2, CPUID leaf 1: the initial APIC id.
-uint32_t hardware_id() {
-    uint32_t a = 0, b = 0, c = 0, d = 0;
-    __cpuid(1, a, b, c, d);
-    return b >> 24;
-}
+// Not from CPUID leaf 1, the initial APIC id: on a host that runs ring 3 natively, CPUID there is that of whichever of the host's CPUs
+// this one runs on just now. Who believes it takes itself for another CPU, and has interrupts go where there is none.
+uint32_t hardware_id_of(unsigned cpu) { return eremite_cpu_blocks[cpu].hardware_id; }
 
-uint32_t hardware_id_of(unsigned cpu) { return cpu == cpu_index() ? hardware_id() : hardware_ids[cpu]; }
+uint32_t hardware_id() { return hardware_id_of(cpu_index()); }
 
 InterruptMessage interrupt_message(unsigned cpu, unsigned vector) {
     constexpr uint64_t local_apics = 0xfee00000;
@@ -51,8 +45,6 @@ InterruptMessage interrupt_message(unsigned cpu, unsigned vector) {
 }
 
 bool start_cpu(unsigned index, uint32_t hardware_id, const KernelStack& stack) {
-    hardware_ids[cpu_index()] = arch::hardware_id();
-    hardware_ids[index] = hardware_id;
     abi::CpuBlock& block = eremite_cpu_blocks[index];
     block.self = &block;
     block.index = index;
