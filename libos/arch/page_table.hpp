@@ -59,9 +59,6 @@ public:
     // A zeroed root table. ENOMEM.
     [[nodiscard]] static Result<PhysicalAddress> create_root();
 
-    // The largest page that this CPU has: 2 MiB or 1 GiB.
-    [[nodiscard]] static uint64_t largest_supported_page();
-
     // Takes over a root table. `largest_page`: 2 MiB, or 1 GiB where the CPU has such pages.
     explicit PageTable(PhysicalAddress root, uint64_t largest_page = large_page_size)
         : root_{root}, largest_page_{largest_page} {}

@@ -117,7 +117,7 @@ alignas(mm::AddressSpace) constinit unsigned char address_space_storage[sizeof(m
 
 }  // namespace
 
-Result<mm::AddressSpace*> start_memory(const platform::MachineDescription& machine, uint64_t seed) {
+Result<mm::AddressSpace*> start_memory(const platform::MachineDescription& machine, uint64_t largest_page, uint64_t seed) {
     ReservedList reserved;
     reserved.add(low_memory);
     reserved.add(image_extent());
@@ -126,7 +126,7 @@ Result<mm::AddressSpace*> start_memory(const platform::MachineDescription& machi
     const PhysicalAddress boundary{abi::boot_mapped_memory};
     TRY(add_memory(machine, reserved.span(), {{0}, boundary}));
     const PhysicalAddress root = TRY(arch::PageTable::create_root());
-    auto* space = new (address_space_storage) mm::AddressSpace{root, seed, arch::PageTable::largest_supported_page()};
+    auto* space = new (address_space_storage) mm::AddressSpace{root, seed, largest_page};
     TRY(map_direct(*space, machine));
     TRY(map_supervisor_devices(*space));
     TRY(map_kernel(*space));

@@ -81,7 +81,7 @@ Result<void> seed_from_devices(Boot&) {
 Result<void> start_memory_step(Boot& boot) {
     uint64_t seed;
     random::fill({reinterpret_cast<uint8_t*>(&seed), sizeof seed});
-    boot.address_space = TRY(start_memory(machine, seed));
+    boot.address_space = TRY(start_memory(machine, boot.info.huge_pages ? huge_page_size : large_page_size, seed));
     prepare_power_off(*boot.address_space, machine.acpi_root);
     process::program = new (process_storage) process::Process{*boot.address_space};
     return {};

@@ -102,6 +102,9 @@ uint64_t enable_features() {
     return state;
 }
 
+// Intel SDM vol. 2A, CPUID leaf 0x80000001, which every CPU with long mode has.
+bool has_huge_pages() { return cpuid(0x80000001).edx & 1u << 26; }
+
 volatile uint32_t& apic(unsigned offset) {
     // SAFETY: the boot page tables and the library OS's map the local APIC here, uncached, supervisor-only.
     return *reinterpret_cast<volatile uint32_t*>(LOCAL_APIC_ADDRESS + offset);
@@ -130,6 +133,7 @@ abi::TimerMode start_apic() {
 void start_this_cpu(CpuArea& area, abi::BootInfo& info) {
     load_tables(area);
     info.xcr0 = enable_features();
+    info.huge_pages = has_huge_pages();
     if (area.index == 0) mask_old_controllers();
     info.timer_mode = start_apic();
     area.apic_id = apic(0x20) >> 24;

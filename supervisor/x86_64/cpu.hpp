@@ -36,7 +36,7 @@ static_assert(sizeof(CpuArea) == 4096 && offsetof(CpuArea, trap_stack) + sizeof(
 [[nodiscard]] CpuArea& cpu_area(unsigned index);
 
 // Brings the CPU that runs this into service: descriptor tables, control registers, MSRs, local APIC.
-// Returns the timer mode and the enabled extended state in `info`.
+// Returns the timer mode, the enabled extended state and the sizes of pages in `info`.
 void start_this_cpu(CpuArea& area, abi::BootInfo& info);
 // Where `syscall` goes on this CPU, as the library OS found out.
 void set_syscall_mode(const CpuArea& area, abi::SyscallMode mode);

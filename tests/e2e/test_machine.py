@@ -4,7 +4,7 @@ import os
 import shlex
 import unittest
 
-from support import HELLO, CommandTest, program
+from support import COMMAND, HELLO, CommandTest, need_tool, program
 
 
 class Q35(CommandTest):
@@ -65,13 +65,32 @@ class CountedInstructions(CommandTest):
 
 
 class Kvm(CommandTest):
-    def test_hello(self):
+    def run_kvm(self, name, *options, before=()):
         if not os.access("/dev/kvm", os.R_OK | os.W_OK):
             raise unittest.SkipTest("there is no usable /dev/kvm")
-        result = self.eremite("run", "--accel", "kvm", "--timeout", 20, HELLO)
+        result = self.execute(*before, COMMAND, "run", "--accel", "kvm", "--timeout", 20, *options, program(name))
         if result.status == 125 and "KVM" in result.error_text:
             raise unittest.SkipTest(f"KVM cannot be used here: {result.error_text.strip()[-300:]}")
-        self.check(result, output=b"hello world\n", errors=b"")
+        return result
+
+    def check_pinned(self, name, *options, **expected):
+        """Holds on one of the host's CPUs after the other: a host that interprets ring 0 shows in ring 3 which one it is."""
+        taskset = need_tool("taskset")
+        for cpu in sorted(os.sched_getaffinity(0))[:4]:
+            with self.subTest(host_cpu=cpu):
+                self.check(self.run_kvm(name, *options, before=[taskset, "--cpu-list", cpu]), **expected)
+
+    def test_hello(self):
+        self.check(self.run_kvm("hello"), output=b"hello world\n", errors=b"")
+
+    def test_two_cpus_on_each_of_the_host(self):
+        self.check_pinned("hello", "--cpus", "2", output=b"hello world\n", errors=b"")
+
+    def test_interrupts_of_devices_on_each_cpu_of_the_host(self):
+        self.check_pinned("entropy", output="^0 failures$")
+
+    def test_more_memory_than_one_huge_page(self):
+        self.check(self.run_kvm("hello", "--memory", "3G"), output=b"hello world\n", errors=b"")
 
     def test_absence_is_explained(self):
         if os.access("/dev/kvm", os.R_OK | os.W_OK):

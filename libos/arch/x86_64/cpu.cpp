@@ -15,6 +15,7 @@ struct Cpuid {
     uint32_t eax, ebx, ecx, edx;
 };
 
+// Of what programs can use. What belongs to the machine (ids, page tables) is the supervisor's to ask: see abi::BootInfo::huge_pages.
 Cpuid cpuid(uint32_t leaf, uint32_t subleaf = 0) {
     Cpuid r{};
     __cpuid_count(leaf, subleaf, r.eax, r.ebx, r.ecx, r.edx);

@@ -1,8 +1,6 @@
 // Page tables of x86-64: look-up, mapping, splitting. Removal and change of ranges: page_table_ranges.cpp.
 #include "libos/arch/x86_64/page_table.hpp"
 
-#include <cpuid.h>
-
 #include <algorithm>
 #include <bit>
 
@@ -43,13 +41,6 @@ Result<PhysicalAddress> PageTable::create_root() {
     const PhysicalAddress root = TRY(mm::page_allocator().allocate(0, mm::PageAllocator::Use::Promised));
     mm::zero_pages(root, 1);
     return root;
-}
-
-uint64_t PageTable::largest_supported_page() {
-    // SDM vol. 2A, CPUID leaf 0x80000001, which every CPU with long mode has: EDX bit 26.
-    uint32_t eax, ebx, ecx, edx;
-    __cpuid(0x80000001, eax, ebx, ecx, edx);
-    return edx & 1u << 26 ? huge_page_size : large_page_size;
 }
 
 PageTable::~PageTable() {
