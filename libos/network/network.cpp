@@ -27,12 +27,12 @@ Result<void> Network::start(uint32_t shards, net::Capture* capture) {
     random::fill({reinterpret_cast<uint8_t*>(configuration.secret.data()), sizeof configuration.secret});
     // Never given back once it is used: nobody stops the network.
     void* const memory = ::operator new(shards * sizeof(Shard), std::nothrow);
-    std::unique_ptr<Network> network{new (std::nothrow) Network{static_cast<Shard*>(memory), shards}};
+    const uint64_t pages = mm::page_allocator().available_pages() / packet_share;
+    std::unique_ptr<Network> network{new (std::nothrow) Network{static_cast<Shard*>(memory), shards, pages}};
     if (!memory || !network) return Error{ENOMEM};
-    const uint64_t pages = mm::page_allocator().available_pages() / packet_share / shards;
     for (uint32_t i = 0; i < shards; ++i) {
         configuration.shard = {.index = i, .count = shards};
-        new (&network->shard(i)) Shard{*network, pages, configuration};
+        new (&network->shard(i)) Shard{*network, configuration};
     }
     // The first one, which configures the others, comes last.
     for (uint32_t i = shards; i-- > 0;) TRY(network->shard(i).start());
@@ -56,6 +56,14 @@ Result<net::Interface*> Network::add(Card& card) {
     first().stack().settings_changed();
     first().look_at(card.pair(0));
     return interface;
+}
+
+bool Network::may_take(uint64_t pages) {
+    uint64_t left = pages_left_.load(std::memory_order_relaxed);
+    do {
+        if (left < pages) return false;
+    } while (!pages_left_.compare_exchange_weak(left, left - pages, std::memory_order_relaxed));
+    return true;
 }
 
 void Network::deliver(uint32_t shards) {

@@ -29,16 +29,20 @@ public:
     [[nodiscard]] Result<net::Interface*> add(Card& card);
     // Before the machine ends: ends all streams, and waits a few seconds at most until others have what was sent (finish.cpp).
     void finish();
+    // Pages for packets, of those that all shards may have together. False: there are not so many.
+    [[nodiscard]] bool may_take(uint64_t pages);
+    void give_back(uint64_t pages) { pages_left_.fetch_add(pages, std::memory_order_relaxed); }
     // Those of these shards take what was handed over to them. Requires: no shard's lock is held.
     void deliver(uint32_t shards);
 
 private:
-    Network(Shard* shards, uint32_t count) : shards_{shards}, count_{count} {}
+    Network(Shard* shards, uint32_t count, uint64_t pages) : shards_{shards}, count_{count}, pages_left_{pages} {}
     [[nodiscard]] uint64_t undelivered();
 
     static constinit Network* instance_;
     Shard* const shards_;
     const uint32_t count_;
+    std::atomic<uint64_t> pages_left_;  // that packets may have
 };
 
 inline void ShardGuard::exit() {

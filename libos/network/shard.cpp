@@ -48,10 +48,8 @@ Shard::Rest::Rest(Shard& owner)
       }},
       shard{owner} {}
 
-Shard::Shard(Network& network, uint64_t pages, net::Configuration configuration)
-    : network_{network},
-      stack_{pool_, (configuration.shard.others = configuration.shard.count > 1 ? this : nullptr, configuration)},
-      pages_left_{pages} {}
+Shard::Shard(Network& network, net::Configuration configuration)
+    : network_{network}, stack_{pool_, (configuration.shard.others = configuration.shard.count > 1 ? this : nullptr, configuration)} {}
 
 Result<void> Shard::start() {
     if (!add_memory()) return Error{ENOMEM};
@@ -61,10 +59,12 @@ Result<void> Shard::start() {
 
 std::span<std::byte> Shard::block(unsigned order) {
     const uint64_t pages = uint64_t{1} << order;
-    if (pages_left_ < pages) return {};
+    if (!network_.may_take(pages)) return {};
     const auto block = mm::page_allocator().allocate(order);
-    if (!block.ok()) return {};
-    pages_left_ -= pages;
+    if (!block.ok()) {
+        network_.give_back(pages);
+        return {};
+    }
     // SAFETY: the block is ours for good.
     return {direct_map(block.value()).as<std::byte>(), page_size << order};
 }

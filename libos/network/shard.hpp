@@ -14,8 +14,7 @@ class Network;
 
 class Shard final : private Nic::Listener, private net::OtherShards {
 public:
-    // Packets get as many pages at most.
-    Shard(Network& network, uint64_t pages, net::Configuration configuration);
+    Shard(Network& network, net::Configuration configuration);
     // ENOMEM.
     [[nodiscard]] Result<void> start();
 
@@ -78,7 +77,6 @@ private:
     Clock clock_{*this};
     Rest rest_{*this};
     Instant clock_set_ = Instant::never();
-    uint64_t pages_left_;  // that packets may have
     // Interfaces are looked at for some time after the last packet before they shall interrupt.
     Duration poll_time_{};
     Instant last_packet_{};

@@ -161,8 +161,8 @@ void Connection::acknowledged_new(const AckResult& result) {
                 send_limit_ = std::min(wanted, layer_.configuration().most_send_buffer);
         }
     }
-    if (wanted_room_ && send_room() >= send_limit_ / 3) {
-        wanted_room_ = false;
+    if (wanted_room_ && (awaits_memory_ || send_room() >= send_limit_ / 3)) {
+        wanted_room_ = awaits_memory_ = false;
         note(event::writable);
     }
 }

@@ -236,6 +236,7 @@ private:
     bool orphan_ = false;
     bool cut_short_ = false;       // the congestion window kept data back
     bool wanted_room_ = false;     // the user was told that there is no room
+    bool awaits_memory_ = false;   // something could not be sent, or taken to be sent, for lack of it
     bool more_coming_ = false;     // MSG_MORE
     bool push_all_ = false;        // nothing is held back to be sent with more
     uint8_t quick_acks_ = most_quick_acks;

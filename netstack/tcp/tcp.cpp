@@ -221,11 +221,12 @@ Result<Connection*> TcpLayer::connect(const Endpoint& local, const Endpoint& rem
 }
 
 void TcpLayer::wait_for_memory(Connection& connection) {
-    // Memory comes back as packets leave and are acknowledged, in some milliseconds.
+    // Memory comes back as packets leave and are acknowledged, in some milliseconds. The user is told then, and not before: it would try again
+    // and again.
     constexpr Duration wait = Duration::milliseconds(5);
+    connection.awaits_memory_ = true;
     if (connection.retransmit_kind_ == Connection::RetransmitKind::None || connection.sent_.empty())
         connection.set_retransmission(Connection::RetransmitKind::Timeout, stack_.now() + wait);
-    if (connection.wanted_room_) connection.note(event::writable);
 }
 
 void TcpLayer::flush() {

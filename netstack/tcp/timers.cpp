@@ -62,6 +62,7 @@ void Connection::timeout() {
     if (retransmit_at_ <= now) {
         const RetransmitKind kind = std::exchange(retransmit_kind_, RetransmitKind::None);
         retransmit_at_ = Instant::never();
+        if (std::exchange(awaits_memory_, false) && wanted_room_) note(event::writable);
         switch (kind) {
             case RetransmitKind::None: break;
             case RetransmitKind::Timeout: retransmission_timeout(); break;

@@ -250,5 +250,27 @@ TEST(Flood, DataAreNotKeptWithTheLastMemory) {
     EXPECT_TRUE(network.run([&] { return pair.server->readable_bytes() == 8; }, Duration::seconds(30)));
 }
 
+// Else a program that sends would try again and again, and never let anybody give memory back.
+TEST(Flood, WhoSendsWithoutMemoryIsToldWhenThereIsSome) {
+    Network network;
+    TcpPair pair{network};
+    ASSERT_NE(pair.client, nullptr);
+    net::PacketPool& pool = network.a.memory.pool;
+    std::vector<net::Fragment*> taken;
+    while (pool.free_fragments() > 0) taken.push_back(pool.allocate_fragment());
+    network.run_for(Duration::seconds(1));
+    pair.client_events.take();
+    const Bytes data(10'000, 1);
+    for (int i = 0; i < 10; ++i) {
+        Source source{data};
+        EXPECT_EQ(pair.client->send(source, data.size()).code(), EAGAIN);
+        network.a.stack.flush();
+        EXPECT_EQ(pair.client_events.take(), 0U);
+    }
+    for (net::Fragment* f : taken) pool.free(*f);
+    EXPECT_TRUE(network.run([&] { return (pair.client_events.take() & net::event::writable) != 0; }, Duration::milliseconds(100)));
+    EXPECT_GT(pair.transfer(100'000, 1000).ns, 0);
+}
+
 }  // namespace
 }  // namespace eremite::test
