@@ -106,13 +106,17 @@ uint32_t Connection::worth_telling() const {
 // under way is as much more again. Without a measured round trip it is one when all that could be sent at its beginning has come.
 void Connection::grow_receive_buffer() {
     const Instant now = layer_.stack().now();
-    if (rtt_.measured() ? now - space_since_ < rtt_.smoothed() : seq_before(rcv_nxt_, space_edge_)) return;
-    const uint64_t taken = consumed_, before = std::max<uint64_t>(consumed_before_, received_mss_);
+    const Duration elapsed = now - space_since_, round_trip = rtt_.smallest();
+    if (rtt_.measured() ? elapsed < round_trip : seq_before(rcv_nxt_, space_edge_)) return;
+    // In one round trip without queues, though it may be longer ago: a window beyond that only makes queues.
+    const uint64_t taken = rtt_.measured() ? consumed_ * static_cast<uint64_t>(round_trip.ns) / static_cast<uint64_t>(elapsed.ns) : consumed_;
+    const uint64_t before = std::max<uint64_t>(consumed_before_, received_mss_);
     const uint64_t more = taken > before ? 2 * taken * (taken - before) / before : 0;
     const auto wanted = static_cast<size_t>(2 * taken + std::min(more, 2 * taken) + 16 * size_t{received_mss_});
     if (wanted > receive_limit_ && !settings.receive_buffer_fixed && !layer_.stack().pool().under_pressure())
         receive_limit_ = std::min(wanted, layer_.configuration().most_receive_buffer);
-    consumed_before_ = std::exchange(consumed_, 0);
+    consumed_before_ = taken;
+    consumed_ = 0;
     space_since_ = now;
     space_edge_ = rcv_edge_;
 }
