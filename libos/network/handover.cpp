@@ -14,13 +14,14 @@ struct HandedOver : ListNode<> {
     enum class Kind : uint8_t { Packet, Join, Leave };
 
     // Null: no memory.
-    [[nodiscard]] static HandedOver* make(Kind kind, const net::Interface& interface, uint32_t size) {
+    [[nodiscard]] static HandedOver* make(Kind kind, const net::Interface& interface, uint32_t size, const net::IpAddress& group = {}) {
         void* const memory = ::operator new(sizeof(HandedOver) + size, std::nothrow);
         if (!memory) return nullptr;
         auto* const item = new (memory) HandedOver;
         item->kind = kind;
         item->interface = interface.index();
         item->size = size;
+        item->group = group;
         return item;
     }
     void destroy() {
@@ -67,17 +68,13 @@ void Shard::hand_over(uint32_t to, const net::Interface& interface, const net::P
 }
 
 Result<void> Shard::join(const net::Interface& interface, const net::IpAddress& group) {
-    HandedOver* const item = HandedOver::make(HandedOver::Kind::Join, interface, 0);
-    if (item) item->group = group;
-    if (!put(0, item)) return Error{ENOMEM};
+    if (!put(0, HandedOver::make(HandedOver::Kind::Join, interface, 0, group))) return Error{ENOMEM};
     return {};
 }
 
 void Shard::leave(const net::Interface& interface, const net::IpAddress& group) {
-    HandedOver* const item = HandedOver::make(HandedOver::Kind::Leave, interface, 0);
-    if (item) item->group = group;
     // Without memory the group stays, which costs packets that nobody wants.
-    (void)put(0, item);
+    (void)put(0, HandedOver::make(HandedOver::Kind::Leave, interface, 0, group));
 }
 
 void Shard::take_in() {

@@ -23,7 +23,6 @@ struct Capabilities {
     uint32_t udp_segmentation = 0;
     bool udp_fragmentation = false;     // sends datagrams that are longer than the MTU as fragments of IP
     uint16_t most_fragments = 16;       // of one packet
-    uint16_t queues = 1;
 };
 
 class Device {

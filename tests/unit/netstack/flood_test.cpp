@@ -225,14 +225,20 @@ TEST(ZeroCopy, BuffersOfTheProgramAreSentAndComeBack) {
     EXPECT_EQ(lender.returned, 1);
 }
 
+// All but so many, which the test gives back.
+std::vector<net::Fragment*> take_fragments(net::PacketPool& pool, size_t left) {
+    std::vector<net::Fragment*> taken;
+    while (pool.free_fragments() > left) taken.push_back(pool.allocate_fragment());
+    return taken;
+}
+
 // What peers will send again is not kept with the last memory: that is for answers.
 TEST(Flood, DataAreNotKeptWithTheLastMemory) {
     Network network;
     TcpPair pair{network};
     ASSERT_NE(pair.server, nullptr);
     net::PacketPool& pool = network.b.memory.pool;
-    std::vector<net::Fragment*> taken;
-    while (pool.free_fragments() > 100) taken.push_back(pool.allocate_fragment());
+    const std::vector<net::Fragment*> taken = take_fragments(pool, 100);
     ASSERT_TRUE(pool.nearly_empty());
     const auto send = [](net::tcp::Connection& connection, std::string_view text) {
         const Bytes data{text.begin(), text.end()};
@@ -256,8 +262,7 @@ TEST(Flood, WhoSendsWithoutMemoryIsToldWhenThereIsSome) {
     TcpPair pair{network};
     ASSERT_NE(pair.client, nullptr);
     net::PacketPool& pool = network.a.memory.pool;
-    std::vector<net::Fragment*> taken;
-    while (pool.free_fragments() > 0) taken.push_back(pool.allocate_fragment());
+    const std::vector<net::Fragment*> taken = take_fragments(pool, 0);
     network.run_for(Duration::seconds(1));
     pair.client_events.take();
     const Bytes data(10'000, 1);
