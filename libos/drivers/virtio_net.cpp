@@ -48,7 +48,7 @@ public:
         device_pairs_ = offered_pairs();
         return {};
     }
-    [[nodiscard]] size_t most_pairs() const override { return std::min<size_t>(device_pairs_, arch::max_cpus); }
+    [[nodiscard]] size_t most_pairs() const override;
     [[nodiscard]] Result<void> make_pairs(size_t count) override;
     [[nodiscard]] network::Nic& pair(size_t index) override { return *pairs_[index]; }
     void start(std::span<const User> users) override;
@@ -99,6 +99,12 @@ Result<void> VirtioNet::negotiate() {
 
 uint16_t VirtioNet::offered_pairs() {
     return device_->has(VIRTIO_NET_F_MQ) ? device_->read_configuration<uint16_t>(offsetof(virtio_net_config, max_virtqueue_pairs)) : uint16_t{1};
+}
+
+size_t VirtioNet::most_pairs() const {
+    // Where one interrupt is for all queues, one CPU takes everything in; another queue would only make its batches smaller.
+    const size_t interrupts = std::max<size_t>(transport_.interrupt_count(), 2) - 1;  // without that of the configuration
+    return std::min({size_t{device_pairs_}, interrupts, size_t{arch::max_cpus}});
 }
 
 net::Capabilities VirtioNet::describe() {

@@ -153,8 +153,9 @@ void Shard::serve(Port& port, bool late) {
     Input input{stack_, *port.interface};
     bool more = true;
     for (int i = 0; i < most_batches && more; ++i) {
-        // What was received is of use only if somebody takes it: a flood must not keep threads, or another shard, from what is theirs.
-        if (i != 0 && (gave_ != 0 || sched::others_are_ready())) break;
+        // What was received is of use only if somebody takes it: a flood must not keep threads, or another shard, from what is theirs. What
+        // has to wait meanwhile waits in the device, and not in a socket that may have no room.
+        if (i != 0 && (gave_ != 0 || !sched::is_idle() || sched::others_are_ready())) break;
         more = port.nic->poll(input, batch);
         if (port.nic->has_room_again()) stack_.device_ready(*port.interface);
         // Answers go out before more is taken in, for which there is memory then.
