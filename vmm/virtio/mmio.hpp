@@ -8,11 +8,12 @@
 #include <string>
 #include <thread>
 
+#include "vmm/bus.hpp"
 #include "vmm/virtio/device.hpp"
 
 namespace eremite::vmm::virtio {
 
-class MmioTransport final : private Host {
+class MmioTransport final : public Registers, private Host {
 public:
     static constexpr uint64_t size = 0x1000;
     static constexpr uint32_t notify_register = 0x050;
@@ -31,9 +32,8 @@ public:
     // Starts the device's thread; the destructor ends it.
     void run();
 
-    // By CPUs, in any thread. `data` may have any length.
-    void read(uint64_t offset, std::span<std::byte> data);
-    void write(uint64_t offset, std::span<const std::byte> data);
+    void read(uint64_t offset, std::span<std::byte> data) override;
+    void write(uint64_t offset, std::span<const std::byte> data) override;
 
     // An event there is as good as a write of the queue's number to notify_register.
     [[nodiscard]] size_t queue_count() const { return queues_.size(); }
