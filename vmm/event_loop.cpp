@@ -16,6 +16,8 @@ EventLoop::EventLoop() : epoll_{::epoll_create1(EPOLL_CLOEXEC)}, stop_{make_even
 
 void EventLoop::add(int fd, uint32_t events, Handler handler) {
     epoll_event event{.events = events, .data = {.fd = fd}};
+    // An event that comes at once finds its handler.
+    const std::lock_guard guard{lock_};
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) throw system_error("epoll_ctl");
     handlers_[fd] = std::make_shared<Handler>(std::move(handler));
 }
@@ -26,6 +28,7 @@ void EventLoop::change(int fd, uint32_t events) {
 }
 
 void EventLoop::remove(int fd) {
+    const std::lock_guard guard{lock_};
     if (handlers_.erase(fd) != 0) (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
@@ -35,19 +38,27 @@ void EventLoop::add_event(int fd, std::function<void()> handler) {
     });
 }
 
-void EventLoop::run() {
+void EventLoop::handle_events(int timeout) {
     std::array<epoll_event, 16> events;
-    while (!stopped_.load(std::memory_order_acquire)) {
-        const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
-        for (int i = 0; i < count; ++i) {
-            // A handler before may have removed it; and one that removes itself lives until it returns.
+    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
+    for (int i = 0; i < count; ++i) {
+        // A handler before may have removed it; and one that is removed lives until it returns.
+        std::shared_ptr<Handler> handler;
+        {
+            const std::lock_guard guard{lock_};
             const auto found = handlers_.find(events[static_cast<size_t>(i)].data.fd);
             if (found == handlers_.end()) continue;
-            const std::shared_ptr<Handler> handler = found->second;
-            (*handler)(events[static_cast<size_t>(i)].events);
+            handler = found->second;
         }
+        (*handler)(events[static_cast<size_t>(i)].events);
     }
 }
+
+void EventLoop::run() {
+    while (!stopped_.load(std::memory_order_acquire)) handle_events(-1);
+}
+
+void EventLoop::run_pending() { handle_events(0); }
 
 void EventLoop::stop() {
     stopped_.store(true, std::memory_order_release);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <unordered_map>
 
 #include "vmm/unique_fd.hpp"
@@ -22,7 +23,8 @@ public:
     EventLoop& operator=(const EventLoop&) = delete;
 
     // Calls `handler` in the loop's thread while one of `events` is there. The descriptor stays the caller's, and must be removed before it is
-    // closed. add(), change() and remove() are for the loop's own thread, or for when it does not run. Throws Error.
+    // closed. Any thread may add, change and remove; of one that was removed by another thread a last call may still come or be under way. Throws
+    // Error.
     void add(int fd, uint32_t events, Handler handler);
     void change(int fd, uint32_t events);
     void remove(int fd);
@@ -32,9 +34,14 @@ public:
     // Returns after stop(), which any thread may call, also before.
     void run();
     void stop();
+    // Calls the handlers of what is there now, and does not wait: for who has no thread for the loop.
+    void run_pending();
 
 private:
+    void handle_events(int timeout);
+
     UniqueFd epoll_, stop_;
+    std::mutex lock_;  // of handlers_; no handler is called under it
     std::unordered_map<int, std::shared_ptr<Handler>> handlers_;
     std::atomic<bool> stopped_{false};
 };

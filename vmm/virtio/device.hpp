@@ -52,7 +52,7 @@ public:
     }
     // The driver is ready. `features` are those it accepted; null queues are those it did not set up. They are valid until stop().
     virtual void start(uint64_t features, std::span<Queue* const> queues) = 0;
-    // The driver resets the device: no memory of the guest's is touched any more afterwards.
+    // The driver resets the device: no memory of the guest's is touched any more afterwards. Comes only after start(), once, and always.
     virtual void stop() = 0;
     // There may be something new in a queue.
     virtual void notified(uint16_t queue) = 0;

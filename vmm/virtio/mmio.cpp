@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 namespace eremite::vmm::virtio {
 
@@ -28,6 +29,7 @@ MmioTransport::MmioTransport(const GuestMemory& memory, int interrupt) : memory_
 MmioTransport::~MmioTransport() {
     loop_.stop();
     if (thread_.joinable()) thread_.join();
+    const std::lock_guard guard{lock_};
     reset();
 }
 
@@ -179,12 +181,13 @@ void MmioTransport::start() {
         if (!queue.queue) return needs_reset("a queue is not in memory");
         ready[i] = &*queue.queue;
     }
+    started_ = true;
     device_->start(accepted_, ready);
 }
 
 void MmioTransport::reset() {
-    const bool started = (status_ & VIRTIO_CONFIG_S_DRIVER_OK) != 0;
-    if (started && device_) device_->stop();
+    // A driver may fail before the device got so far.
+    if (std::exchange(started_, false)) device_->stop();
     for (QueueRegisters& queue : queues_) {
         queue.queue.reset();
         queue.ready = false;

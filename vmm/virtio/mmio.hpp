@@ -70,6 +70,7 @@ private:
     std::vector<QueueRegisters> queues_;
     uint32_t status_ = 0, offered_half_ = 0, accepted_half_ = 0, selected_queue_ = 0;
     uint64_t accepted_ = 0;
+    bool started_ = false;  // the device, and not stopped since
     // Section 4.2.2: changes whenever the configuration does.
     uint32_t generation_ = 0;
     // Read and written by CPUs while a device works, so without the lock.

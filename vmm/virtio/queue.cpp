@@ -1,5 +1,6 @@
 #include "vmm/virtio/queue.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstring>
@@ -70,7 +71,8 @@ bool Queue::pop(Chain& chain) {
 bool Queue::add_chain(Chain& chain, std::span<const std::byte> table, uint32_t count, uint32_t first, bool indirect) const {
     uint32_t next = first;
     // A chain that is longer than its table has a loop in it.
-    for (uint32_t steps = 0; steps < count; ++steps) {
+    const uint32_t most_steps = std::min<uint32_t>(count, Chain::most_segments);
+    for (uint32_t steps = 0; steps < most_steps; ++steps) {
         if (next >= count) return false;
         vring_desc descriptor;
         std::memcpy(&descriptor, table.data() + sizeof descriptor * next, sizeof descriptor);
@@ -91,6 +93,7 @@ bool Queue::add_chain(Chain& chain, std::span<const std::byte> table, uint32_t c
 
 bool Queue::add_descriptor(Chain& chain, const vring_desc& descriptor) const {
     const std::span<std::byte> bytes = memory_->piece(descriptor.addr, descriptor.len);
+    if (chain.readable.size() + chain.writable.size() == Chain::most_segments) return false;
     if (bytes.empty() || chain.readable_bytes + chain.writable_bytes + bytes.size() > most_bytes) return false;
     const bool writable = (descriptor.flags & VRING_DESC_F_WRITE) != 0;
     // Section 2.7.4.2: what the device writes comes behind what it reads.

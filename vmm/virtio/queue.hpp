@@ -15,6 +15,9 @@ namespace eremite::vmm::virtio {
 
 // A request: memory that the device reads, then memory that it writes. The guest may change what stands there at any time.
 struct Chain {
+    // Of both kinds together: as many as one readv(2) takes. A queue with a longer request is broken.
+    static constexpr size_t most_segments = 1024;
+
     uint16_t head = 0;
     std::vector<iovec> readable, writable;
     size_t readable_bytes = 0, writable_bytes = 0;
