@@ -52,6 +52,9 @@ struct InterruptedCode {
 [[nodiscard]] int64_t syscall_result(const TrapFrame& registers);
 void set_syscall_result(TrapFrame& registers, int64_t result);
 void repeat_syscall(TrapFrame& registers, uint64_t number);
+// Lets the program make a system call anew that it has begun and that has not come to the library OS: its registers are those at an
+// instruction of its own then, as debuggers and unwinders expect them.
+void go_back_to_call_site(TrapFrame& registers);
 // Whether the registers are those of a system call that has its result and was not yet looked at by end_of_syscall.
 [[nodiscard]] bool in_syscall(const TrapFrame& registers);
 void end_of_syscall(TrapFrame& registers);

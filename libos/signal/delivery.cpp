@@ -86,6 +86,7 @@ void look_before_program(TrapFrame& frame) {
         const auto next = take(~thread.blocked_signals);
         if (!next) continue;
         trace::signal_delivered(*next);
+        go_back_to_call_site(frame);
         (void)deliver_one(frame, *next);
     }
     // No handler took the mask of a wait with it, or the interrupted system call.

@@ -7,6 +7,7 @@
 
 #include "abi/cpu_block_offsets.h"
 #include "libos/arch/syscall.hpp"
+#include "libos/arch/x86_64/syscall_sites.hpp"
 #include "libos/arch/x86_64/trap_frame.hpp"
 #include "libos/mm/user_memory.hpp"
 
@@ -142,6 +143,10 @@ void repeat_syscall(TrapFrame& registers, uint64_t number) {
     constexpr uint64_t instruction_size = 2;  // `syscall`, and also the short jump that stands at a patched site
     registers.rip -= instruction_size;
     registers.rax = number;
+}
+
+void go_back_to_call_site(TrapFrame& registers) {
+    if (const auto site = patched_site_of(VirtualAddress{registers.rip})) registers.rip = site->value;
 }
 
 bool in_syscall(const TrapFrame& registers) { return registers.vector == syscall_vector; }

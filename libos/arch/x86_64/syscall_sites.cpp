@@ -1,10 +1,13 @@
 // Turns busy `syscall` instructions of the program into jumps (patch/). Finding room costs some hundred thousand
 // instructions, so a site is patched only when it has been executed often enough to be worth it.
+#include "libos/arch/x86_64/syscall_sites.hpp"
+
 #include <cstring>
 
 #include "libos/arch/syscall.hpp"
 #include "libos/arch/x86_64/cpu_block.hpp"
 #include "libos/arch/x86_64/patch/encode.hpp"
+#include "libos/arch/x86_64/patch/patched_calls.hpp"
 #include "libos/arch/x86_64/patch/site.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
@@ -70,6 +73,8 @@ private:
     size_t used_ = 0;
 };
 TrampolinePage trampolines;
+// Added to under the lock, read without.
+constinit patch::PatchedCalls patched_calls;
 
 // The program's text at `address`, writable: its own mapping is not.
 Result<uint8_t*> writable_text(VirtualAddress address) {
@@ -106,8 +111,11 @@ Result<void> patch_site(VirtualAddress site) {
     TRY(write_text(hole, *long_jump));
     uint16_t two_bytes;
     std::memcpy(&two_bytes, short_jump->data(), sizeof two_bytes);
+    uint8_t* const site_bytes = TRY(writable_text(site));
+    // Before anybody can be on the way.
+    if (!patched_calls.add({site, hole, at})) return Error{ENOSPC};
     // SAFETY: find_site made sure that the two bytes can be stored at once.
-    __atomic_store_n(reinterpret_cast<uint16_t*>(TRY(writable_text(site))), two_bytes, __ATOMIC_RELEASE);
+    __atomic_store_n(reinterpret_cast<uint16_t*>(site_bytes), two_bytes, __ATOMIC_RELEASE);
     return {};
 }
 
@@ -115,6 +123,8 @@ Result<void> patch_site(VirtualAddress site) {
 
 // What entry.S pushes first.
 VirtualAddress program_stack_pointer() { return VirtualAddress{VirtualAddress{this_cpu().kernel_stack_top - 8}.as<const uint64_t>()[0]}; }
+
+std::optional<VirtualAddress> patched_site_of(VirtualAddress at) { return patched_calls.site_of(at); }
 
 void look_before_return() { this_cpu().any_pending = 1; }
 

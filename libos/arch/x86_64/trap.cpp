@@ -10,6 +10,7 @@
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/user_copy.hpp"
 #include "libos/arch/x86_64/cpu_block.hpp"
+#include "libos/arch/x86_64/syscall_sites.hpp"
 #include "libos/arch/x86_64/trap_frame.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/address_space.hpp"
@@ -239,6 +240,8 @@ extern "C" bool eremite_upcall(TrapFrame* frame) {
     case PageFault: handle_page_fault(*frame); break;
     default:
         if (!in_libos(frame->rip)) {
+            // A program that single-steps itself takes a patched call for the one instruction that it was.
+            if (frame->vector == Debug && patched_site_of(eremite::VirtualAddress{frame->rip})) break;
             raise(*frame, verdict_of_exception(*frame), VirtualAddress{frame->rip});
         } else if (frame->vector == Debug) {
             // The program single-steps itself into a system call: it is told once it is back.
