@@ -103,11 +103,13 @@ bool Queue::add_descriptor(Chain& chain, const vring_desc& descriptor) const {
     return true;
 }
 
-void Queue::push(uint16_t head, uint32_t written) {
-    const size_t at = ring_at + sizeof(vring_used_elem) * (used_ & (setup_.size - 1));
-    store<uint32_t>(used_ring_, at + offsetof(vring_used_elem, id), head);
-    store<uint32_t>(used_ring_, at + offsetof(vring_used_elem, len), written);
-    store_release(used_ring_, index_at, ++used_);
+void Queue::push(std::span<const Used> used) {
+    for (const Used& request : used) {
+        const size_t at = ring_at + sizeof(vring_used_elem) * (used_++ & (setup_.size - 1));
+        store<uint32_t>(used_ring_, at + offsetof(vring_used_elem, id), request.head);
+        store<uint32_t>(used_ring_, at + offsetof(vring_used_elem, len), request.written);
+    }
+    store_release(used_ring_, index_at, used_);
 }
 
 void Queue::flush() {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "virtio/layout.hpp"
@@ -37,10 +38,19 @@ public:
 
     // The next request, in `chain`, whose vectors are used again. False: there is none, or the queue is broken.
     [[nodiscard]] bool pop(Chain& chain);
-    // Puts the request that was popped last back, as if it had not been taken.
+    // Puts the request that was popped last back, as if it had not been taken; called again, those before it.
     void unpop() { --next_available_; }
-    // Gives a request back with the number of bytes that were written into it. The driver is told by flush().
-    void push(uint16_t head, uint32_t written);
+    // A request that is done, and the number of bytes that were written into it.
+    struct Used {
+        uint16_t head;
+        uint32_t written;
+    };
+    // Gives requests back, no more than were popped: the driver sees all of them at once, or none. It is told by flush().
+    void push(std::span<const Used> used);
+    void push(uint16_t head, uint32_t written) {
+        const Used used{head, written};
+        push({&used, 1});
+    }
     // Interrupts the driver, if it wants that for what was pushed since.
     void flush();
     // Asks to be told of new requests. True: there are some already, and they may not be told.
