@@ -176,6 +176,7 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
 // Starts a daemon for the folder where that is what is wanted. The daemon cannot keep the machine from writing, and a command that is
 // only printed has nobody to start one: both go by 9p.
 void start_daemon(const RunOptions& options, SharedFolder& folder, std::list<ShareDaemon>& daemons) {
+    if (options.vmm == Vmm::Cell) return;  // it serves folders itself
     const bool needed = options.share == ShareMethod::VirtioFs;
     if (options.share == ShareMethod::Ninep || (!needed && (folder.read_only || options.dry_run))) return;
     std::string why;
