@@ -106,7 +106,7 @@ void refuse_for_cell(const RunWords& words) {
     };
     if (words.machine != "microvm") refuse("--machine");
     if (words.accelerator == "tcg") refuse("--accel tcg");
-    if (words.share != "auto") refuse("--share");
+    if (words.share == "9p") refuse("--share 9p");
     if (words.options.cpu_model) refuse("--cpu-model");
     if (words.options.count_instructions) refuse("--icount");
     if (words.options.dry_run) refuse("--dry-run");

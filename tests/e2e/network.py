@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 
-from support import BUILD, COMMAND, LIMIT, CommandTest, clean_environment, descendants_of, from_environment, need_tool, unittest
+from support import BUILD, COMMAND, LIMIT, MONITOR, CommandTest, clean_environment, descendants_of, from_environment, need_tool, unittest
 
 SERVERS = BUILD / "tests/servers"  # servers/build.sh makes them there
 
@@ -105,7 +105,7 @@ class NetworkTest(CommandTest):
     """Servers in a machine for clients here, and clients there for servers here."""
 
     limit = 120  # seconds for a machine
-    accelerator = "tcg"
+    monitor = MONITOR
 
     @classmethod
     def setUpClass(cls):
@@ -119,7 +119,7 @@ class NetworkTest(CommandTest):
 
     def command(self, program, *arguments, ports=(), options=()):
         network = self.network(ports)
-        return [COMMAND, "run", "--accel", self.accelerator, "--timeout", self.limit, *network, *options, program, "--", *arguments]
+        return [COMMAND, "run", *self.monitor, "--timeout", self.limit, *network, *options, program, "--", *arguments]
 
     def start(self, program, *arguments, **how):
         """The program is stopped when the test ends."""

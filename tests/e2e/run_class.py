@@ -4,12 +4,17 @@
 import sys
 import unittest
 
+from support import ON_CELL, why_not_on_cell
+
 SKIPPED = 77
 
 
 def main():
     sys.dont_write_bytecode = True  # the source folder stays as it is
     subject, name = sys.argv[1:]
+    if ON_CELL and (reason := why_not_on_cell()):
+        print(f"skipped: {reason}")
+        sys.exit(SKIPPED)
     suite = unittest.defaultTestLoader.loadTestsFromName(f"test_{subject}.{name}")
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
     for test, reason in result.skipped:

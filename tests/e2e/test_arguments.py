@@ -2,7 +2,7 @@
 
 import re
 
-from support import CommandTest, program
+from support import MONITOR, CommandTest, program
 
 AWKWARD = ["", " ", "two words", 'double "quotes"', "single 'quotes'", '"', '""', "back\\slash", "ends in \\", "\\n",
            "tab\there", "line\nbreak", "\x01\x7f", "$HOME `id` $(id)", "*?[]{}", "100%", "comma,comma,,",
@@ -40,7 +40,7 @@ class Arguments(ArgumentTest):
         self.assertEqual(self.words_of(self.run_program(program("arguments")), b"argument"), [program("arguments")])
 
     def test_without_the_mark(self):
-        result = self.eremite("run", "--accel", "tcg", program("arguments"), "--memory", "-x", "--", "y")
+        result = self.eremite("run", *MONITOR, program("arguments"), "--memory", "-x", "--", "y")
         self.assertEqual(self.words_of(result, b"argument")[1:], ["--memory", "-x", "--", "y"])
 
     def test_name_of_the_file_with_spaces_and_commas(self):

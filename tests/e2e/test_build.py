@@ -1,6 +1,6 @@
 """`eremite build`, and `eremite run` of a source."""
 
-from support import CommandTest, clean_environment, need_tool
+from support import MONITOR, CommandTest, clean_environment, need_tool
 
 C = '#include <stdio.h>\nint main(void) { puts("hello from C"); return 0; }\n'
 CXX = '#include <iostream>\nint main() { std::cout << "hello from C++\\n"; }\n'
@@ -73,7 +73,7 @@ class Fortran(BuildTest):
 class Errors(BuildTest):
     def test_compile_error_is_the_compiler_s(self):
         source = self.write("broken.cpp", BROKEN)
-        for words in (["build", source, "-o", self.folder / "image"], ["run", "--accel", "tcg", source]):
+        for words in (["build", source, "-o", self.folder / "image"], ["run", *MONITOR, source]):
             with self.subTest(words[0]):
                 result = self.eremite(*words)
                 self.assertIn(result.status, range(1, 127))
@@ -115,7 +115,7 @@ class RunSource(BuildTest):
         self.environment = clean_environment(XDG_CACHE_HOME=str(self.folder / "cache"))
 
     def run_source(self, source, *arguments):
-        return self.eremite("run", "--accel", "tcg", source, "--", *arguments, env=self.environment)
+        return self.eremite("run", *MONITOR, source, "--", *arguments, env=self.environment)
 
     def test_runs(self):
         self.check(self.run_source(self.write("x.cpp", CXX)), output=b"hello from C++\n", errors=b"")

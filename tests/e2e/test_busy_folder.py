@@ -9,7 +9,7 @@ import struct
 import subprocess
 import time
 
-from support import COMMAND, LIMIT, clean_environment, descendants_of, need_tool, program, unittest
+from support import COMMAND, LIMIT, MONITOR, clean_environment, descendants_of, need_tool, program, unittest
 from test_mount import MountTest, need_daemon
 
 BUSY = program("busy_folder")
@@ -35,7 +35,7 @@ class BusyFolderTest(MountTest):
     @contextlib.contextmanager
     def started(self, *arguments, suffix="", options=()):
         """The program at work, whose output comes line by line."""
-        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), "--share", self.share, "--mount", f"{self.shared}:/data{suffix}", *options, BUSY, "--"]
+        command = [COMMAND, "run", *MONITOR, "--timeout", str(LIMIT), "--share", self.share, "--mount", f"{self.shared}:/data{suffix}", *options, BUSY, "--"]
         process = subprocess.Popen([*command, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    env=clean_environment())
         try:

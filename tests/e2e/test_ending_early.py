@@ -5,13 +5,13 @@ import select
 import signal
 import subprocess
 
-from support import COMMAND, LIMIT, CommandTest, children_of, clean_environment, is_alive, program
+from support import COMMAND, LIMIT, MONITOR, CommandTest, children_of, clean_environment, is_alive, program
 
 
 class EndingTest(CommandTest):
     def start(self, *words, **how):
         """A run whose program has said that it is ready, and the id of its QEMU."""
-        child = subprocess.Popen([COMMAND, "run", "--accel", "tcg", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        child = subprocess.Popen([COMMAND, "run", *MONITOR, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, env=clean_environment(), **how)
         for stream in (child.stdin, child.stdout, child.stderr):
             self.addCleanup(stream.close)
@@ -35,7 +35,7 @@ class Timeout(EndingTest):
         self.assertIn("stopped after 3 s (--timeout)", self.end(child, qemu, 124))
 
     def test_ends_a_program_that_sleeps(self):
-        result = self.eremite("run", "--accel", "tcg", "--timeout", 2.5, program("wait_forever"), "asleep")
+        result = self.eremite("run", *MONITOR, "--timeout", 2.5, program("wait_forever"), "asleep")
         self.check(result, 124, output=b"ready\n", errors=r"stopped after 2.5 s")
 
     def test_ends_a_program_that_waits_for_input(self):
@@ -43,7 +43,7 @@ class Timeout(EndingTest):
         self.assertIn("--timeout", self.end(child, qemu, 124))
 
     def test_is_not_in_the_way_of_a_program_that_ends(self):
-        self.check(self.eremite("run", "--accel", "tcg", "--timeout", 50, program("exit_status"), "3"), 3, errors=b"")
+        self.check(self.eremite("run", *MONITOR, "--timeout", 50, program("exit_status"), "3"), 3, errors=b"")
 
 
 class Signals(EndingTest):

@@ -3,7 +3,7 @@
 import os
 import random
 
-from support import HELLO, CommandTest, program
+from support import HELLO, MONITOR, CommandTest, program
 
 
 class Files(CommandTest):
@@ -93,6 +93,6 @@ class Files(CommandTest):
     def test_nothing_is_left_behind(self):
         self.make_tree()
         cache = self.folder / "cache"
-        result = self.eremite("run", "--accel", "tcg", "--files", self.files, HELLO, env={**os.environ, "XDG_CACHE_HOME": str(cache)})
+        result = self.eremite("run", *MONITOR, "--files", self.files, HELLO, env={**os.environ, "XDG_CACHE_HOME": str(cache)})
         self.check(result, output=b"hello world\n")
         self.assertEqual([path.name for path in cache.rglob("*.cpio*")], [])

@@ -4,7 +4,7 @@ import os
 import random
 import subprocess
 
-from support import COMMAND, LIMIT, CommandTest, clean_environment, program
+from support import COMMAND, LIMIT, MONITOR, CommandTest, clean_environment, program
 
 COPY = program("copy_input")
 
@@ -38,7 +38,7 @@ class Input(CommandTest):
     def test_file(self):
         path = self.write("input", b"from a file\n" * 1000)
         with path.open("rb") as file:
-            command = [COMMAND, "run", "--accel", "tcg", COPY]
+            command = [COMMAND, "run", *MONITOR, COPY]
             done = subprocess.run(command, stdin=file, capture_output=True, timeout=LIMIT, env=clean_environment())
         self.assertEqual((done.returncode, done.stdout), (0, path.read_bytes()))
 
@@ -53,7 +53,7 @@ class Conversation(CommandTest):
     """Each side answers the other, so that nothing may be held back in between."""
 
     def test_answer_before_the_next_question(self):
-        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), COPY]
+        command = [COMMAND, "run", *MONITOR, "--timeout", str(LIMIT), COPY]
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                  env=clean_environment(), bufsize=0)
         for stream in (child.stdout, child.stderr):

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 
-from support import COMMAND, LIMIT, CommandTest, VolumeTest, clean_environment, program, unittest
+from support import COMMAND, LIMIT, MONITOR, CommandTest, VolumeTest, clean_environment, program, unittest
 
 PROGRAM = program("commits")
 KILLS = 25  # for each journal mode
@@ -31,7 +31,7 @@ class KilledTest(CommandTest):
 
     def run_until_killed(self, mode, commits):
         """The last number that was acknowledged. The machine is killed after so many commits, wherever it is at by then."""
-        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), *self.options_for(), PROGRAM, f"/data/{mode}.db", mode]
+        command = [COMMAND, "run", *MONITOR, "--timeout", str(LIMIT), *self.options_for(), PROGRAM, f"/data/{mode}.db", mode]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
         acknowledged = 0
         try:

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from support import BUILD, COMMAND, HELLO, LIMIT, CommandTest, clean_environment, descendants_of, program, unittest
+from support import BUILD, COMMAND, HELLO, LIMIT, MONITOR, CommandTest, clean_environment, descendants_of, program, unittest
 
 IMAGE = program("shared_folder")
 MAPS = program("mapped_folder")
@@ -143,7 +143,7 @@ class MappedFiles(MountTest):
     @contextlib.contextmanager
     def started(self, *arguments, suffix=""):
         """The program at work, whose output comes line by line."""
-        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), "--share", self.share, "--mount", f"{self.shared}:/data{suffix}", MAPS, "--"]
+        command = [COMMAND, "run", *MONITOR, "--timeout", str(LIMIT), "--share", self.share, "--mount", f"{self.shared}:/data{suffix}", MAPS, "--"]
         process = subprocess.Popen([*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
         try:
             yield process
@@ -317,7 +317,7 @@ class MountMistakes(MountTest):
         self.assertIn("mount0 cannot be mounted at /data: the machine has no 9p or virtio-fs device with this tag", result.error_text)
 
     def test_dry_run_shows_it(self):
-        result = self.eremite("run", "--accel", "tcg", "--dry-run", "--mount", f"{self.shared}:/data:ro", "--machine", "q35", HELLO)
+        result = self.eremite("run", *MONITOR, "--dry-run", "--mount", f"{self.shared}:/data:ro", "--machine", "q35", HELLO)
         words = shlex.split(self.check(result, errors=b"").text)
         path = str(self.shared).replace(",", ",,")
         self.assertIn(f"local,id=mount0,path={path},security_model=none,multidevs=remap,readonly=on", words)

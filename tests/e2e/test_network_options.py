@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from network import TapTest, UserNetworkTest
-from support import HELLO, CommandTest, program
+from support import HELLO, MONITOR, CommandTest, program
 
 USAGE, FAILED = 2, 125
 
@@ -49,13 +49,13 @@ class NetworkOptions(CommandTest):
         self.refuse("--net", "tap:tap0", "--publish", "80:80", errors="--publish is for --net user")
 
     def test_pcap_where_nothing_can_be_written(self):
-        self.refuse("--accel", "tcg", "--pcap", "/does/not/exist", errors=["QEMU did not start", "--pcap /does/not/exist"], status=FAILED)
+        self.refuse(*MONITOR, "--pcap", "/does/not/exist", errors=["QEMU did not start", "--pcap /does/not/exist"], status=FAILED)
 
     def test_pcap_on_a_full_disk(self):
         if not os.path.exists("/dev/full"):
             self.skipTest("there is no /dev/full")
         # What cannot be written is no reason to stop the program.
-        self.check(self.eremite("run", "--accel", "tcg", "--pcap", "/dev/full", HELLO))
+        self.check(self.eremite("run", *MONITOR, "--pcap", "/dev/full", HELLO))
 
     def test_tap_device_that_is_not_there(self):
         self.refuse("--net", "tap:eremite-nosuch", errors=["there is no device eremite-nosuch", "sudo ip tuntap add dev eremite-nosuch mode tap"], status=FAILED)
@@ -63,14 +63,14 @@ class NetworkOptions(CommandTest):
     def test_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
-            self.refuse("--accel", "tcg", "--publish", f"127.0.0.1:{port}:80", status=FAILED,
+            self.refuse(*MONITOR, "--publish", f"127.0.0.1:{port}:80", status=FAILED,
                         errors=[f"port 127.0.0.1:{port} of the host", "Address already in use", "choose another one"])
 
     def test_address_of_another_host(self):
-        self.refuse("--accel", "tcg", "--publish", "192.0.2.1:8080:80", errors=["192.0.2.1:8080", "this host has no such address"], status=FAILED)
+        self.refuse(*MONITOR, "--publish", "192.0.2.1:8080:80", errors=["192.0.2.1:8080", "this host has no such address"], status=FAILED)
 
     def printed(self, *options):
-        return shlex.split(self.check(self.eremite("run", "--accel", "tcg", "--dry-run", *options, HELLO), errors=b"").text)
+        return shlex.split(self.check(self.eremite("run", *MONITOR, "--dry-run", *options, HELLO), errors=b"").text)
 
     def test_command_for_user(self):
         words = self.printed("--net", "user,hostfwd=udp:127.0.0.1:5353-:53", "--publish", "8080:80", "--pcap", "a,b")
@@ -184,4 +184,4 @@ class TapDevices(TapTest):
         self.check(self.execute(*self.command(HELLO)), FAILED, output=b"", errors=["QEMU did not start", "another machine or program uses tap0"])
 
     def test_another_kind_of_device(self):
-        self.check(self.eremite("run", "--accel", "tcg", "--net", "tap:lo", HELLO), FAILED, output=b"", errors=["QEMU did not start", "lo is no TAP device"])
+        self.check(self.eremite("run", *MONITOR, "--net", "tap:lo", HELLO), FAILED, output=b"", errors=["QEMU did not start", "lo is no TAP device"])

@@ -1,6 +1,6 @@
 """Options with bad values: the option and the value are named, and nothing is started."""
 
-from support import HELLO, CommandTest, clean_environment, program
+from support import HELLO, MONITOR, CommandTest, clean_environment, program
 
 USAGE, FAILED = 2, 125
 
@@ -85,7 +85,7 @@ class Usage(CommandTest):
         self.check(self.eremite("--version"), output=r"^\d+\.\d+\.\d+$", errors=b"")
 
     def test_help_of_the_program_is_the_program_s(self):
-        self.check(self.eremite("run", "--accel", "tcg", program("arguments"), "--help"), output=r"^argument 6 \[--help\]$")
+        self.check(self.eremite("run", *MONITOR, program("arguments"), "--help"), output=r"^argument 6 \[--help\]$")
 
 
 class Qemu(CommandTest):
@@ -101,24 +101,24 @@ class Qemu(CommandTest):
     def test_fails_without_a_word(self):
         # What did not run did not succeed.
         fake = self.write("qemu", "#!/bin/sh\nexit 1\n", 0o755)
-        self.check(self.eremite("run", "--accel", "tcg", "--qemu", fake, HELLO), FAILED, output=b"", errors="QEMU|machine")
+        self.check(self.eremite("run", *MONITOR, "--qemu", fake, HELLO), FAILED, output=b"", errors="QEMU|machine")
 
     def test_ends_early_as_if_all_were_well(self):
         fake = self.write("qemu", "#!/bin/sh\nexit 0\n", 0o755)
-        self.check(self.eremite("run", "--accel", "tcg", "--qemu", fake, HELLO), FAILED, output=b"", errors="without an exit status")
+        self.check(self.eremite("run", *MONITOR, "--qemu", fake, HELLO), FAILED, output=b"", errors="without an exit status")
 
     def test_its_message_is_shown(self):
         fake = self.write("qemu", "#!/bin/sh\necho qemu: something is wrong >&2\nexit 1\n", 0o755)
-        self.check(self.eremite("run", "--accel", "tcg", "--qemu", fake, HELLO), FAILED, output=b"",
+        self.check(self.eremite("run", *MONITOR, "--qemu", fake, HELLO), FAILED, output=b"",
                    errors=["QEMU did not start", "something is wrong", "doctor"])
 
     def test_killed(self):
         fake = self.write("qemu", "#!/bin/sh\nkill -9 $$\n", 0o755)
-        self.check(self.eremite("run", "--accel", "tcg", "--qemu", fake, HELLO), FAILED, output=b"", errors="QEMU died by signal 9")
+        self.check(self.eremite("run", *MONITOR, "--qemu", fake, HELLO), FAILED, output=b"", errors="QEMU died by signal 9")
 
     def test_not_an_executable(self):
         fake = self.write("qemu", "no program", 0o755)
-        result = self.eremite("run", "--accel", "tcg", "--qemu", fake, HELLO)
+        result = self.eremite("run", *MONITOR, "--qemu", fake, HELLO)
         self.check(result, FAILED, output=b"", errors=["QEMU did not start", "doctor"])
 
 

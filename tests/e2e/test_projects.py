@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support import BUILD, CMAKE, LIMIT, SOURCE, CommandTest, clean_environment, need_tool
+from support import BUILD, CMAKE, LIMIT, MONITOR, SOURCE, CommandTest, clean_environment, need_tool
 
 HELLO = '#include "greeting.hpp"\n#include <iostream>\nint main() { std::cout << greeting() << "\\n"; }\n'
 GREETING = '#include "greeting.hpp"\nstd::string greeting() { return "hello from a project"; }\n'
@@ -50,7 +50,7 @@ class ProjectTest(CommandTest):
         return self.folder / "project"
 
     def run_installed(self, image, *arguments):
-        command = [self.prefix / "bin/eremite", "run", "--accel", "tcg", "--timeout", LIMIT, image, *arguments]
+        command = [self.prefix / "bin/eremite", "run", *MONITOR, "--timeout", LIMIT, image, *arguments]
         return self.execute(*command, env=self.environment)
 
     def says(self, image, output=SAID):
@@ -81,7 +81,7 @@ eremite_unikernel(said)
                 self.write("project/CMakeLists.txt", self.PROJECT.replace("eremite_unikernel(said)", f"eremite_unikernel(said {where})"))
                 image = self.cmake(project, f"-DCMAKE_PREFIX_PATH={self.prefix}", "-UEREMITE_COMPONENTS", *choice) / "said"
                 self.says(image)
-                result = self.execute(self.prefix / "bin/eremite", "run", "--accel", "tcg", "--trace", image, env=self.environment)
+                result = self.execute(self.prefix / "bin/eremite", "run", *MONITOR, "--trace", image, env=self.environment)
                 self.check(result, 125, errors="without the component trace")
 
     def test_unknown_component(self):
@@ -135,7 +135,7 @@ set_tests_properties(says PROPERTIES PASS_REGULAR_EXPRESSION "hello from a proje
         self.write("project/CMakeLists.txt", self.PROJECT.replace("3.20", "3.1"))
         build = self.cmake(project, f"-DCMAKE_TOOLCHAIN_FILE={self.package}/eremite-toolchain.cmake", "-DEREMITE_COMPONENTS=none")
         self.says(build / "said")
-        result = self.execute(self.prefix / "bin/eremite", "run", "--accel", "tcg", "--trace", build / "said", env=self.environment)
+        result = self.execute(self.prefix / "bin/eremite", "run", *MONITOR, "--trace", build / "said", env=self.environment)
         self.check(result, 125, errors="without the component trace")
 
 

@@ -10,7 +10,7 @@ import sys
 import termios
 import time
 
-from support import COMMAND, LIMIT, CommandTest, clean_environment, program
+from support import COMMAND, LIMIT, MONITOR, CommandTest, clean_environment, program
 
 
 class Terminal(CommandTest):
@@ -22,7 +22,7 @@ class Terminal(CommandTest):
         self.before = termios.tcgetattr(theirs)
         # A session of its own with this terminal, so that the signals of its keys arrive.
         script = 'import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])'
-        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), *words]
+        command = [COMMAND, "run", *MONITOR, "--timeout", str(LIMIT), *words]
         self.child = subprocess.Popen([sys.executable, "-c", script, *command], stdin=theirs, stdout=theirs, stderr=theirs,
                                       start_new_session=True, env=clean_environment())
         self.addCleanup(self.child.wait)

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from support import COMMAND, HELLO, VolumeTest, clean_environment, program, volume_tool
+from support import COMMAND, HELLO, MONITOR, VolumeTest, clean_environment, program, volume_tool
 
 IMAGE = program("shared_folder")
 
@@ -101,7 +101,7 @@ class VolumeMistakes(VolumeTest):
 
     def test_two_machines(self):
         volume = self.create()
-        command = [COMMAND, "run", "--accel", "tcg", "--timeout", "60", "--volume", f"{volume}:/data", program("copy_input"), "say"]
+        command = [COMMAND, "run", *MONITOR, "--timeout", "60", "--volume", f"{volume}:/data", program("copy_input"), "say"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment()) as first:
             self.assertEqual(first.stdout.readline(), b"ready\n")
             self.refused("--volume", f"{volume}:/data", message="another machine has this volume", status=125)

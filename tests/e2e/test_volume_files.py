@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from support import BUILD, COMMAND, LIMIT, VolumeTest, clean_environment, program, unittest, volume_tool
+from support import BUILD, COMMAND, LIMIT, MONITOR, VolumeTest, clean_environment, program, unittest, volume_tool
 
 FILES = program("volume_files")
 FOLDER = program("shared_folder")
@@ -137,7 +137,7 @@ class FailingDisk(VolumeFilesTest):
 
 class CommitByItself(VolumeFilesTest):
     def test_what_nobody_synchronizes_lasts_after_some_time(self):
-        command = [COMMAND, "run", "--accel", "tcg", "--timeout", str(LIMIT), *self.options(), FILES, "write_and_wait", "/data"]
+        command = [COMMAND, "run", *MONITOR, "--timeout", str(LIMIT), *self.options(), FILES, "write_and_wait", "/data"]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
         try:
             self.assertEqual(process.stdout.readline(), b"written\n")
