@@ -15,8 +15,8 @@ namespace eremite::vmm::net {
 
 struct Settings {
     std::string name = "net0";       // for messages
-    std::optional<MacAddress> mac;   // random if there is none
-    std::optional<uint16_t> mtu;     // in bytes, 68 or more; none: the driver's own
+    std::optional<MacAddress> mac{};   // random if there is none
+    std::optional<uint16_t> mtu{};     // in bytes, 68 or more; none: the driver's own
 };
 
 // An address of those that anybody may give, other each time.

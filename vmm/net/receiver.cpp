@@ -35,10 +35,10 @@ Receiver::Taken Receiver::take_buffer() {
     // Section 5.1.6.4: buffers are merged only where that was agreed on.
     if (buffers_.size() >= (merges_ ? queue_->size() : 1)) return Taken::Full;
     if (!queue_->pop(chain_)) return queue_->broken() ? Taken::Broken : Taken::None;
-    if (chain_.writable_bytes == 0) return Taken::Broken;
-    if (pieces_.size() + chain_.writable.size() > most_pieces) {
+    const bool fits = pieces_.size() + chain_.writable.size() <= most_pieces;
+    if (chain_.writable_bytes == 0 || !fits) {
         queue_->unpop();
-        return buffers_.empty() ? Taken::Broken : Taken::Full;
+        return chain_.writable_bytes == 0 || buffers_.empty() ? Taken::Broken : Taken::Full;
     }
     pieces_.insert(pieces_.end(), chain_.writable.begin(), chain_.writable.end());
     buffers_.push_back({chain_.head, chain_.writable_bytes, chain_.writable.size()});
