@@ -27,10 +27,13 @@ uint64_t with_half(uint64_t value, uint32_t half, uint32_t part) {
 MmioTransport::MmioTransport(const GuestMemory& memory, int interrupt) : memory_{memory}, interrupt_{interrupt} {}
 
 MmioTransport::~MmioTransport() {
+    {
+        // While the thread is still there, as at any reset: the kernel calls off what was begun by a thread that ended.
+        const std::lock_guard guard{lock_};
+        reset();
+    }
     loop_.stop();
     if (thread_.joinable()) thread_.join();
-    const std::lock_guard guard{lock_};
-    reset();
 }
 
 void MmioTransport::attach(std::unique_ptr<Device> device) {
