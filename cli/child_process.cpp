@@ -19,26 +19,26 @@ namespace eremite::cli {
 
 namespace {
 
-// In the child, between fork and exec. Returns only when it failed, with errno set.
-void become(const std::vector<char*>& words, const std::vector<std::pair<int, int>>& descriptors, bool own_group) {
-    if (own_group && ::setpgid(0, 0) != 0) return;
-    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return;
+// In the child: what it does not inherit. False: it failed, with errno set.
+bool prepare(const std::vector<std::pair<int, int>>& descriptors, bool own_group) {
+    if (own_group && ::setpgid(0, 0) != 0) return false;
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;
     sigset_t none;
     sigemptyset(&none);
-    if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return;
-    if (::signal(SIGPIPE, SIG_DFL) == SIG_ERR) return;
+    if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return false;
+    if (::signal(SIGPIPE, SIG_DFL) == SIG_ERR) return false;
     // First out of the way of each other's target numbers, then to their places.
     constexpr int beyond_targets = 64;
     std::vector<std::pair<int, int>> moved;
     for (const auto& [ours, theirs] : descriptors) {
         const int copy = ::fcntl(ours, F_DUPFD_CLOEXEC, beyond_targets);
-        if (copy < 0) return;
+        if (copy < 0) return false;
         moved.emplace_back(copy, theirs);
     }
     for (const auto& [copy, theirs] : moved) {
-        if (::dup2(copy, theirs) < 0) return;
+        if (::dup2(copy, theirs) < 0) return false;
     }
-    ::execvp(words[0], words.data());
+    return true;
 }
 
 int plain_status(int status) {
@@ -56,7 +56,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& words, const std::vec
     pid_ = ::fork();
     if (pid_ < 0) throw Failure{exit_status::eremite_failed, fmt::format("cannot start {}: {}", words[0], std::strerror(errno))};
     if (pid_ == 0) {
-        become(pointers, descriptors, own_group);
+        if (prepare(descriptors, own_group)) ::execvp(pointers[0], pointers.data());
         const int error = errno;
         const bool told = ::write(failure.write_end.get(), &error, sizeof error) == sizeof error;
         _exit(told ? exit_status::not_found : exit_status::eremite_failed);
@@ -72,13 +72,30 @@ ChildProcess::ChildProcess(const std::vector<std::string>& words, const std::vec
         const int status = error == ENOENT ? exit_status::not_found : exit_status::eremite_failed;
         throw Failure{status, fmt::format("cannot start {}: {}", words[0], std::strerror(error))};
     }
+    watch_end();
+}
+
+ChildProcess::ChildProcess(const std::function<int()>& function, const std::vector<std::pair<int, int>>& descriptors) {
+    pid_ = ::fork();
+    if (pid_ < 0) throw Failure{exit_status::eremite_failed, fmt::format("cannot start a process: {}", std::strerror(errno))};
+    if (pid_ == 0) {
+        if (!prepare(descriptors, true)) _exit(exit_status::eremite_failed);
+        int last = STDERR_FILENO;
+        for (const auto& [ours, theirs] : descriptors) last = std::max(last, theirs);
+        if (::close_range(static_cast<unsigned>(last) + 1, ~0U, 0) != 0) _exit(exit_status::eremite_failed);
+        _exit(function());
+    }
+    watch_end();
+}
+
+void ChildProcess::watch_end() {
     // By number: the header of glibc 2.36 declares pidfd_open without C linkage.
     end_ = UniqueFd{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
     if (!end_) {
         const int why = errno;
         kill();
         wait();
-        throw Failure{exit_status::eremite_failed, fmt::format("cannot watch {}: {}", words[0], std::strerror(why))};
+        throw Failure{exit_status::eremite_failed, fmt::format("cannot watch a process: {}", std::strerror(why))};
     }
 }
 

@@ -2,6 +2,7 @@
 // Child processes: QEMU with its pipes, and short-lived tools whose output is wanted.
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +19,9 @@ public:
     // in it. The child is in a process group of its own, so that keys of the terminal do not reach it, and dies with this process. Throws
     // Failure: 127 when there is no such program, else 125.
     ChildProcess(const std::vector<std::string>& words, const std::vector<std::pair<int, int>>& descriptors, bool own_group = true);
+    // The same with a function in the place of a program: it runs in a copy of this process, which must have a single thread, and its result is the
+    // exit status. It may not return here by an exception.
+    ChildProcess(const std::function<int()>& function, const std::vector<std::pair<int, int>>& descriptors);
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;
     ~ChildProcess();
@@ -29,6 +33,8 @@ public:
     int wait();
 
 private:
+    void watch_end();
+
     pid_t pid_ = -1;
     UniqueFd end_;
     std::optional<int> status_;

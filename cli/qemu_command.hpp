@@ -40,7 +40,11 @@ struct NetworkInterface {
     std::vector<ForwardedPort> forwarded;
 };
 
+// What runs the machine: QEMU, or our own monitor for KVM.
+enum class Vmm : uint8_t { Qemu, Cell };
+
 struct VirtualMachine {
+    Vmm vmm = Vmm::Qemu;
     std::string qemu = "qemu-system-x86_64";
     Machine machine = Machine::Microvm;
     Accelerator accelerator = Accelerator::Tcg;
@@ -48,6 +52,7 @@ struct VirtualMachine {
     unsigned cpus = 1;
     std::optional<std::string> cpu_model;  // as QEMU names it; default: what suits the accelerator
     bool count_instructions = false;  // virtual time is the count of guest instructions, one a nanosecond
+    uint64_t tsc_khz = 0;  // of the host's time stamp counter; 0: not known
     std::string kernel;
     std::optional<std::string> initrd;
     std::string kernel_command_line;

@@ -176,6 +176,7 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
 // Starts a daemon for the folder where that is what is wanted. The daemon cannot keep the machine from writing, and a command that is
 // only printed has nobody to start one: both go by 9p.
 void start_daemon(const RunOptions& options, SharedFolder& folder, std::list<ShareDaemon>& daemons) {
+    if (options.vmm == Vmm::Cell) return;  // it serves folders itself
     const bool needed = options.share == ShareMethod::VirtioFs;
     if (options.share == ShareMethod::Ninep || (!needed && (folder.read_only || options.dry_run))) return;
     std::string why;
@@ -221,6 +222,7 @@ void check_capture(const RunOptions& options, const Report& report) {
 
 // The exit status that a finished session amounts to, with a message where it is not the program's.
 int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end) {
+    const std::string_view vmm = options.vmm == Vmm::Cell ? "cell" : "QEMU";
     for (const std::string& line : end.report.malformed)
         fmt::print(stderr, "eremite: the image reported something not understood: {}\n", line);
     if (end.report.fault) fmt::print(stderr, "{}", describe_fault(boot.program, end.report));
@@ -233,13 +235,13 @@ int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end)
         fmt::print(stderr, "eremite: stopped after {} s (--timeout)\n", *options.timeout);
         return exit_status::timed_out;
     }
-    const bool failed_to_start = !end.output_seen && !end.qemu_messages.empty();
+    const bool failed_to_start = !end.output_seen && !end.vmm_messages.empty();
     if (failed_to_start) {
         throw Failure{exit_status::eremite_failed,
-                      fmt::format("QEMU did not start:\n{}{}", end.qemu_messages, hint_for(end.qemu_messages, options))};
+                      options.vmm == Vmm::Cell ? end.vmm_messages : fmt::format("QEMU did not start:\n{}{}", end.vmm_messages, hint_for(end.vmm_messages, options))};
     }
     if (WIFSIGNALED(end.wait_status)) {
-        throw Failure{exit_status::eremite_failed, fmt::format("QEMU died by signal {}\n{}", WTERMSIG(end.wait_status), end.qemu_messages)};
+        throw Failure{exit_status::eremite_failed, fmt::format("{} died by signal {}\n{}", vmm, WTERMSIG(end.wait_status), end.vmm_messages)};
     }
     const int status = WEXITSTATUS(end.wait_status);
     // The debug-exit device: QEMU's status is the guest's, doubled, plus one. A program that ends well reports that, so that 1 alone
@@ -247,19 +249,19 @@ int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end)
     if (status % 2 == 1 && status != 1) return status / 2;
     if (status != 0) {
         throw Failure{exit_status::eremite_failed,
-                      fmt::format("QEMU ({}) ended with status {} before the program did\n{}", options.qemu, status, end.qemu_messages)};
+                      fmt::format("{} ended with status {} before the program did\n{}", options.vmm == Vmm::Cell ? "cell" : options.qemu, status, end.vmm_messages)};
     }
     throw Failure{
         exit_status::eremite_failed,
         fmt::format("the machine ended without an exit status: it reset itself (a triple fault in the kernel) or was switched off\n{}",
-                    end.qemu_messages)};
+                    end.vmm_messages)};
 }
 
 }  // namespace
 
 int run_command(const RunOptions& options) {
     Boot boot = plan_boot(options);
-    const fs::path qemu = find_qemu(options.qemu);
+    const fs::path qemu = options.vmm == Vmm::Cell ? fs::path{} : find_qemu(options.qemu);
     // Instructions are only counted under TCG.
     const HostFacts facts = host_facts(qemu);
     AcceleratorChoice choice = choose_accelerator(options.machine, facts.kvm);
@@ -269,6 +271,7 @@ int run_command(const RunOptions& options) {
     const bool terminal = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
     constexpr uint64_t counted_tsc_khz = 1'000'000;
     VirtualMachine machine;
+    machine.vmm = options.vmm;
     machine.qemu = qemu.string();
     machine.machine = options.machine;
     machine.accelerator = choice.accelerator;
@@ -276,6 +279,7 @@ int run_command(const RunOptions& options) {
     machine.cpus = options.cpus;
     machine.cpu_model = options.cpu_model;
     machine.count_instructions = options.count_instructions;
+    machine.tsc_khz = facts.tsc_khz;
     machine.kernel = boot.kernel;
     machine.initrd = boot.initrd;
     machine.kernel_command_line = kernel_command_line(

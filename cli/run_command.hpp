@@ -8,6 +8,7 @@
 #include "cli/accelerator.hpp"
 #include "cli/mount_option.hpp"
 #include "cli/network_option.hpp"
+#include "cli/qemu_command.hpp"
 #include "cli/share_daemon.hpp"
 
 namespace eremite::cli {
@@ -17,6 +18,7 @@ struct RunOptions {
     std::vector<std::string> arguments;
     uint64_t memory = uint64_t{128} << 20;  // bytes
     unsigned cpus = 1;
+    Vmm vmm = Vmm::Qemu;
     Machine machine = Machine::Microvm;
     std::optional<Accelerator> accelerator;  // none: what suits this host
     std::string log_level;                   // empty: the image's own

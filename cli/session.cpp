@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "cli/cell.hpp"
 #include "cli/child_process.hpp"
 #include "cli/failure.hpp"
 #include "cli/file.hpp"
@@ -159,6 +160,7 @@ private:
             folder.daemon = next++;
         }
         start_ = Clock::now();
+        if (machine_.vmm == Vmm::Cell) return ChildProcess{[this] { return run_cell(machine_, log_fd, report_fd); }, descriptors};
         return ChildProcess{qemu_command(machine_), descriptors};
     }
 
@@ -201,7 +203,7 @@ private:
         if (ready(ReportLines)) take(report_, [this](std::string_view data) { take_report(data); });
         if (ready(Messages)) {
             take(messages_, [this](std::string_view data) {
-                if (end_.qemu_messages.size() < most_messages) end_.qemu_messages += data;
+                if (end_.vmm_messages.size() < most_messages) end_.vmm_messages += data;
             });
         }
         if (ready(Input)) take_input();

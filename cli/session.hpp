@@ -1,5 +1,5 @@
 #pragma once
-// One run of QEMU: starts it, carries the program's input and outputs between our streams and its pipes without changing a byte,
+// One run of QEMU or of our own monitor: starts it, carries the program's input and outputs between our streams and its pipes without changing a byte,
 // and gathers what it reports.
 #include <chrono>
 #include <optional>
@@ -20,8 +20,8 @@ struct SessionOptions {
 
 struct SessionEnd {
     Report report;
-    int wait_status = 0;        // QEMU's, as of waitpid(2)
-    std::string qemu_messages;  // its standard error
+    int wait_status = 0;        // the monitor's, as of waitpid(2)
+    std::string vmm_messages;  // its standard error
     bool output_seen = false;   // the image said anything at all
     bool timed_out = false;
     std::optional<int> ended_by_signal;  // that this process received; SIGPIPE when nobody reads our output any more

@@ -122,7 +122,7 @@ Trial run_trial_image(const std::filesystem::path& qemu, Accelerator accelerator
             if (end.timed_out) {
                 trial.failure = fmt::format("no end within {} s", limit.count());
             } else if (!WIFEXITED(end.wait_status) || WEXITSTATUS(end.wait_status) != (trial_status << 1 | 1)) {
-                trial.failure = end.qemu_messages.empty() ? "QEMU ended without the image's exit status" : end.qemu_messages;
+                trial.failure = end.vmm_messages.empty() ? "QEMU ended without the image's exit status" : end.vmm_messages;
             }
         } catch (const Failure& failure) {
             trial.failure = failure.what();

@@ -164,12 +164,12 @@ class TapTest(NetworkTest):
 
 
 class ShardsTest(TapTest):
-    """The device has a pair of queues for each of two CPUs, and each CPU a shard of the network."""
+    """The device has a pair of queues, each with its interrupt, for each of two CPUs, and each CPU a shard of the network."""
 
     tap_options = ("multi_queue",)
 
     def command(self, program, *arguments, ports=(), options=()):
-        return super().command(program, *arguments, ports=ports, options=[*options, "--cpus", 2])
+        return super().command(program, *arguments, ports=ports, options=[*options, "--cpus", 2, "--machine", "q35"])
 
 
 class UserNetworkTest(NetworkTest):

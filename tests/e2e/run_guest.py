@@ -17,7 +17,7 @@ PROBE_SECONDS = 10
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--eremite", required=True, help="the command")
-    parser.add_argument("--accel", choices=["tcg", "kvm"], default="tcg")
+    parser.add_argument("--on", choices=["tcg", "kvm", "cell"], default="tcg", help="QEMU with one of its accelerators, or our own monitor, which needs KVM")
     parser.add_argument("--probe-image", help="a small image that shows whether KVM can be used")
     parser.add_argument("--probe-cache", help="file that keeps what the probe found, until the next boot of this machine")
     parser.add_argument("--timeout", type=float, default=120, help="seconds for one run")
@@ -34,6 +34,11 @@ def arguments():
     return parser.parse_args()
 
 
+def monitor(on):
+    """The words that choose it."""
+    return ["--vmm", "cell"] if on == "cell" else ["--vmm", "qemu", "--accel", on]
+
+
 def skip(reason):
     print(f"skipped: {reason}")
     sys.exit(SKIPPED)
@@ -43,7 +48,7 @@ def probe_kvm(options):
     """Why KVM cannot be used, or None."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "there is no usable /dev/kvm"
-    command = [options.eremite, "run", "--accel", "kvm", "--timeout", str(PROBE_SECONDS), options.probe_image]
+    command = [options.eremite, "run", *monitor("kvm"), "--timeout", str(PROBE_SECONDS), options.probe_image]
     result = subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS + 20, stdin=subprocess.DEVNULL)
     if result.returncode == 0:
         return None
@@ -118,11 +123,11 @@ def main():
     options = arguments()
     if not os.path.exists(options.program):
         skip(f"{options.program} could not be had on this machine")
-    if options.accel == "kvm":
+    if options.on != "tcg":
         reason = kvm_unusable(options)
         if reason:
             skip(f"KVM cannot be used here: {reason}")
-    command = [options.eremite, "run", "--accel", options.accel, "--timeout", str(options.timeout), "--memory", options.memory]
+    command = [options.eremite, "run", *monitor(options.on), "--timeout", str(options.timeout), "--memory", options.memory]
     command += ["--cpus", options.cpus]
     if options.files:
         command += ["--files", options.files]

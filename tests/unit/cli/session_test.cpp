@@ -27,7 +27,7 @@ struct Observed {
     bool timed_out = false;
     bool output_seen = false;
     int ended_by_signal = 0;
-    std::string qemu_messages;
+    std::string vmm_messages;
 };
 
 // Runs a session in a child process, with a shell script in QEMU's place.
@@ -57,7 +57,7 @@ protected:
         EXPECT_EQ(status, 0);
         observed.output = read_text(folder_ / "output").value_or("");
         observed.errors = read_text(folder_ / "errors").value_or("");
-        observed.qemu_messages = read_text(folder_ / "messages").value_or("");
+        observed.vmm_messages = read_text(folder_ / "messages").value_or("");
         std::ifstream{folder_ / "result"} >> observed.wait_status >> observed.exit_status >> observed.timed_out >> observed.output_seen >>
             observed.ended_by_signal;
         return observed;
@@ -75,7 +75,7 @@ protected:
         const SessionEnd end = run_session(machine, options);
         std::ofstream{folder_ / "result"} << end.wait_status << ' ' << end.report.exit_status.value_or(-1) << ' ' << end.timed_out << ' '
                                           << end.output_seen << ' ' << end.ended_by_signal.value_or(0);
-        std::ofstream{folder_ / "messages"} << end.qemu_messages;
+        std::ofstream{folder_ / "messages"} << end.vmm_messages;
         _exit(0);
     }
 
@@ -86,7 +86,7 @@ TEST_F(SessionTest, CarriesEachStream) {
     const Observed seen = run("printf 'out\\r\\n\\0x'; echo log >/dev/fd/3; echo exit 5 >/dev/fd/4; echo chatter >&2; exit 11");
     EXPECT_EQ(seen.output, std::string("out\r\n\0x", 7));
     EXPECT_EQ(seen.errors, "log\n");
-    EXPECT_EQ(seen.qemu_messages, "chatter\n");
+    EXPECT_EQ(seen.vmm_messages, "chatter\n");
     EXPECT_EQ(seen.exit_status, 5);
     EXPECT_TRUE(seen.output_seen);
     EXPECT_EQ(WEXITSTATUS(seen.wait_status), 11);
@@ -144,7 +144,7 @@ TEST_F(SessionTest, SignalsEndTheMachine) {
 TEST_F(SessionTest, QemuThatFails) {
     const Observed seen = run("echo 'qemu: bad option' >&2; exit 1");
     EXPECT_FALSE(seen.output_seen);
-    EXPECT_EQ(seen.qemu_messages, "qemu: bad option\n");
+    EXPECT_EQ(seen.vmm_messages, "qemu: bad option\n");
     EXPECT_EQ(WEXITSTATUS(seen.wait_status), 1);
     EXPECT_EQ(seen.exit_status, -1);
 }

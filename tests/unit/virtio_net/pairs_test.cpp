@@ -14,10 +14,11 @@ class PairsTest : public VirtioNetTest {
 protected:
     Commands commands;
     std::optional<uint8_t> answer = VIRTIO_NET_OK;  // nothing: the device does not answer
+    uint16_t interrupts = 1 + 64;                   // that of the configuration, and one for each pair at most
 
     void claim_with_control(uint64_t features, uint16_t device_pairs) {
         const auto control_queue = static_cast<uint16_t>(2 * device_pairs);
-        transport.interrupts = 8;
+        transport.interrupts = interrupts;
         transport.on_notify = [this, control_queue](uint16_t index) {
             if (index == control_queue) obey(device(index));
         };
@@ -139,6 +140,20 @@ TEST_P(PairsTest, APairForEachProcessorAtMost) {
     ASSERT_EQ(card->make_pairs(2).code(), 0);
     EXPECT_TRUE(transport.queues.contains(600));
     begin(2);
+}
+
+TEST_P(PairsTest, NoMoreThanHaveAnInterruptEach) {
+    interrupts = 1 + 3;
+    claim_with_control(several, 8);
+    EXPECT_EQ(card->most_pairs(), 3U);
+}
+
+TEST_P(PairsTest, OneWhereAllHaveToShareAnInterrupt) {
+    for (const uint16_t few : {0, 1, 2}) {
+        interrupts = few;
+        claim_with_control(several, 2);
+        EXPECT_EQ(card->most_pairs(), 1U);
+    }
 }
 
 TEST_P(PairsTest, ImpossibleNumbersOfPairsMeanOne) {

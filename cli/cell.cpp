@@ -1,0 +1,82 @@
+#include "cli/cell.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cli/file.hpp"
+#include "vmm/fs/device.hpp"
+#include "vmm/machine.hpp"
+#include "vmm/net/device.hpp"
+#include "vmm/net/tap.hpp"
+#include "vmm/net/user_network.hpp"
+
+namespace eremite::cli {
+
+namespace {
+
+// QEMU's statuses: that of its device isa-debug-exit, 0 for a machine that ended by itself, 1 for its own failure.
+constexpr int failed = 1, ended_by_itself = 0;
+constexpr int debug_exit_status(uint32_t value) { return static_cast<int>((value << 1 | 1) & 0xff); }
+
+std::unique_ptr<vmm::net::Backend> network_of(const NetworkInterface& network) {
+    if (!network.tap.empty()) return std::make_unique<vmm::net::Tap>(network.tap, network.queues);
+    std::vector<vmm::net::PublishedPort> published;
+    for (const ForwardedPort& port : network.forwarded)
+        published.push_back({.address = port.address, .host_port = port.host_port, .machine_port = port.machine_port, .udp = port.udp});
+    return std::make_unique<vmm::net::UserNetwork>(published);
+}
+
+void add_devices(vmm::Machine& cell, const VirtualMachine& machine) {
+    using Host = vmm::virtio::Host;
+    for (const SharedFolder& folder : machine.folders)
+        cell.add_device([&](Host& host, const vmm::GuestMemory&) { return std::make_unique<vmm::fs::Device>(host, folder.tag, folder.path, folder.read_only); });
+    if (machine.network)
+        cell.add_device([&](Host& host, const vmm::GuestMemory&) {
+            return std::make_unique<vmm::net::NetDevice>(host, network_of(*machine.network), vmm::net::Settings{});
+        });
+}
+
+int run(const VirtualMachine& machine, int log, int report) {
+    const MappedFile image{machine.kernel};
+    std::optional<MappedFile> module;
+    if (machine.initrd) module.emplace(*machine.initrd);
+    vmm::Machine cell{{.name = machine.kernel,
+                       .image = image.bytes(),
+                       .module = module ? module->bytes() : std::span<const std::byte>{},
+                       .command_line = machine.kernel_command_line,
+                       .memory = machine.memory,
+                       .cpus = machine.cpus,
+                       .tsc_khz = machine.tsc_khz,
+                       .input = STDIN_FILENO,
+                       .output = STDOUT_FILENO,
+                       .log = log,
+                       .report = report}};
+    add_devices(cell, machine);
+    const vmm::MachineEnd end = cell.run();
+    if (!end.details.empty()) std::fprintf(stderr, "%s", end.details.c_str());
+    switch (end.kind) {
+        case vmm::MachineEnd::Kind::Exit: return debug_exit_status(end.status);
+        case vmm::MachineEnd::Kind::Failed: return failed;
+        case vmm::MachineEnd::Kind::Reset:
+        case vmm::MachineEnd::Kind::Stopped: break;
+    }
+    return ended_by_itself;
+}
+
+}  // namespace
+
+int run_cell(const VirtualMachine& machine, int log, int report) {
+    try {
+        return run(machine, log, report);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return failed;
+    }
+}
+
+}  // namespace eremite::cli

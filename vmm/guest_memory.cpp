@@ -1,0 +1,51 @@
+#include "vmm/guest_memory.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <string>
+
+#include "vmm/error.hpp"
+
+namespace eremite::vmm {
+
+namespace {
+
+constexpr uint64_t page = 4096;
+
+}  // namespace
+
+GuestMemory::GuestMemory(uint64_t size) : size_{(size + page - 1) / page * page} {
+    const std::string wanted = std::to_string(size_ >> 20) + " MiB of memory for the machine";
+    if (size_ < size || size_ == 0) throw Error{wanted + ": no possible size"};
+    file_ = UniqueFd{::memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+    if (!file_) throw system_error("memfd_create");
+    if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) throw system_error(wanted);
+    // Nobody who gets the file, as a daemon may, can cut it short under us.
+    if (::fcntl(file_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) throw system_error("fcntl(F_ADD_SEALS)");
+    void* const mapping = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file_.get(), 0);
+    if (mapping == MAP_FAILED) throw system_error(wanted);
+    mapping_ = static_cast<std::byte*>(mapping);
+    // Fewer and larger pages where the host has them for shared memory; it is no error where not.
+    (void)::madvise(mapping, size_, MADV_HUGEPAGE);
+    // A dump of a monitor that crashed is about the monitor.
+    (void)::madvise(mapping, size_, MADV_DONTDUMP);
+    const uint64_t low = std::min(size_, low_end);
+    regions_.push_back({0, {mapping_, low}});
+    if (size_ > low) regions_.push_back({high_start, {mapping_ + low, size_ - low}});
+}
+
+GuestMemory::~GuestMemory() { ::munmap(mapping_, size_); }
+
+std::span<std::byte> GuestMemory::piece(uint64_t address, uint64_t length) const {
+    if (length == 0) return {};
+    for (const Region& region : regions_) {
+        const uint64_t offset = address - region.address;  // wraps for what is below
+        if (address >= region.address && offset < region.bytes.size() && length <= region.bytes.size() - offset)
+            return region.bytes.subspan(offset, length);
+    }
+    return {};
+}
+
+}  // namespace eremite::vmm

@@ -1,0 +1,43 @@
+#pragma once
+// The memory of a virtual machine: one file in memory (memfd_create(2)), mapped here and in the guest. What the guest says about it, addresses
+// above all, is hostile: it is reached by piece() alone. The guest may change what stands there at any time, so it is read once and then checked.
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "vmm/unique_fd.hpp"
+
+namespace eremite::vmm {
+
+class GuestMemory {
+public:
+    // A part of the guest's physical addresses that is memory.
+    struct Region {
+        uint64_t address;
+        std::span<std::byte> bytes;
+    };
+    // Memory below ends here, so that devices find room below 4 GiB; the rest of it is at 4 GiB.
+    static constexpr uint64_t low_end = uint64_t{3} << 30, high_start = uint64_t{4} << 30;
+
+    // `size`: bytes, rounded up to whole pages. Throws Error: too little memory on the host, or none at all was asked for.
+    explicit GuestMemory(uint64_t size);
+    GuestMemory(const GuestMemory&) = delete;
+    GuestMemory& operator=(const GuestMemory&) = delete;
+    ~GuestMemory();
+
+    // The bytes from a guest-physical address on; empty if they are not all memory, in one region, or if `length` is 0.
+    [[nodiscard]] std::span<std::byte> piece(uint64_t address, uint64_t length) const;
+    [[nodiscard]] std::span<const Region> regions() const { return regions_; }
+    [[nodiscard]] uint64_t size() const { return size_; }
+    // The file behind it, whose offsets are those of the regions one after the other.
+    [[nodiscard]] int descriptor() const { return file_.get(); }
+
+private:
+    uint64_t size_;
+    UniqueFd file_;
+    std::byte* mapping_ = nullptr;
+    std::vector<Region> regions_;
+};
+
+}  // namespace eremite::vmm

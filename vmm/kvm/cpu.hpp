@@ -1,0 +1,60 @@
+#pragma once
+// A processor of a virtual machine: runs in a thread until the machine ends.
+#include <linux/kvm.h>
+#include <pthread.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "vmm/bus.hpp"
+#include "vmm/kvm/system.hpp"
+
+namespace eremite::vmm::kvm {
+
+class Cpu {
+public:
+    // Why run() ended.
+    enum class End : uint8_t {
+        Stopped,  // stop() was called
+        Reset,    // a triple fault, or the image switched the machine off or reset it
+        Failed,   // KVM cannot go on; failure() says why
+    };
+
+    // The first processor (index 0) starts at once, the others when it wakes them (INIT and SIPI). Throws Error.
+    Cpu(const System& system, const VirtualMachine& machine, unsigned index, const std::vector<kvm_cpuid_entry2>& leaves);
+    Cpu(const Cpu&) = delete;
+    Cpu& operator=(const Cpu&) = delete;
+    ~Cpu();
+
+    // The state that PVH prescribes: 32-bit protected mode, flat segments, no paging, the start info's address in ebx.
+    void start_at(uint32_t entry, uint32_t start_info);
+
+    [[nodiscard]] End run(const Bus& ports, const Bus& memory);
+    // Ends run(), from any thread, also before it began.
+    void stop();
+    [[nodiscard]] const std::string& failure() const { return failure_; }
+    [[nodiscard]] std::string registers() const;
+    [[nodiscard]] uint64_t exits() const { return exits_; }
+    [[nodiscard]] int descriptor() const { return fd_.get(); }
+
+    // To be called once in a process before any processor runs: stop() interrupts threads by a signal.
+    static void prepare_process();
+
+private:
+    void access_ports(const Bus& ports);
+    void access_memory(const Bus& memory);
+
+    UniqueFd fd_;
+    kvm_run* run_ = nullptr;
+    size_t run_size_ = 0;
+    std::atomic<bool> stopped_{false};
+    std::atomic<pthread_t> thread_{};
+    std::atomic<bool> has_thread_{false};
+    std::string failure_;
+    uint64_t exits_ = 0;
+};
+
+}  // namespace eremite::vmm::kvm

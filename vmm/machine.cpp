@@ -1,0 +1,124 @@
+#include "vmm/machine.hpp"
+
+#include <cstdio>
+#include <thread>
+
+#include "abi/host_channel.hpp"
+#include "vmm/boot/image.hpp"
+#include "vmm/boot/start_info.hpp"
+#include "vmm/error.hpp"
+#include "vmm/kvm/cpuid.hpp"
+
+namespace eremite::vmm {
+
+namespace {
+
+// Devices stand one behind the other below the I/O APIC, each with an interrupt line of its own.
+constexpr uint64_t devices_at = 0xd0000000;
+constexpr uint32_t serial_line = 4, first_device_line = 5;
+constexpr size_t most_devices = kvm::VirtualMachine::interrupt_lines - first_device_line;
+
+constexpr uint64_t address_of(size_t slot) { return devices_at + slot * virtio::MmioTransport::size; }
+constexpr uint32_t line_of(size_t slot) { return first_device_line + static_cast<uint32_t>(slot); }
+
+}  // namespace
+
+Machine::Machine(const MachineSetup& setup)
+    : setup_{setup},
+      memory_{setup.memory},
+      machine_{system_, memory_},
+      serial_interrupt_{make_event()},
+      serial_{loop_, setup.input, setup.output, serial_interrupt_.get()},
+      log_{setup.log},
+      report_{setup.report},
+      exit_{[this](uint32_t value) { finish({.kind = MachineEnd::Kind::Exit, .status = value, .details = {}}); }} {
+    const unsigned most = system_.most_cpus();
+    if (setup.cpus == 0 || setup.cpus > most) throw Error{"this host's KVM has at most " + std::to_string(most) + " processors in a machine: use a smaller --cpus"};
+    ports_.add(abi::serial_port, Serial::size, serial_);
+    ports_.add(abi::log_port, 1, log_);
+    ports_.add(abi::report_port, 1, report_);
+    ports_.add(abi::debug_exit_port, 4, exit_);
+    ports_.add(Cmos::port, Cmos::size, cmos_);
+    machine_.connect_interrupt(serial_interrupt_.get(), serial_line);
+}
+
+Machine::~Machine() = default;
+
+void Machine::add_device(const DeviceMaker& make) {
+    if (slots_.size() == most_devices) throw Error{"a machine has at most " + std::to_string(most_devices) + " devices"};
+    Slot slot{make_event(), nullptr};
+    slot.transport = std::make_unique<virtio::MmioTransport>(memory_, slot.interrupt.get());
+    slot.transport->attach(make(slot.transport->host(), memory_));
+    slots_.push_back(std::move(slot));
+    connect(slots_.size() - 1);
+}
+
+void Machine::connect(size_t index) {
+    virtio::MmioTransport& transport = *slots_[index].transport;
+    const uint64_t address = address_of(index);
+    registers_.add(address, virtio::MmioTransport::size, transport);
+    machine_.connect_interrupt(slots_[index].interrupt.get(), line_of(index));
+    // Where KVM cannot, a processor comes out of the machine and to the register.
+    for (size_t queue = 0; queue < transport.queue_count(); ++queue)
+        if (!machine_.connect_notification(transport.notification(queue), address + virtio::MmioTransport::notify_register, static_cast<uint32_t>(queue))) break;
+}
+
+void Machine::load() {
+    BootData data;
+    // Devices are announced as Linux takes it, too.
+    for (size_t i = 0; i < slots_.size(); ++i) {
+        char announcement[64];
+        std::snprintf(announcement, sizeof announcement, "virtio_mmio.device=4K@0x%llx:%u ", static_cast<unsigned long long>(address_of(i)), line_of(i));
+        data.command_line += announcement;
+    }
+    data.command_line += setup_.command_line;
+    const LoadedImage image = load_image(memory_, setup_.image, setup_.name);
+    data.module = setup_.module;
+    data.image_end = image.end;
+    data.cpus = setup_.cpus;
+    const uint32_t start_info = write_start_info(memory_, data);
+    const auto leaves = kvm::supported_cpuid(system_, setup_.tsc_khz);
+    for (unsigned i = 0; i < setup_.cpus; ++i)
+        cpus_.push_back(std::make_unique<kvm::Cpu>(system_, machine_, i, kvm::cpuid_of(leaves, i, setup_.cpus)));
+    cpus_[0]->start_at(image.entry, start_info);
+}
+
+MachineEnd Machine::run() {
+    load();
+    kvm::Cpu::prepare_process();
+    for (Slot& slot : slots_) slot.transport->run();
+    std::vector<std::thread> threads;
+    for (const auto& cpu : cpus_) threads.emplace_back([this, &cpu] { run_cpu(*cpu); });
+    loop_.run();
+    for (const auto& cpu : cpus_) cpu->stop();
+    for (std::thread& thread : threads) thread.join();
+    // Devices end what is under way while the memory is there.
+    slots_.clear();
+    const std::lock_guard guard{end_lock_};
+    return end_.value_or(MachineEnd{});
+}
+
+void Machine::run_cpu(kvm::Cpu& cpu) {
+    switch (cpu.run(ports_, registers_)) {
+        case kvm::Cpu::End::Stopped: break;
+        case kvm::Cpu::End::Reset: finish({.kind = MachineEnd::Kind::Reset, .status = 0, .details = cpu.registers()}); break;
+        case kvm::Cpu::End::Failed: finish({.kind = MachineEnd::Kind::Failed, .status = 0, .details = cpu.failure() + "\n" + cpu.registers()}); break;
+    }
+}
+
+// The first end counts.
+void Machine::finish(MachineEnd end) {
+    const std::lock_guard guard{end_lock_};
+    if (!end_) end_ = std::move(end);
+    loop_.stop();
+}
+
+void Machine::stop() { loop_.stop(); }
+
+uint64_t Machine::exits() const {
+    uint64_t sum = 0;
+    for (const auto& cpu : cpus_) sum += cpu->exits();
+    return sum;
+}
+
+}  // namespace eremite::vmm
