@@ -22,11 +22,10 @@ set(on_qemu_with_kvm busybox.shell cancel clocks demo epoll file_ops fifo_ops go
 #   EXPECT_EXIT      exit status, 0 by default
 #   EXPECT_OUTPUT    a regular expression that the standard output must match
 #   TIMEOUT          of one run in seconds, 120 by default
-#   ATTEMPTS         how often it may be tried: more than once only for a failure that is known and rare, which a comment there names
 # A machine with two CPUs is at work on fewer for most of its time, so ctest is told of one: else the host's others would idle. Where both
 # are at work throughout, the test says so (PROCESSORS).
 function(eremite_guest_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 T "COMPARE;FRESH_NETWORK;KERNEL_FLAVOUR" "PROGRAM;FILES;MEMORY;CPUS;EXPECT_EXIT;EXPECT_OUTPUT;TIMEOUT;ATTEMPTS"
+  cmake_parse_arguments(PARSE_ARGV 1 T "COMPARE;FRESH_NETWORK;KERNEL_FLAVOUR" "PROGRAM;FILES;MEMORY;CPUS;EXPECT_EXIT;EXPECT_OUTPUT;TIMEOUT"
                         "SOURCES;LIBRARIES;ARGUMENTS;ENV")
   if(T_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "eremite_guest_test(${name}): unknown arguments: ${T_UNPARSED_ARGUMENTS}")
@@ -48,7 +47,7 @@ function(eremite_guest_test name)
     set(T_TIMEOUT 120)
   endif()
   set(command ${EREMITE_RUN_GUEST} --timeout ${T_TIMEOUT})
-  foreach(option IN ITEMS FILES MEMORY CPUS EXPECT_EXIT EXPECT_OUTPUT ATTEMPTS)
+  foreach(option IN ITEMS FILES MEMORY CPUS EXPECT_EXIT EXPECT_OUTPUT)
     if(DEFINED T_${option})
       string(TOLOWER ${option} flag)
       string(REPLACE _ - flag ${flag})

@@ -28,7 +28,6 @@ def arguments():
     parser.add_argument("--compare", action="store_true", help="run as a Linux process too: output and status must be equal")
     parser.add_argument("--fresh-network", action="store_true", help="give the Linux process a network namespace of its own")
     parser.add_argument("--expect-exit", type=int)
-    parser.add_argument("--attempts", type=int, default=1, help="how often it may be tried, for a failure that is known and rare")
     parser.add_argument("--expect-output", help="regular expression that standard output must match")
     parser.add_argument("program")
     parser.add_argument("arguments", nargs="*")
@@ -122,16 +121,6 @@ def fresh_network():
 
 def main():
     options = arguments()
-    for left in reversed(range(options.attempts)):
-        try:
-            return attempt(options)
-        except SystemExit as end:
-            if end.code in (None, 0, SKIPPED) or left == 0:
-                raise
-            print(f"failed, and tried again: {end.code}")
-
-
-def attempt(options):
     if not os.path.exists(options.program):
         skip(f"{options.program} could not be had on this machine")
     if options.on != "tcg":
