@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/file.hpp"
+#include "vmm/block/block_device.hpp"
 #include "vmm/fs/device.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/net/device.hpp"
@@ -35,6 +36,10 @@ void add_devices(vmm::Machine& cell, const VirtualMachine& machine) {
     using Host = vmm::virtio::Host;
     for (const SharedFolder& folder : machine.folders)
         cell.add_device([&](Host& host, const vmm::GuestMemory&) { return std::make_unique<vmm::fs::Device>(host, folder.tag, folder.path, folder.read_only); });
+    for (const VolumeFile& volume : machine.volumes)
+        cell.add_device([&](Host& host, const vmm::GuestMemory&) {
+            return std::make_unique<vmm::block::BlockDevice>(host, volume.tag, vmm::block::open_disk(volume.path, volume.read_only), volume.tag);
+        });
     if (machine.network)
         cell.add_device([&](Host& host, const vmm::GuestMemory&) {
             return std::make_unique<vmm::net::NetDevice>(host, network_of(*machine.network), vmm::net::Settings{});

@@ -29,6 +29,8 @@ CMAKE = from_environment("CMAKE_COMMAND")
 ON_CELL = os.environ.get("EREMITE_TEST_ON") == "cell"
 MONITOR = ["--vmm", "cell"] if ON_CELL else ["--vmm", "qemu", "--accel", "tcg"]
 
+qemu_only = unittest.skipIf(ON_CELL, "about QEMU")
+
 HELLO = str(PROGRAMS / "hello")
 HELLO_SOURCE = '#include <iostream>\nint main() { std::cout << "hello world\\n"; }\n'
 

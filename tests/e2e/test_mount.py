@@ -10,14 +10,14 @@ import subprocess
 import tempfile
 import time
 
-from support import BUILD, COMMAND, HELLO, LIMIT, MONITOR, CommandTest, clean_environment, descendants_of, program, unittest
+from support import BUILD, COMMAND, HELLO, LIMIT, MONITOR, ON_CELL, CommandTest, clean_environment, descendants_of, program, qemu_only, unittest
 
 IMAGE = program("shared_folder")
 MAPS = program("mapped_folder")
 
 
 class MountTest(CommandTest):
-    share = "9p"
+    share = "virtio-fs" if ON_CELL else "9p"
 
     def setUp(self):
         super().setUp()
@@ -42,6 +42,7 @@ class Mount(MountTest):
         result = self.check(self.mounted("read", "/data/sub folder/名前"), errors=b"")
         self.assertEqual(result.output, bytes(range(256)) * 5000)
 
+    @qemu_only
     def test_on_q35(self):
         (self.shared / "f").write_text("by PCI")
         self.assertEqual(self.output_of("read", "/data/f", options=["--machine", "q35"]), "by PCI")
@@ -209,6 +210,7 @@ class MappedFilesByVirtioFs(MappedFiles):
         need_daemon()
         super().setUp()
 
+    @qemu_only
     def test_server_that_died(self):
         with self.started("orphan", "/data/f", suffix=":patience=5") as process:
             self.assertEqual(process.stdout.readline(), b"mapped\n")
@@ -301,6 +303,7 @@ class MountMistakes(MountTest):
         for text in (str(self.shared), f"{self.shared}:data", ":/data", f"{self.shared}:ro"):
             self.refused("--mount", text, message="write HOSTDIR:/path or HOSTDIR:/path:ro")
 
+    @qemu_only
     def test_file_in_the_way(self):
         self.write("files/data", "x")
         result = self.check(self.mounted("read", "/data/f", options=["--files", self.folder / "files"]), status=125, output=b"")
@@ -316,6 +319,7 @@ class MountMistakes(MountTest):
         self.check(result, status=125, output=b"")
         self.assertIn("mount0 cannot be mounted at /data: the machine has no 9p or virtio-fs device with this tag", result.error_text)
 
+    @qemu_only
     def test_dry_run_shows_it(self):
         result = self.eremite("run", *MONITOR, "--dry-run", "--mount", f"{self.shared}:/data:ro", "--machine", "q35", HELLO)
         words = shlex.split(self.check(result, errors=b"").text)

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from network import TapTest, UserNetworkTest
-from support import HELLO, MONITOR, CommandTest, program
+from support import HELLO, MONITOR, ON_CELL, CommandTest, program, qemu_only
 
 USAGE, FAILED = 2, 125
 
@@ -49,7 +49,7 @@ class NetworkOptions(CommandTest):
         self.refuse("--net", "tap:tap0", "--publish", "80:80", errors="--publish is for --net user")
 
     def test_pcap_where_nothing_can_be_written(self):
-        self.refuse(*MONITOR, "--pcap", "/does/not/exist", errors=["QEMU did not start", "--pcap /does/not/exist"], status=FAILED)
+        self.refuse(*MONITOR, "--pcap", "/does/not/exist", errors=["--pcap /does/not/exist"], status=FAILED)
 
     def test_pcap_on_a_full_disk(self):
         if not os.path.exists("/dev/full"):
@@ -72,6 +72,7 @@ class NetworkOptions(CommandTest):
     def printed(self, *options):
         return shlex.split(self.check(self.eremite("run", *MONITOR, "--dry-run", *options, HELLO), errors=b"").text)
 
+    @qemu_only
     def test_command_for_user(self):
         words = self.printed("--net", "user,hostfwd=udp:127.0.0.1:5353-:53", "--publish", "8080:80", "--pcap", "a,b")
         self.assertIn("user,id=net,hostfwd=udp:127.0.0.1:5353-10.0.2.15:53,hostfwd=tcp::8080-10.0.2.15:80", words)
@@ -80,6 +81,7 @@ class NetworkOptions(CommandTest):
         self.assertIn(" ip=10.0.2.15/24 gateway=10.0.2.2 dns=10.0.2.3 pcap=console --", words[words.index("-append") + 1])
         self.assertEqual([word for word in self.printed("--publish", "8080:80") if word.startswith("user,")], ["user,id=net,hostfwd=tcp::8080-10.0.2.15:80"])
 
+    @qemu_only
     def test_command_for_tap(self):
         words = self.printed("--machine", "q35", "--net", "tap:tap7,ip=10.1.0.2/16,ip=fd00::2/64,gateway=10.1.0.1,dns=10.1.0.1,dns=fd00::1,mtu=1400")
         self.assertIn("tap,id=net,ifname=tap7,script=no,downscript=no", words)
@@ -89,6 +91,7 @@ class NetworkOptions(CommandTest):
         words = self.printed("--net", "tap:tap7")
         self.assertNotIn(" ip=", words[words.index("-append") + 1])
 
+    @qemu_only
     def test_no_network_unless_asked_for(self):
         self.assertNotIn("-netdev", self.printed())
 
@@ -149,7 +152,7 @@ class CaptureTest:
         self.assertNotRegex(done.stdout, "incorrect|bad .*sum|truncated")
 
     def test_exchange_on_both_machines(self):
-        for machine in ("microvm", "q35"):
+        for machine in ("microvm",) if ON_CELL else ("microvm", "q35"):
             with self.subTest(machine):
                 file = self.folder / f"a capture, ü {machine}.pcapng"
                 server = self.start(program("echo_server"), 7, ports=[7], options=["--machine", machine, "--pcap", file])
@@ -181,7 +184,7 @@ class TapDevices(TapTest):
     def test_in_use(self):
         first = self.start(program("wait_forever"))
         first.wait_for("waiting|ready|forever")
-        self.check(self.execute(*self.command(HELLO)), FAILED, output=b"", errors=["QEMU did not start", "another machine or program uses tap0"])
+        self.check(self.execute(*self.command(HELLO)), FAILED, output=b"", errors="another machine or program uses tap0")
 
     def test_another_kind_of_device(self):
-        self.check(self.eremite("run", *MONITOR, "--net", "tap:lo", HELLO), FAILED, output=b"", errors=["QEMU did not start", "lo is no TAP device"])
+        self.check(self.eremite("run", *MONITOR, "--net", "tap:lo", HELLO), FAILED, output=b"", errors="lo is no TAP device")

@@ -71,7 +71,7 @@ public:
     // Requires: they find room.
     void put(std::span<const std::byte> bytes);
     template <typename T>
-        requires std::is_trivially_copyable_v<T>
+        requires std::is_trivially_copyable_v<T> && (!std::is_convertible_v<T, std::span<const std::byte>>)
     void put(const T& value) {
         static_assert(std::has_unique_object_representations_v<T>, "padding would tell the guest what was on the stack");
         put(std::as_bytes(std::span{&value, 1}));
