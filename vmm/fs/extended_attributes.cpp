@@ -37,7 +37,7 @@ Result<void> tell_size(Reply& reply, size_t size) {
 
 Result<void> tell(Reply& reply, std::span<const char> value) {
     if (value.size() > reply.room()) return Error{ERANGE};
-    reply.put(std::as_bytes(value));
+    reply.put_bytes(std::as_bytes(value));
     return {};
 }
 

@@ -86,13 +86,13 @@ Result<void> list_by(Share& share, Request& request, Reply& reply, bool looks_up
         if (!append(share, folder, entry, looks_up, room, listed)) {
             // As getdents(2) has it.
             if (listed.empty()) return Error{EINVAL};
-            reply.put(listed);
+            reply.put_bytes(listed);
             return {};
         }
         position = entry.next;
     }
     handle.position = position;
-    reply.put(listed);
+    reply.put_bytes(listed);
     return {};
 }
 

@@ -51,7 +51,7 @@ Result<void> Request::data(size_t size, std::vector<iovec>& part) const {
     return {};
 }
 
-void Reply::put(std::span<const std::byte> bytes) { size_ += virtio::copy_to(pieces_, sizeof(fuse_out_header) + size_, bytes); }
+void Reply::put_bytes(std::span<const std::byte> bytes) { size_ += virtio::copy_to(pieces_, sizeof(fuse_out_header) + size_, bytes); }
 
 uint32_t Reply::finish(uint64_t unique, int error) {
     if (error != 0) size_ = 0;

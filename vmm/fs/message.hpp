@@ -69,12 +69,13 @@ public:
     // How many bytes can still be put.
     [[nodiscard]] size_t room() const { return room_ - size_; }
     // Requires: they find room.
-    void put(std::span<const std::byte> bytes);
+    void put_bytes(std::span<const std::byte> bytes);
+    // The same for a structure of the protocol, which is an aggregate of numbers: neither padding nor pointers go to the guest.
     template <typename T>
-        requires std::is_trivially_copyable_v<T> && (!std::is_convertible_v<T, std::span<const std::byte>>)
+        requires std::is_aggregate_v<T>
     void put(const T& value) {
-        static_assert(std::has_unique_object_representations_v<T>, "padding would tell the guest what was on the stack");
-        put(std::as_bytes(std::span{&value, 1}));
+        static_assert(std::has_unique_object_representations_v<T>);
+        put_bytes(std::as_bytes(std::span{&value, 1}));
     }
     // The room for the next `size` bytes, as far as there is some, to be filled by the kernel.
     void room_for(size_t size, std::vector<iovec>& part) const { slice(pieces_, sizeof(fuse_out_header) + size_, std::min(size, room()), part); }

@@ -127,7 +127,7 @@ Result<void> read_link(Share& share, Request& request, Reply& reply) {
     // SAFETY: bytes as characters.
     const size_t size = TRY(checked(::readlinkat(inode.descriptor.get(), "", reinterpret_cast<char*>(target.data()), target.size())));
     if (size > reply.room()) return Error{E2BIG};
-    reply.put(std::span{target}.first(size));
+    reply.put_bytes(std::span{target}.first(size));
     return {};
 }
 
