@@ -9,7 +9,7 @@ import struct
 import subprocess
 import time
 
-from support import COMMAND, LIMIT, MONITOR, clean_environment, descendants_of, need_tool, program, unittest
+from support import COMMAND, LIMIT, MONITOR, ON_CELL, clean_environment, descendants_of, need_tool, program, unittest
 from test_mount import MountTest, need_daemon
 
 BUSY = program("busy_folder")
@@ -103,7 +103,8 @@ class BusyFolder(BusyFolderTest):
         self.assertEqual((self.shared / "f").stat().st_blocks, blocks)
 
     # 9P cannot ask: all of a file counts as data.
-    data_of_sparse_file = f"0-8192 {8 << 20}\n"
+    # 9p does not say where the holes are.
+    data_of_sparse_file = f"1024-1088 3072-3136 {8 << 20}\n" if ON_CELL else f"0-8192 {8 << 20}\n"
 
     def test_full_disk_loses_nothing_that_was_acknowledged(self):
         self.small_disk("3M")

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from support import COMMAND, HELLO, MONITOR, VolumeTest, clean_environment, program, volume_tool
+from support import COMMAND, HELLO, MONITOR, VolumeTest, clean_environment, program, qemu_only, volume_tool
 
 IMAGE = program("shared_folder")
 
@@ -32,6 +32,7 @@ class Volume(MountedVolumeTest):
         self.dump(self.volume, "/f", self.folder / "f")
         self.assertEqual((self.folder / "f").read_text(), "contents")
 
+    @qemu_only
     def test_on_q35(self):
         self.output_of("write", "/data/f", "by PCI", options=["--machine", "q35"])
         self.assertEqual(self.output_of("read", "/data/f"), "by PCI")

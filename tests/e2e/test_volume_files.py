@@ -189,7 +189,7 @@ class OtherVolumes(VolumeFilesTest):
         self.assertEqual(self.output_of(FILES, "holes", "/data"), "holes right\n")
 
     def test_no_file_system(self):
-        self.volume.write_bytes(b"no file system " * 100_000)
+        self.volume.write_bytes(b"no file system! " * 100_000)
         self.refused("there is no ext4 volume")
 
     def test_too_short(self):

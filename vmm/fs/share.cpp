@@ -50,8 +50,8 @@ Share::Share(const std::string& path, bool is_read_only)
     : read_only{is_read_only},
       descriptors{open_or_throw("cannot share a folder without /proc", "/proc/self/fd", O_PATH | O_DIRECTORY)},
       folder{open_or_throw("cannot share " + path + ", which has to be a folder that you may read", path.c_str(), O_RDONLY | O_DIRECTORY)},
-      inodes{UniqueFd{::openat(folder.get(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, most_descriptors() / 2},
-      handles{most_descriptors() / 4},
+      inodes{UniqueFd{::openat(folder.get(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, most_descriptors() / 8 * 7},
+      handles{most_descriptors() / 16},
       is_root_{::geteuid() == 0},
       // Kernels before 5.6, and some containers, have it not.
       has_openat2_{UniqueFd{openat2(folder.get(), ".", O_PATH | O_CLOEXEC, 0)}} {}
