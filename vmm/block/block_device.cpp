@@ -95,9 +95,12 @@ void BlockDevice::notified(uint16_t) { take_requests(); }
 
 void BlockDevice::take_requests() {
     if (!queue_ || broken_) return;
+    // Requests that are answered at once may come without an end, and others want the lock.
+    unsigned left = depth;
     do {
         queue_->disable_notifications();
-        while (!free_.empty() && queue_->pop(slots_[free_.back()].chain)) {
+        while (left > 0 && !free_.empty() && queue_->pop(slots_[free_.back()].chain)) {
+            --left;
             const uint32_t slot = free_.back();
             if (slots_[slot].chain.writable.empty()) {
                 broken_ = true;
@@ -107,7 +110,8 @@ void BlockDevice::take_requests() {
             begin(slot);
         }
         // With none left to be taken, those that are done take more.
-    } while (!broken_ && !free_.empty() && queue_->enable_notifications());
+    } while (left > 0 && !broken_ && !free_.empty() && queue_->enable_notifications());
+    if (left == 0) signal_event(engine_->event());
     engine_->kick();
     queue_->flush();
     if (queue_->broken()) host_.needs_reset("a queue is broken");

@@ -14,7 +14,7 @@ struct Operation {
     Kind kind = Kind::Sync;
     bool durable = false;               // a write that is on the disk when it is done
     uint64_t offset = 0, length = 0;    // bytes; the length is of Punch and Zero
-    std::span<const iovec> memory;      // of Read and Write, 1024 pieces at most; stays until the operation is done
+    std::span<const iovec> memory{};    // of Read and Write, 1024 pieces at most; stays until the operation is done
 };
 
 struct Outcome {

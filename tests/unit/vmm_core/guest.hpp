@@ -32,7 +32,7 @@ public:
     [[nodiscard]] std::span<std::byte> bytes(const virtio::Segment& segment) const { return bytes(segment.address.value, segment.length); }
     void write(const virtio::Segment& segment, std::string_view text) const { std::memcpy(bytes(segment).data(), text.data(), text.size()); }
     template <typename T>
-    void write(const virtio::Segment& segment, const T& value) const { std::memcpy(bytes(segment).data(), &value, sizeof value); }
+    void put(const virtio::Segment& segment, const T& value) const { std::memcpy(bytes(segment).data(), &value, sizeof value); }
     [[nodiscard]] std::string text(const virtio::Segment& segment) const;
     [[nodiscard]] vmm::GuestMemory& memory() const { return *memory_; }
 

@@ -1,0 +1,117 @@
+#pragma once
+// The fuzzer as a driver: a device behind its registers, with queues of eight in a small memory. Input: what stands in memory at first, by its
+// length, then steps of a byte each with their operands.
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "tests/fuzz/input.hpp"
+#include "tests/fuzz/vmm_virtio/silence.hpp"
+#include "vmm/virtio/mmio.hpp"
+
+namespace eremite::test {
+
+class HostileDriver {
+public:
+    static constexpr uint64_t memory_bytes = 16384;
+    static constexpr uint32_t queue_bytes = 256;  // of a queue, from 0 on
+
+    HostileDriver() {
+        silence();
+        std::fill(bytes_.begin(), bytes_.end(), std::byte{0});
+    }
+
+    [[nodiscard]] static vmm::GuestMemory& memory() {
+        static vmm::GuestMemory shared{memory_bytes};
+        return shared;
+    }
+    [[nodiscard]] vmm::virtio::MmioTransport& transport() { return transport_; }
+
+    // Brings the device up with all that it offers, as a driver does that is in order.
+    void bring_up() {
+        set(0x70, 0);
+        for (const uint32_t half : {0U, 1U}) {
+            uint32_t offered = 0;
+            set(0x14, half);
+            transport_.read(0x10, std::as_writable_bytes(std::span{&offered, 1}));
+            set(0x24, half);
+            set(0x20, offered & ~refused_features(half));
+        }
+        set(0x70, 11);
+        for (uint32_t queue = 0; queue < transport_.queue_count(); ++queue) {
+            set(0x30, queue);
+            set(0x38, 8);
+            set(0x80, queue * queue_bytes);
+            set(0x90, queue * queue_bytes + 128);
+            set(0xa0, queue * queue_bytes + 152);
+            set(0x44, 1);
+        }
+        set(0x70, 15);
+    }
+
+    // Event indices would ask for notifications and interrupts that a fuzzer seldom finds.
+    static constexpr uint32_t refused_features(uint32_t half) { return half == 0 ? uint32_t{1} << 29 : 0; }
+
+    void begin(Input& input) {
+        const auto first = input.take(input.half() % (memory_bytes + 1));
+        std::memcpy(bytes_.data(), first.data(), first.size());
+        bring_up();
+    }
+
+    void step(Input& input) {
+        const uint8_t step = input.byte();
+        const size_t queue = step / 8U % std::max<size_t>(transport_.queue_count(), 1);
+        switch (step % 8) {
+            case 0: {
+                const uint32_t value = input.word();
+                return transport_.write(step / 8 * 8U, std::as_bytes(std::span{&value, 1}));
+            }
+            case 1: {  // anywhere
+                const size_t at = input.half() % memory_bytes;
+                return put(at, input.take(std::min<size_t>(step / 8U + 1, memory_bytes - at)));
+            }
+            case 2: {  // a descriptor
+                const size_t at = queue * queue_bytes + input.byte() % 8U * 16;
+                const uint64_t address = input.half() % memory_bytes;
+                const uint32_t length = input.half();
+                const uint8_t flags = input.byte();
+                const uint16_t words[] = {static_cast<uint16_t>(flags % 8), static_cast<uint16_t>(flags / 8 % 8)};
+                put(at, address);
+                put(at + 8, length);
+                return put(at + 12, words);
+            }
+            case 3: {  // a head is made available
+                uint16_t index = 0;
+                std::byte* const ring = bytes_.data() + queue * queue_bytes + 128;
+                std::memcpy(&index, ring + 2, 2);
+                const uint16_t head = input.byte() % 8;
+                std::memcpy(ring + 4 + index % 8 * 2, &head, 2);
+                ++index;
+                std::memcpy(ring + 2, &index, 2);
+                break;
+            }
+            case 4: return bring_up();
+            case 5: return set(0x70, 0);
+            case 6: {  // the configuration
+                std::byte operand[8] = {static_cast<std::byte>(input.byte())};
+                transport_.write(0x100 + input.byte(), std::span{operand}.first(step / 8 % 9U));
+                return transport_.read(0x100 + input.byte(), std::span{operand}.first(step / 8 % 9U));
+            }
+            default: break;
+        }
+        set(0x50, static_cast<uint32_t>(queue));
+        transport_.host().loop().run_pending();
+    }
+
+private:
+    void set(uint64_t reg, uint32_t value) { transport_.write(reg, std::as_bytes(std::span{&value, 1})); }
+    void put(size_t at, std::span<const uint8_t> what) { std::memcpy(bytes_.data() + at, what.data(), what.size()); }
+    template <typename T>
+    void put(size_t at, const T& what) { std::memcpy(bytes_.data() + at, &what, sizeof what); }
+
+    std::span<std::byte> bytes_ = memory().piece(0, memory_bytes);
+    vmm::UniqueFd interrupt_ = vmm::make_event();
+    vmm::virtio::MmioTransport transport_{memory(), interrupt_.get()};
+};
+
+}  // namespace eremite::test
