@@ -19,7 +19,7 @@ Device::Device(virtio::Host& host, std::string_view tag, const std::string& fold
     : host_{host}, server_{folder, read_only}, name_{"share " + std::string{tag}}, more_{make_event()} {
     // Section 5.11.4: in UTF-8, padded with zeros.
     if (tag.empty() || tag.size() > longest_tag || tag.find('\0') != std::string_view::npos)
-        throw vmm::Error{"cannot share " + folder + " as \"" + std::string{tag} + "\": the name has to have 1 to " + std::to_string(longest_tag) + " bytes"};
+        throw vmm::Error{"cannot share " + folder + ": its tag has to have 1 to " + std::to_string(longest_tag) + " bytes: " + std::string{tag}};
     std::memcpy(configuration_.tag, tag.data(), tag.size());
     configuration_.num_request_queues = 1;
     host_.loop().add_event(more_.get(), [this] {

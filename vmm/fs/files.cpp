@@ -15,7 +15,6 @@ constexpr uint32_t permission_bits = 07777;
 // What the guest opens with, as far as it matters here. O_DIRECT would ask for memory that is aligned as the disk wants it.
 Result<int> open_flags(const Share& share, uint32_t flags) {
     constexpr uint32_t passed_on = O_ACCMODE | O_APPEND | O_SYNC | O_DSYNC | O_TRUNC;
-    if ((flags & O_ACCMODE) == O_ACCMODE) return Error{EINVAL};
     if (share.read_only && ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0)) return Error{EROFS};
     return static_cast<int>(flags & passed_on);
 }
@@ -186,8 +185,9 @@ Result<void> copy_range(Share& share, Request& request, Reply& reply) {
     // Less than was asked for is allowed, and other requests wait.
     constexpr uint64_t most = 64 << 20;
     auto from_offset = static_cast<off_t>(in.off_in), to_offset = static_cast<off_t>(in.off_out);
+    const auto flags = static_cast<unsigned>(in.flags);
     fuse_write_out out{};
-    out.size = static_cast<uint32_t>(TRY(checked(::copy_file_range(from, &from_offset, to, &to_offset, std::min(in.len, most), static_cast<unsigned>(in.flags)))));
+    out.size = static_cast<uint32_t>(TRY(checked(::copy_file_range(from, &from_offset, to, &to_offset, std::min(in.len, most), flags))));
     reply.put(out);
     return {};
 }

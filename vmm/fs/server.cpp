@@ -9,8 +9,8 @@ namespace {
 
 constexpr uint32_t oldest_minor_version = 31;
 constexpr uint32_t page = 4096;
-constexpr uint32_t features = FUSE_ASYNC_READ | FUSE_ATOMIC_O_TRUNC | FUSE_BIG_WRITES | FUSE_AUTO_INVAL_DATA | FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO |
-                              FUSE_ASYNC_DIO | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES;
+constexpr uint32_t features = FUSE_ASYNC_READ | FUSE_ATOMIC_O_TRUNC | FUSE_BIG_WRITES | FUSE_AUTO_INVAL_DATA | FUSE_DO_READDIRPLUS |
+                              FUSE_READDIRPLUS_AUTO | FUSE_ASYNC_DIO | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES;
 
 struct Kind {
     operations::Operation* run = nullptr;
@@ -20,9 +20,6 @@ struct Kind {
     bool has_data = false;     // behind the structure, to be written
     bool is_answered = true;
 };
-
-template <typename... Parts>
-constexpr size_t size_of = (sizeof(Parts) + ... + 0);
 
 constexpr size_t entry = sizeof(fuse_entry_out);
 constexpr size_t most_opcodes = 64;

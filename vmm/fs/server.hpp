@@ -9,7 +9,7 @@ namespace eremite::vmm::fs {
 
 class Server {
 public:
-    // Throws vmm::Error: the folder cannot be shared.
+    // To be made by the process that serves, not by one that forks later. Throws vmm::Error: the folder cannot be shared.
     Server(const std::string& folder, bool read_only) : share_{folder, read_only}, body_(most_body) {}
 
     // Answers one request, within the calling thread, which becomes one that works on files for guests (thread.hpp). `readable` has the

@@ -39,7 +39,8 @@ ActAs::ActAs(uid_t user, gid_t group) : changed_{true} {
     constexpr auto nobody = static_cast<uid_t>(-1);
     ::setfsgid(group);
     ::setfsuid(user);
-    possible_ = user != nobody && group != nobody && static_cast<uid_t>(::setfsuid(nobody)) == user && static_cast<gid_t>(::setfsgid(nobody)) == group;
+    const auto is_user = static_cast<uid_t>(::setfsuid(nobody)), is_group = static_cast<gid_t>(::setfsgid(nobody));
+    possible_ = user != nobody && group != nobody && is_user == user && is_group == group;
 }
 
 ActAs::~ActAs() {

@@ -44,7 +44,8 @@ protected:
 };
 
 TEST_F(LinkTest, LinksAreSeenAsLinks) {
-    for (const char* name : {"up", "absolute", "file", "dangling"}) EXPECT_EQ(look_up(name).as<fuse_entry_out>().attr.mode & S_IFMT, uint32_t{S_IFLNK});
+    for (const char* name : {"up", "absolute", "file", "dangling"})
+        EXPECT_EQ(look_up(name).as<fuse_entry_out>().attr.mode & S_IFMT, uint32_t{S_IFLNK});
     for (const char* name : {"up", "absolute"}) {
         const uint64_t link = node_of(name);
         EXPECT_EQ(look_up("secret", link).error, ENOTDIR);

@@ -37,7 +37,7 @@ struct Owner final : virtio::QueueOwner {
 class FsDeviceTest : public ShareTest {
 protected:
     static constexpr uint64_t queues_at = 0x10000, queue_distance = 0x10000, requests_at = 0x100000, request_distance = 0x10000, replies_in = 0x8000;
-    static constexpr uint16_t queue_size = 32;
+    static constexpr uint16_t queue_size = 128;
 
     void make(std::string_view tag = "tag") {
         transport.attach(std::make_unique<vmm::fs::Device>(transport.host(), tag, shared, false));
@@ -121,7 +121,8 @@ TEST_F(FsDeviceTest, TellsItsTag) {
     make(tag);
     EXPECT_EQ(get(VIRTIO_MMIO_DEVICE_ID), uint32_t{VIRTIO_ID_FS});
     virtio_fs_config configuration{};
-    for (size_t i = 0; i < sizeof configuration; ++i) transport.read(VIRTIO_MMIO_CONFIG + i, std::as_writable_bytes(std::span{&configuration, 1}).subspan(i, 1));
+    const auto bytes = std::as_writable_bytes(std::span{&configuration, 1});
+    for (size_t i = 0; i < sizeof configuration; ++i) transport.read(VIRTIO_MMIO_CONFIG + i, bytes.subspan(i, 1));
     const std::string padded{reinterpret_cast<const char*>(configuration.tag), sizeof configuration.tag};
     EXPECT_EQ(padded, tag + std::string(sizeof configuration.tag - tag.size(), '\0'));
     EXPECT_EQ(configuration.num_request_queues, 1U);
@@ -148,9 +149,10 @@ TEST_F(FsDeviceTest, AnswersRequests) {
         submit(1, 1, FUSE_LOOKUP, FUSE_ROOT_ID, Body{}.text("f"), 200);
         submit(1, 2, FUSE_LOOKUP, FUSE_ROOT_ID, Body{}.text("g"), 200);
         // More than the device does at once.
-        for (size_t i = 3; i < 10; ++i) submit(1, i, FUSE_GETATTR, FUSE_ROOT_ID, Body{}.add(fuse_getattr_in{}), 200);
+        constexpr size_t count = 40;
+        for (size_t i = 3; i < count; ++i) submit(1, i, FUSE_GETATTR, FUSE_ROOT_ID, Body{}.add(fuse_getattr_in{}), 200);
         queues[1]->kick();
-        for (size_t i = 1; i < 10; ++i) {
+        for (size_t i = 1; i < count; ++i) {
             const auto done = take(1);
             EXPECT_EQ(done.token, reinterpret_cast<void*>(i));
             EXPECT_EQ(done.written, reply<fuse_out_header>(i).len);
@@ -158,7 +160,7 @@ TEST_F(FsDeviceTest, AnswersRequests) {
         EXPECT_EQ(reply<fuse_out_header>(1).error, 0);
         EXPECT_EQ(reply<fuse_entry_out>(1, sizeof(fuse_out_header)).attr.size, 4U);
         EXPECT_EQ(reply<fuse_out_header>(2).error, -ENOENT);
-        EXPECT_EQ(reply<fuse_out_header>(9).error, 0);
+        EXPECT_EQ(reply<fuse_out_header>(count - 1).error, 0);
     }
 }
 

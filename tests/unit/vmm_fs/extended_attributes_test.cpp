@@ -68,7 +68,8 @@ TEST_F(ExtendedTest, AccessControlListsAreNotShown) {
         EXPECT_EQ(remove(name).error, EOPNOTSUPP);
     }
     // Version 2: the owner, user 1 with a right, the group, the mask, others (acl(5), linux/posix_acl_xattr.h).
-    const uint16_t list_of[] = {2, 0, 0x01, 6, 0xffff, 0xffff, 0x02, 4, 1, 0, 0x04, 4, 0xffff, 0xffff, 0x10, 4, 0xffff, 0xffff, 0x20, 4, 0xffff, 0xffff};
+    constexpr uint16_t any = 0xffff;
+    const uint16_t list_of[] = {2, 0, 0x01, 6, any, any, 0x02, 4, 1, 0, 0x04, 4, any, any, 0x10, 4, any, any, 0x20, 4, any, any};
     if (::setxattr((shared / "f").c_str(), "system.posix_acl_access", list_of, sizeof list_of, 0) != 0) GTEST_SKIP() << "no lists here";
     EXPECT_EQ(list().text().find("posix_acl"), std::string::npos);
     EXPECT_NE(list().text().find("user.one"), std::string::npos);

@@ -170,12 +170,21 @@ protected:
     }
     Answer get_attributes(uint64_t node) { return ask(FUSE_GETATTR, node, Body{}.add(fuse_getattr_in{})); }
     Answer set_attributes(uint64_t node, const fuse_setattr_in& in) { return ask(FUSE_SETATTR, node, Body{}.add(in)); }
+    static fuse_read_in reading(uint64_t handle, uint64_t offset, uint32_t size) {
+        fuse_read_in in{};
+        in.fh = handle, in.offset = offset, in.size = size;
+        return in;
+    }
+    static fuse_write_in writing(uint64_t handle, uint64_t offset, uint32_t size, uint32_t flags = 0) {
+        fuse_write_in in{};
+        in.fh = handle, in.offset = offset, in.size = size, in.write_flags = flags;
+        return in;
+    }
     Answer read(uint64_t handle, uint64_t offset, uint32_t size, size_t room = 2 << 20) {
-        return ask(FUSE_READ, FUSE_ROOT_ID, Body{}.add(fuse_read_in{.fh = handle, .offset = offset, .size = size, .read_flags = 0, .lock_owner = 0, .flags = 0, .padding = 0}), room);
+        return ask(FUSE_READ, FUSE_ROOT_ID, Body{}.add(reading(handle, offset, size)), room);
     }
     Answer write(uint64_t handle, uint64_t offset, std::string_view text, uint32_t flags = 0) {
-        const fuse_write_in in{.fh = handle, .offset = offset, .size = static_cast<uint32_t>(text.size()), .write_flags = flags, .lock_owner = 0, .flags = 0, .padding = 0};
-        return ask(FUSE_WRITE, FUSE_ROOT_ID, Body{}.add(in).raw(text));
+        return ask(FUSE_WRITE, FUSE_ROOT_ID, Body{}.add(writing(handle, offset, static_cast<uint32_t>(text.size()), flags)).raw(text));
     }
     [[nodiscard]] size_t known() const { return server->share().inodes.size(); }
     [[nodiscard]] size_t opened() const { return server->share().handles.size(); }

@@ -16,8 +16,7 @@ struct Listed {
 class ListTest : public ShareTest {
 protected:
     Answer list(uint64_t folder, uint64_t handle, uint64_t offset, uint32_t size, bool plus, size_t room = 1 << 16) {
-        const fuse_read_in in{.fh = handle, .offset = offset, .size = size, .read_flags = 0, .lock_owner = 0, .flags = 0, .padding = 0};
-        return ask(plus ? FUSE_READDIRPLUS : FUSE_READDIR, folder, Body{}.add(in), room);
+        return ask(plus ? FUSE_READDIRPLUS : FUSE_READDIR, folder, Body{}.add(reading(handle, offset, size)), room);
     }
     static std::map<std::string, Listed> parse(const Answer& answer, bool plus, uint64_t& next) {
         std::map<std::string, Listed> found;

@@ -42,7 +42,8 @@ TEST_F(ShareTest, StructuresAndNamesThatEndEarly) {
             const bool silent = opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT;
             EXPECT_EQ(answer.size == 0, silent) << opcode;
             // These have no names, and their structures may have anything in them.
-            const bool careless = opcode == FUSE_GETATTR || opcode == FUSE_STATFS || opcode == FUSE_OPENDIR || opcode == FUSE_SYNCFS || opcode == FUSE_LISTXATTR;
+            const bool careless = opcode == FUSE_GETATTR || opcode == FUSE_STATFS || opcode == FUSE_OPENDIR || opcode == FUSE_SYNCFS ||
+                                  opcode == FUSE_LISTXATTR;
             if (!careless && !silent) {
                 EXPECT_NE(answer.error, 0) << opcode << " with " << size;
             }
@@ -59,9 +60,9 @@ TEST_F(ShareTest, StructuresAndNamesThatEndEarly) {
 }
 
 TEST_F(ShareTest, UnknownRequests) {
-    for (const uint32_t opcode : {uint32_t{0}, uint32_t{7}, uint32_t{19}, uint32_t{FUSE_BMAP}, uint32_t{FUSE_IOCTL}, uint32_t{FUSE_POLL}, uint32_t{FUSE_GETLK},
-                                  uint32_t{FUSE_SETLK}, uint32_t{FUSE_SETLKW}, uint32_t{FUSE_SETUPMAPPING}, uint32_t{FUSE_REMOVEMAPPING},
-                                  uint32_t{FUSE_NOTIFY_REPLY}, uint32_t{52}, uint32_t{63}, uint32_t{64}, uint32_t{CUSE_INIT}, UINT32_MAX})
+    const uint32_t none[] = {0, 7, 19, FUSE_BMAP, FUSE_IOCTL, FUSE_POLL, FUSE_GETLK, FUSE_SETLK, FUSE_SETLKW, FUSE_SETUPMAPPING, FUSE_REMOVEMAPPING,
+                             FUSE_NOTIFY_REPLY, 52, 63, 64, CUSE_INIT, UINT32_MAX};
+    for (const uint32_t opcode : none)
         EXPECT_EQ(ask(opcode, FUSE_ROOT_ID, Body{}.raw(std::string(100, '\0'))).error, ENOSYS) << opcode;
     EXPECT_EQ(ask(FUSE_INTERRUPT, 0, Body{}.add(fuse_interrupt_in{2})).size, 0U);
 }
@@ -90,7 +91,8 @@ TEST_F(ShareTest, TooLittleRoomForTheReply) {
     EXPECT_TRUE(std::filesystem::is_empty(shared));
     EXPECT_EQ(known(), 1U);
     EXPECT_EQ(ask(FUSE_MKDIR, FUSE_ROOT_ID, folder, sizeof(fuse_out_header) + sizeof(fuse_entry_out)).error, 0);
-    EXPECT_EQ(ask(FUSE_INIT, 0, Body{}.add(fuse_init_in{.major = 7, .minor = 31, .max_readahead = 0, .flags = 0, .flags2 = 0, .unused = {}}), 40).error, E2BIG);
+    const fuse_init_in in{.major = 7, .minor = 31, .max_readahead = 0, .flags = 0, .flags2 = 0, .unused = {}};
+    EXPECT_EQ(ask(FUSE_INIT, 0, Body{}.add(in), 40).error, E2BIG);
     EXPECT_EQ(known(), 2U) << "the session goes on";
 }
 
@@ -102,10 +104,8 @@ TEST_F(ShareTest, RequestsThatAreTooLong) {
 
 TEST_F(ShareTest, CountsThatAreTooLarge) {
     const uint64_t handle = create("f").as<fuse_open_out>(sizeof(fuse_entry_out)).fh;
-    const fuse_write_in in{.fh = handle, .offset = 0, .size = UINT32_MAX, .write_flags = 0, .lock_owner = 0, .flags = 0, .padding = 0};
-    EXPECT_EQ(ask(FUSE_WRITE, FUSE_ROOT_ID, Body{}.add(in).raw("text")).error, EINVAL);
-    const fuse_write_in five{.fh = handle, .offset = 0, .size = 5, .write_flags = 0, .lock_owner = 0, .flags = 0, .padding = 0};
-    EXPECT_EQ(ask(FUSE_WRITE, FUSE_ROOT_ID, Body{}.add(five).raw("text")).error, EINVAL) << "less data than it says";
+    EXPECT_EQ(ask(FUSE_WRITE, FUSE_ROOT_ID, Body{}.add(writing(handle, 0, UINT32_MAX)).raw("text")).error, EINVAL);
+    EXPECT_EQ(ask(FUSE_WRITE, FUSE_ROOT_ID, Body{}.add(writing(handle, 0, 5)).raw("text")).error, EINVAL) << "less data than it says";
     EXPECT_EQ(read_host(shared / "f"), "");
     EXPECT_EQ(read(handle, 0, UINT32_MAX).error, 0);
     EXPECT_EQ(write(handle, uint64_t{INT64_MAX}, "text").error, EINVAL);

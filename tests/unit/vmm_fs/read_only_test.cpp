@@ -37,10 +37,12 @@ TEST_F(ReadOnlyTest, NothingIsChanged) {
         in.valid = valid;
         EXPECT_EQ(set_attributes(node, in).error, EROFS);
     }
-    for (const uint32_t flags : {O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC}) EXPECT_EQ(open(node, flags).error, EROFS);
+    for (const uint32_t flags : {O_WRONLY, O_RDWR, O_ACCMODE, O_RDONLY | O_TRUNC}) EXPECT_EQ(open(node, flags).error, EROFS);
     EXPECT_EQ(write(handle, 0, "x").error, EROFS);
     EXPECT_EQ(ask(FUSE_FALLOCATE, node, Body{}.add(fuse_fallocate_in{handle, 0, 100, 0, 0})).error, EROFS);
-    EXPECT_EQ(ask(FUSE_COPY_FILE_RANGE, node, Body{}.add(fuse_copy_file_range_in{.fh_in = handle, .off_in = 0, .nodeid_out = node, .fh_out = handle, .off_out = 2, .len = 2, .flags = 0})).error, EROFS);
+    fuse_copy_file_range_in copy{};
+    copy.fh_in = copy.fh_out = handle, copy.off_out = copy.len = 2;
+    EXPECT_EQ(ask(FUSE_COPY_FILE_RANGE, node, Body{}.add(copy)).error, EROFS);
     EXPECT_EQ(ask(FUSE_SETXATTR, node, Body{}.add(fuse_forget_in{1}).text("user.x").raw("v")).error, EROFS);
     EXPECT_EQ(ask(FUSE_REMOVEXATTR, node, Body{}.text("user.x")).error, EROFS);
     EXPECT_EQ(ask(FUSE_ACCESS, node, Body{}.add(fuse_access_in{W_OK, 0})).error, EROFS);
@@ -58,7 +60,7 @@ TEST_F(ReadOnlyTest, EverythingIsRead) {
     EXPECT_EQ(ask(FUSE_ACCESS, node, Body{}.add(fuse_access_in{R_OK, 0})).error, 0);
     EXPECT_EQ(ask(FUSE_STATFS, FUSE_ROOT_ID).error, 0);
     const uint64_t folder = folder_handle_of(FUSE_ROOT_ID);
-    EXPECT_FALSE(ask(FUSE_READDIR, FUSE_ROOT_ID, Body{}.add(fuse_read_in{.fh = folder, .offset = 0, .size = 4096, .read_flags = 0, .lock_owner = 0, .flags = 0, .padding = 0})).bytes.empty());
+    EXPECT_FALSE(ask(FUSE_READDIR, FUSE_ROOT_ID, Body{}.add(reading(folder, 0, 4096))).bytes.empty());
     EXPECT_EQ(ask(FUSE_FLUSH, node, Body{}.add(fuse_flush_in{handle, 0, 0, 0})).error, 0);
     EXPECT_EQ(ask(FUSE_FSYNC, node, Body{}.add(fuse_fsync_in{handle, 0, 0})).error, 0);
     EXPECT_EQ(ask(FUSE_RELEASE, node, Body{}.add(fuse_release_in{handle, 0, 0, 0})).error, 0);
