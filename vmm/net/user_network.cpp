@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -118,6 +119,8 @@ const SlirpCb UserNetwork::Callbacks::table{
 UserNetwork::UserNetwork(const std::vector<PublishedPort>& published, size_t mtu)
     : alarm_{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)}, ready_{make_event()}, frames_(most_frames) {
     if (!alarm_) throw system_error("timerfd_create");
+    // libslirp writes to sockets whose peers may have gone; that is an error there, and no reason to end.
+    (void)::signal(SIGPIPE, SIG_IGN);
     SlirpConfig configuration{};
     configuration.version = 4;
     configuration.in_enabled = true;
