@@ -57,7 +57,8 @@ private:
 // The driver, by registers alone.
 class Driver final : public virtio::QueueOwner {
 public:
-    Driver(vmm::GuestMemory& memory, vmm::virtio::MmioTransport& transport, int interrupt) : memory_{memory}, registers_{transport}, interrupt_{interrupt} {}
+    Driver(vmm::GuestMemory& memory, vmm::virtio::MmioTransport& transport, int interrupt)
+        : memory_{memory}, registers_{transport}, interrupt_{interrupt} {}
 
     // Section 3.1.1; false: the device does not agree.
     [[nodiscard]] bool start() {
@@ -81,8 +82,10 @@ public:
     }
     void send(uint8_t mark) {
         while (queues_[1]->take()) {}
-        const virtio::Segment frame[] = {{PhysicalAddress{0x9000}, vmm::net::header_size + 60}};
-        const auto bytes = memory_.piece(0x9000 + vmm::net::header_size, 60);
+        // One for each descriptor, so that nothing is written that the device may still read.
+        const uint64_t address = 0x9000 + 0x100 * (sent_++ % queue_size);
+        const virtio::Segment frame[] = {{PhysicalAddress{address}, vmm::net::header_size + 60}};
+        const auto bytes = memory_.piece(address + vmm::net::header_size, 60);
         for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(mark + i * 3);
         ASSERT_TRUE(queues_[1]->add(frame, {}, this).ok());
         queues_[1]->kick();
@@ -107,8 +110,9 @@ public:
     void fail(std::string_view) override { health_ = virtio::Health::Broken; }
 
 private:
+    static constexpr uint16_t queue_size = 16;
     void make_queue(uint16_t i) {
-        constexpr virtio::QueueShape shape{.size = 16};
+        constexpr virtio::QueueShape shape{.size = queue_size};
         const auto layout = virtio::layout_of(shape);
         const uint64_t address = 0x1000 * (i + 1U);
         const auto area = memory_.piece(address, layout.bytes);
@@ -127,6 +131,7 @@ private:
     vmm::GuestMemory& memory_;
     Registers registers_;
     const int interrupt_;
+    size_t sent_ = 0;
     std::array<std::vector<virtio::Slot>, 2> slots_;
     std::array<std::unique_ptr<virtio::SplitQueue>, 2> queues_;
 };
