@@ -30,7 +30,8 @@ MacAddress random_mac() {
 NetDevice::NetDevice(virtio::Host& host, std::unique_ptr<Backend> backend, const Settings& settings)
     : host_{host}, name_{settings.name}, backend_{std::move(backend)}, control_again_{make_event()} {
     const size_t count = std::min(backend_->channel_count(), most_pairs);
-    features_ = bit(VIRTIO_NET_F_MAC) | bit(VIRTIO_NET_F_STATUS) | bit(VIRTIO_NET_F_MRG_RXBUF) | (backend_->offloads() & (send_offloads | receive_offloads));
+    const uint64_t offloads = backend_->offloads() & (send_offloads | receive_offloads);
+    features_ = offloads | bit(VIRTIO_NET_F_MAC) | bit(VIRTIO_NET_F_STATUS) | bit(VIRTIO_NET_F_MRG_RXBUF);
     const MacAddress mac = settings.mac ? *settings.mac : random_mac();
     if ((mac[0] & group) != 0) throw Error{"a network device's MAC address cannot be one of a group: its first byte is even"};
     std::copy(mac.begin(), mac.end(), configuration_.mac);

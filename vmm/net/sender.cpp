@@ -47,7 +47,8 @@ Channel::Sent Sender::send_frame() {
     for (const iovec& piece : chain_.readable) {
         const size_t skipped = std::min(skip, piece.iov_len);
         skip -= skipped;
-        if (skipped < piece.iov_len) pieces_.push_back({.iov_base = static_cast<std::byte*>(piece.iov_base) + skipped, .iov_len = piece.iov_len - skipped});
+        if (skipped == piece.iov_len) continue;
+        pieces_.push_back({.iov_base = static_cast<std::byte*>(piece.iov_base) + skipped, .iov_len = piece.iov_len - skipped});
     }
     return channel_.send(pieces_);
 }

@@ -37,18 +37,19 @@ constexpr std::array offload_table{
 };
 
 std::string recipe(const std::string& name) {
-    return "sudo ip tuntap add dev " + name + " mode tap multi_queue user $USER && sudo ip addr add 10.0.5.1/24 dev " + name + " && sudo ip link set " +
-           name + " up";
+    return "sudo ip tuntap add dev " + name + " mode tap multi_queue user $USER && sudo ip addr add 10.0.5.1/24 dev " + name +
+           " && sudo ip link set " + name + " up";
 }
 
 Error open_error(const std::string& name, bool several, int error) {
     switch (error) {
         case EBUSY: return Error{"another machine or program uses " + name + ": each needs a TAP device of its own"};
-        case EPERM: return Error{"this user may not use " + name + "; this makes one that you may use: sudo ip link del " + name + "; " + recipe(name)};
+        case EPERM:
+            return Error{"this user may not use " + name + "; this makes one that you may use: sudo ip link del " + name + "; " + recipe(name)};
         case E2BIG: return Error{name + " does not have so many queues"};
         case EINVAL:
-            if (several) return Error{name + " is no TAP device with several queues; this makes one: sudo ip link del " + name + "; " + recipe(name)};
-            return Error{name + " is no TAP device"};
+            if (!several) return Error{name + " is no TAP device"};
+            return Error{name + " is no TAP device with several queues; this makes one: sudo ip link del " + name + "; " + recipe(name)};
         default: return Error{"the TAP device " + name + ": " + std::strerror(error)};
     }
 }

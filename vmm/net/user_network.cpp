@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -21,7 +22,9 @@ namespace eremite::vmm::net {
 namespace {
 
 // Beyond `many` frames the sockets are left alone until the machine took some, so that few are lost at `most`.
-constexpr size_t many_frames = 256, most_frames = 4096;
+constexpr size_t many_frames = 256, most_frames = 4096, most_bytes = size_t{16} << 20;
+// Memory of longer frames than those of most networks is not kept.
+constexpr size_t usual_frame = 2048;
 constexpr size_t most_mtu = 65521;  // of libslirp
 constexpr int64_t never = std::numeric_limits<int64_t>::max();
 
@@ -118,6 +121,8 @@ const SlirpCb UserNetwork::Callbacks::table{
 UserNetwork::UserNetwork(const std::vector<PublishedPort>& published, size_t mtu)
     : alarm_{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)}, ready_{make_event()}, frames_(most_frames) {
     if (!alarm_) throw system_error("timerfd_create");
+    // libslirp writes to sockets whose peers may have gone; that is an error there, and no reason to end.
+    (void)::signal(SIGPIPE, SIG_IGN);
     SlirpConfig configuration{};
     configuration.version = 4;
     configuration.in_enabled = true;
@@ -163,7 +168,9 @@ void UserNetwork::publish(const PublishedPort& port) {
 uint64_t UserNetwork::offloads() const { return bit(VIRTIO_NET_F_GUEST_CSUM); }
 
 // What was for the driver before is nothing to the next one.
-void UserNetwork::negotiate(uint64_t) { first_ = count_ = 0; }
+void UserNetwork::negotiate(uint64_t) {
+    while (count_ != 0) drop_first();
+}
 
 void UserNetwork::attach(virtio::Host& host, Listener& listener) {
     host_ = &host;
@@ -191,7 +198,7 @@ void UserNetwork::watch(bool readable, bool) {
 }
 
 bool UserNetwork::queue_frame(std::span<const std::byte> frame) {
-    if (count_ == most_frames || frame.size() > longest_frame) return false;
+    if (count_ == most_frames || frame.size() > longest_frame || bytes_ + frame.size() > most_bytes) return false;
     std::vector<std::byte>& place = frames_[(first_ + count_++) % most_frames];
     Header header{};
     // Section 5.1.6.4: its data came by the host's own sockets.
@@ -199,14 +206,22 @@ bool UserNetwork::queue_frame(std::span<const std::byte> frame) {
     const auto bytes = std::as_bytes(std::span{&header, 1});
     place.assign(bytes.begin(), bytes.end());
     place.insert(place.end(), frame.begin(), frame.end());
+    bytes_ += place.size();
     return true;
+}
+
+void UserNetwork::drop_first() {
+    std::vector<std::byte>& frame = frames_[first_];
+    bytes_ -= frame.size();
+    if (frame.capacity() > usual_frame) frame = {};
+    first_ = (first_ + 1) % most_frames;
+    --count_;
 }
 
 size_t UserNetwork::receive(std::span<const iovec> pieces) {
     if (count_ == 0) return 0;
     const size_t size = virtio::copy_to(pieces, 0, frames_[first_]);
-    first_ = (first_ + 1) % most_frames;
-    --count_;
+    drop_first();
     return size;
 }
 
@@ -259,15 +274,19 @@ void UserNetwork::prepare_to_wait() {
     const int64_t now_ms = now_ns() / 1'000'000;
     for (const auto& timer : timers_)
         if (timer->at_ms != never) wait_ms = std::min(wait_ms, timer->at_ms - now_ms);
-    itimerspec alarm{};
-    if (wait_ms != never) {
-        wait_ms = std::max<int64_t>(wait_ms, 1);
-        alarm.it_value = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1'000'000};
-    }
-    (void)::timerfd_settime(alarm_.get(), 0, &alarm, nullptr);
+    if (wait_ms != never) set_alarm(now_ms, now_ms + std::max<int64_t>(wait_ms, 1));
     if (waits == waits_) return;
     waits_ = waits;
     host_->loop().change(sockets_.descriptor(), waits ? uint32_t{EPOLLIN} : 0U);
+}
+
+void UserNetwork::set_alarm(int64_t now_ms, int64_t at_ms) {
+    // An alarm that is too early does no harm, and then comes the next one.
+    if (alarm_at_ms_ > now_ms && alarm_at_ms_ <= at_ms) return;
+    alarm_at_ms_ = at_ms;
+    itimerspec alarm{};
+    alarm.it_value = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1'000'000};
+    (void)::timerfd_settime(alarm_.get(), TFD_TIMER_ABSTIME, &alarm, nullptr);
 }
 
 }  // namespace eremite::vmm::net

@@ -1,6 +1,6 @@
 #pragma once
-// A network that takes no privileges: libslirp answers the machine's frames, and opens sockets of the host for its connections. The network is that of
-// QEMU's user mode: 10.0.2.0/24 and fec0::/64, where the host is 2, the name server 3, and the machine 15, as DHCP tells it.
+// A network that takes no privileges: libslirp answers the machine's frames, and opens sockets of the host for its connections. The network is
+// that of QEMU's user mode: 10.0.2.0/24 and fec0::/64, where the host is 2, the name server 3, and the machine 15, as DHCP tells it.
 #include <memory>
 #include <string>
 #include <vector>
@@ -52,10 +52,13 @@ private:
     [[nodiscard]] bool queue_frame(std::span<const std::byte> frame);
     void handle_events();
     void run_timers();
+    void drop_first();
     void prepare_to_wait();
+    void set_alarm(int64_t now_ms, int64_t at_ms);
 
     PollSet sockets_;
-    UniqueFd alarm_;  // timerfd(2): at the earliest timer
+    UniqueFd alarm_;  // timerfd(2): at the earliest timer, or before
+    int64_t alarm_at_ms_ = 0;
     UniqueFd ready_;  // there are frames for the listener
     std::vector<std::unique_ptr<Timer>> timers_;
     Slirp* slirp_ = nullptr;
@@ -66,7 +69,7 @@ private:
     bool complained_ = false;
     // For the machine: a ring of frames with their headers, whose memory is used again.
     std::vector<std::vector<std::byte>> frames_;
-    size_t first_ = 0, count_ = 0;
+    size_t first_ = 0, count_ = 0, bytes_ = 0;
     std::vector<std::byte> outgoing_;
 };
 

@@ -19,7 +19,7 @@ using test::Input;
 using test::require;
 
 constexpr size_t memory_size = size_t{256} << 10;
-constexpr uint64_t rings_start = 0, ring_stride = 0x1000;
+constexpr uint64_t rings_start = 0, ring_stride = 0x1000, data_start = 0x8000;
 constexpr uint16_t queue_size = 16;
 
 class Network final : public net::Backend, public net::Channel {
@@ -92,7 +92,7 @@ public:
     void needs_reset(std::string_view) override { broken_ = true; }
 
     void step(Input& input) {
-        switch (input.byte() % 10) {
+        switch (input.byte() % 11) {
             case 0: {  // anywhere
                 const size_t offset = input.number(3) % memory_size;
                 const auto bytes = input.take(input.byte());
@@ -127,18 +127,40 @@ public:
             }
             case 7: network_->room = input.byte(); return turn();
             case 8: return turn();
+            case 9: return make_request(input);
             default:
                 stop();
                 features_ = features_of(input);
                 return start();
         }
     }
-    static uint64_t features_of(Input& input) { return uint64_t{input.word()} << 32 | input.word(); }
+    // All, without those that the input names.
+    static uint64_t features_of(Input& input) { return ~(uint64_t{input.word()} << 32 | input.word()); }
 
 private:
     static constexpr size_t queue_count = 5;
     static constexpr size_t available_at = sizeof(vring_desc) * queue_size, used_at = 0x800;
 
+    // One that makes sense, with bytes of the input's in its first piece, and tells the device.
+    void make_request(Input& input) {
+        const uint8_t queue = input.byte() % (queue_count + 2), shape = input.byte(), first = input.byte() % queue_size;
+        if (queue >= queue_count) return;
+        const uint8_t readable = shape & 3, writable = shape >> 2 & 3, count = readable + writable;
+        const auto text = input.take(shape >> 4);
+        for (uint8_t i = 0; i < count; ++i) {
+            const uint16_t length = i == 0 ? static_cast<uint16_t>(text.size()) : input.half();
+            vring_desc descriptor{};
+            descriptor.addr = data_start + input.half();
+            descriptor.len = length;
+            descriptor.flags = static_cast<uint16_t>((i < readable ? 0 : VRING_DESC_F_WRITE) | (i + 1 < count ? VRING_DESC_F_NEXT : 0));
+            descriptor.next = (first + i + 1) % queue_size;
+            if (i == 0) std::memcpy(memory_.piece(descriptor.addr, 16).data(), text.data(), text.size());
+            put(queue, sizeof descriptor * ((first + i) % queue_size), descriptor);
+        }
+        put(queue, available_at + 4 + 2 * (available_[queue] % queue_size), uint16_t{first});
+        put(queue, available_at + 2, ++available_[queue]);
+        notify(queue);
+    }
     template <typename T>
     void put(size_t queue, size_t offset, const T& value) {
         std::memcpy(memory_.piece(rings_start + ring_stride * queue + offset, sizeof value).data(), &value, sizeof value);

@@ -30,7 +30,8 @@ vmm::net::Channel::Sent FakeChannel::send(std::span<const iovec> pieces) {
     if (sent.size() >= room) return Sent::Not_yet;
     Frame& frame = sent.emplace_back();
     (void)vmm::virtio::copy_from(pieces, 0, std::as_writable_bytes(std::span{&frame.header, 1}));
-    frame.bytes.resize(std::accumulate(pieces.begin(), pieces.end(), size_t{0}, [](size_t n, const iovec& p) { return n + p.iov_len; }) - header_size);
+    const size_t size = std::accumulate(pieces.begin(), pieces.end(), size_t{0}, [](size_t n, const iovec& p) { return n + p.iov_len; });
+    frame.bytes.resize(size - header_size);
     (void)vmm::virtio::copy_from(pieces, header_size, std::as_writable_bytes(std::span{frame.bytes}));
     return Sent::Done;
 }
@@ -76,8 +77,8 @@ void Machine::make_queue(size_t index) {
     queue->slots.resize(shape.size);
     queue->address = (allocate(layout.bytes + 4096) + 4095) / 4096 * 4096;
     std::memset(at(queue->address, layout.bytes), 0, layout.bytes);
-    queue->driver = std::make_unique<virtio::SplitQueue>(
-        shape, virtio::QueueMemory{at(queue->address, layout.bytes), PhysicalAddress{queue->address}, queue->slots}, *queue, static_cast<uint16_t>(index));
+    const virtio::QueueMemory area{at(queue->address, layout.bytes), PhysicalAddress{queue->address}, queue->slots};
+    queue->driver = std::make_unique<virtio::SplitQueue>(shape, area, *queue, static_cast<uint16_t>(index));
     queue->device = vmm::virtio::Queue::make(memory_,
                                              {.size = shape.size,
                                               .descriptors = queue->address,

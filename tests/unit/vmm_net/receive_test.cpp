@@ -11,7 +11,8 @@ using vmm::net::header_size;
 constexpr uint64_t merging = bit(VIRTIO_NET_F_MRG_RXBUF) | bit(VIRTIO_NET_F_GUEST_CSUM) | bit(VIRTIO_NET_F_GUEST_TSO4);
 
 struct Receiving {
-    explicit Receiving(uint64_t features, const Options& options = {}) : machine{options}, network{machine.make_device(1, vmm::net::receive_offloads)} {
+    explicit Receiving(uint64_t features, const Options& options = {})
+        : machine{options}, network{machine.make_device(1, vmm::net::receive_offloads)} {
         machine.start(features);
         machine.settle();
     }

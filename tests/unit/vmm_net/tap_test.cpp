@@ -48,7 +48,8 @@ public:
         ifreq request{};
         name.copy(request.ifr_name, IFNAMSIZ - 1);
         request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (several ? IFF_MULTI_QUEUE : 0));
-        made_ = fd_ && ::ioctl(fd_.get(), TUNSETIFF, &request) == 0 && ::ioctl(fd_.get(), TUNSETPERSIST, 1) == 0 && silence() && control_interface(name, true);
+        made_ = fd_ && ::ioctl(fd_.get(), TUNSETIFF, &request) == 0 && ::ioctl(fd_.get(), TUNSETPERSIST, 1) == 0 && silence() &&
+                control_interface(name, true);
     }
     ~Interface() { remove(); }
     Interface(const Interface&) = delete;
@@ -110,7 +111,9 @@ struct LinuxSide {
         const int on = 1;
         (void)::setsockopt(socket.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
     }
-    [[nodiscard]] bool send(const Bytes& frame) const { return ::send(socket.get(), frame.data(), frame.size(), 0) == static_cast<ssize_t>(frame.size()); }
+    [[nodiscard]] bool send(const Bytes& frame) const {
+        return ::send(socket.get(), frame.data(), frame.size(), 0) == static_cast<ssize_t>(frame.size());
+    }
     [[nodiscard]] Bytes receive() const {
         Bytes frame(100000);
         const ssize_t size = ::recv(socket.get(), frame.data(), frame.size(), 0);
@@ -199,7 +202,8 @@ Frame large_segment(size_t payload, uint16_t gso_size) {
     std::fill_n(b.begin(), 6, uint8_t{0xff});
     b[6] = 2, b[11] = 9, b[12] = 8;
     const size_t length = b.size() - 14;
-    const uint8_t ip[] = {0x45, 0, static_cast<uint8_t>(length >> 8), static_cast<uint8_t>(length), 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 9, 8, 2, 10, 9, 8, 1};
+    const uint8_t high = static_cast<uint8_t>(length >> 8), low = static_cast<uint8_t>(length);
+    const uint8_t ip[] = {0x45, 0, high, low, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 9, 8, 2, 10, 9, 8, 1};
     std::copy_n(ip, sizeof ip, b.begin() + 14);
     const uint8_t tcp[] = {0x12, 0x34, 0, 80, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x10, 0xff, 0xff};
     std::copy_n(tcp, sizeof tcp, b.begin() + 34);
