@@ -1,7 +1,9 @@
 #include "cli/cell.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -10,6 +12,9 @@
 
 #include "cli/file.hpp"
 #include "vmm/block/block_device.hpp"
+#include "vmm/console/console_device.hpp"
+#include "vmm/entropy/entropy_device.hpp"
+#include "vmm/error.hpp"
 #include "vmm/fs/device.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/net/device.hpp"
@@ -32,10 +37,21 @@ std::unique_ptr<vmm::net::Backend> network_of(const NetworkInterface& network) {
     return std::make_unique<vmm::net::UserNetwork>(published);
 }
 
+vmm::UniqueFd open_capture(const std::string& path) {
+    vmm::UniqueFd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+    if (!file) throw vmm::system_error("--pcap " + path + ": this file cannot be written");
+    return file;
+}
+
 void add_devices(vmm::Machine& cell, const VirtualMachine& machine) {
     using Host = vmm::virtio::Host;
+    cell.add_device([](Host& host, const vmm::GuestMemory&) { return std::make_unique<vmm::entropy::EntropyDevice>(host, "entropy"); });
     for (const SharedFolder& folder : machine.folders)
         cell.add_device([&](Host& host, const vmm::GuestMemory&) { return std::make_unique<vmm::fs::Device>(host, folder.tag, folder.path, folder.read_only); });
+    if (!machine.capture.empty())
+        cell.add_device([&](Host& host, const vmm::GuestMemory&) {
+            return std::make_unique<vmm::console::ConsoleDevice>(host, "capture", open_capture(machine.capture));
+        });
     for (const VolumeFile& volume : machine.volumes)
         cell.add_device([&](Host& host, const vmm::GuestMemory&) {
             return std::make_unique<vmm::block::BlockDevice>(host, volume.tag, vmm::block::open_disk(volume.path, volume.read_only), volume.tag);
@@ -76,6 +92,8 @@ int run(const VirtualMachine& machine, int log, int report) {
 }  // namespace
 
 int run_cell(const VirtualMachine& machine, int log, int report) {
+    // A reader of the output that goes away is no reason to end.
+    std::signal(SIGPIPE, SIG_IGN);
     try {
         return run(machine, log, report);
     } catch (const std::exception& error) {
