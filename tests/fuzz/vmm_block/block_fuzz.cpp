@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <deque>
 
 #include "tests/fuzz/boot/require.hpp"
@@ -45,16 +47,48 @@ public:
     [[nodiscard]] int event() const override { return event_.get(); }
     bool take(Outcome& outcome) override {
         if (jobs_.empty()) return false;
-        outcome = {jobs_.front().first, perform(disk_file(), jobs_.front().second)};
+        const auto [slot, operation] = jobs_.front();
         jobs_.pop_front();
+        const bool transfers = operation.kind == Operation::Kind::Read || operation.kind == Operation::Kind::Write;
+        const auto bytes = static_cast<int64_t>(operation.length);
+        switch (mood) {
+            case 1: outcome = {slot, -EIO}; break;
+            case 2: outcome = {slot, -EINTR}; break;
+            case 3: outcome = {slot, -EOPNOTSUPP}; break;
+            case 4: outcome = {slot, transfers ? (bytes + 1) / 2 : 0}; break;
+            case 5: outcome = {slot, transfers ? 0 : -ENOSPC}; break;
+            default: outcome = {slot, perform(disk_file(), operation)}; break;
+        }
         return true;
     }
     void wait() override { require(!jobs_.empty()); }
+
+    // How the host does what it is asked; 0: well.
+    uint8_t mood = 0;
 
 private:
     vmm::UniqueFd event_ = vmm::make_event();
     std::deque<std::pair<uint32_t, Operation>> jobs_;
 };
+
+// A request that may be one: a known type, whole sectors, most of them inside the disk.
+void send_request(test::HostileDriver& driver, Input& input) {
+    constexpr std::array<uint32_t, 8> types{VIRTIO_BLK_T_IN,      VIRTIO_BLK_T_OUT,     VIRTIO_BLK_T_FLUSH,        VIRTIO_BLK_T_GET_ID,
+                                            VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES, VIRTIO_BLK_T_SCSI_CMD, VIRTIO_BLK_T_OUT};
+    const uint32_t type = types[input.byte() % types.size()];
+    const uint8_t sector = input.byte(), count = input.byte();
+    const virtio_blk_outhdr header{type, 0, sector};
+    const virtio_blk_discard_write_zeroes range{sector, count % 32U, count / 128U};
+    std::array<uint8_t, 1024> bytes{};
+    std::memcpy(bytes.data(), &header, sizeof header);
+    size_t out = sizeof header, in = 1;
+    if (type == VIRTIO_BLK_T_IN) in += count % 4 * sector_size;
+    else if (type == VIRTIO_BLK_T_OUT) out += count % 2 * sector_size;
+    else if (type == VIRTIO_BLK_T_GET_ID) in += count % 32;
+    else if (type != VIRTIO_BLK_T_FLUSH) out += sizeof range;
+    if (out == sizeof header + sizeof range) std::memcpy(bytes.data() + sizeof header, &range, sizeof range);
+    driver.request(0, std::span{bytes}.first(out), in);
+}
 
 }  // namespace
 
@@ -63,9 +97,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const uint8_t kind = input.byte();
     test::HostileDriver driver;
     Disk disk{.file = {}, .sectors = disk_bytes / sector_size, .read_only = (kind & 1) != 0, .can_punch = (kind & 3) == 0};
-    driver.transport().attach(std::make_unique<BlockDevice>(driver.transport().host(), "disk0", std::move(disk), "serial", std::make_unique<LateEngine>()));
+    auto made = std::make_unique<LateEngine>();
+    LateEngine& engine = *made;
+    driver.transport().attach(std::make_unique<BlockDevice>(driver.transport().host(), "disk0", std::move(disk), "serial", std::move(made)));
     driver.begin(input);
-    while (!input.empty()) driver.step(input);
+    while (!input.empty()) {
+        const uint8_t turn = input.byte();
+        engine.mood = turn / 4 % 8;
+        if (turn % 2 == 0) driver.step(input);
+        else send_request(driver, input);
+    }
     struct stat info {};
     require(::fstat(disk_file(), &info) == 0 && info.st_size == static_cast<off_t>(disk_bytes));
     return 0;

@@ -80,16 +80,7 @@ public:
                 put(at + 8, length);
                 return put(at + 12, words);
             }
-            case 3: {  // a head is made available
-                uint16_t index = 0;
-                std::byte* const ring = bytes_.data() + queue * queue_bytes + 128;
-                std::memcpy(&index, ring + 2, 2);
-                const uint16_t head = input.byte() % 8;
-                std::memcpy(ring + 4 + index % 8 * 2, &head, 2);
-                ++index;
-                std::memcpy(ring + 2, &index, 2);
-                break;
-            }
+            case 3: return offer(queue, input.byte() % 8);
             case 4: return bring_up();
             case 5: return set(0x70, 0);
             case 6: {  // the configuration
@@ -97,19 +88,46 @@ public:
                 transport_.write(0x100 + input.byte(), std::span{operand}.first(step / 8 % 9U));
                 return transport_.read(0x100 + input.byte(), std::span{operand}.first(step / 8 % 9U));
             }
-            default: break;
+            default: {
+                const size_t writable = input.half() % 2048;
+                return request(queue, input.take(input.byte()), writable);
+            }
         }
-        set(0x50, static_cast<uint32_t>(queue));
-        transport_.host().loop().run_pending();
+    }
+
+    // A request as a driver that is in order makes it: it reads these bytes, 1024 at most, and writes so many, 2048 at most.
+    void request(size_t queue, std::span<const uint8_t> readable, size_t writable) {
+        const auto slot = static_cast<uint16_t>(next_++ % 4);
+        const uint64_t from = 4096 + slot * 1024U, to = 8192 + slot * 2048U;
+        const auto first = static_cast<uint16_t>(2 * slot), second = static_cast<uint16_t>(2 * slot + 1);
+        put(from, readable);
+        const bool reads = !readable.empty(), writes = writable != 0;
+        if (!reads && !writes) return;
+        if (writes) descriptor(queue, second, {to, static_cast<uint32_t>(writable), VRING_DESC_F_WRITE, 0});
+        if (reads) descriptor(queue, first, {from, static_cast<uint32_t>(readable.size()), static_cast<uint16_t>(writes ? VRING_DESC_F_NEXT : 0), second});
+        offer(queue, reads ? first : second);
     }
 
 private:
+    void descriptor(size_t queue, uint16_t at, const vring_desc& what) { put(queue * queue_bytes + at * sizeof what, what); }
+    // Makes a head available, and gives the device its turn.
+    void offer(size_t queue, uint16_t head) {
+        uint16_t index = 0;
+        std::byte* const ring = bytes_.data() + queue * queue_bytes + 128;
+        std::memcpy(&index, ring + 2, sizeof index);
+        std::memcpy(ring + 4 + index % 8 * sizeof head, &head, sizeof head);
+        ++index;
+        std::memcpy(ring + 2, &index, sizeof index);
+        set(0x50, static_cast<uint32_t>(queue));
+        transport_.host().loop().run_pending();
+    }
     void set(uint64_t reg, uint32_t value) { transport_.write(reg, std::as_bytes(std::span{&value, 1})); }
     void put(size_t at, std::span<const uint8_t> what) { std::memcpy(bytes_.data() + at, what.data(), what.size()); }
     template <typename T>
     void put(size_t at, const T& what) { std::memcpy(bytes_.data() + at, &what, sizeof what); }
 
     std::span<std::byte> bytes_ = memory().piece(0, memory_bytes);
+    unsigned next_ = 0;
     vmm::UniqueFd interrupt_ = vmm::make_event();
     vmm::virtio::MmioTransport transport_{memory(), interrupt_.get()};
 };
