@@ -62,6 +62,13 @@ void add_devices(vmm::Machine& cell, const VirtualMachine& machine) {
         });
 }
 
+// Sanitizers open files and ask for memory in ways of their own.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool restricted = false;
+#else
+constexpr bool restricted = true;
+#endif
+
 int run(const VirtualMachine& machine, int log, int report) {
     const MappedFile image{machine.kernel};
     std::optional<MappedFile> module;
@@ -76,7 +83,8 @@ int run(const VirtualMachine& machine, int log, int report) {
                        .input = STDIN_FILENO,
                        .output = STDOUT_FILENO,
                        .log = log,
-                       .report = report}};
+                       .report = report,
+                       .restricted = restricted}};
     add_devices(cell, machine);
     const vmm::MachineEnd end = cell.run();
     if (!end.details.empty()) std::fprintf(stderr, "%s", end.details.c_str());

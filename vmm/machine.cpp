@@ -1,6 +1,7 @@
 #include "vmm/machine.hpp"
 
 #include <cstdio>
+#include <latch>
 #include <thread>
 
 #include "abi/host_channel.hpp"
@@ -8,6 +9,7 @@
 #include "vmm/boot/start_info.hpp"
 #include "vmm/error.hpp"
 #include "vmm/kvm/cpuid.hpp"
+#include "vmm/sandbox/needs.hpp"
 
 namespace eremite::vmm {
 
@@ -86,9 +88,23 @@ void Machine::load() {
 MachineEnd Machine::run() {
     load();
     kvm::Cpu::prepare_process();
+    sandbox::Needs needs;
+    for (const Slot& slot : slots_) slot.transport->device().list_needs(needs);
+    if (setup_.restricted) (void)sandbox::restrict_paths(needs.folders);
     for (Slot& slot : slots_) slot.transport->run();
+    // All threads are there before none can be made any more.
+    std::latch restricted{1};
     std::vector<std::thread> threads;
-    for (const auto& cpu : cpus_) threads.emplace_back([this, &cpu] { run_cpu(*cpu); });
+    for (const auto& cpu : cpus_)
+        threads.emplace_back([this, &cpu, &restricted] {
+            restricted.wait();
+            run_cpu(*cpu);
+        });
+    if (setup_.restricted) {
+        for (const unsigned long request : std::initializer_list<unsigned long>{KVM_RUN, KVM_GET_REGS, KVM_GET_SREGS}) needs.calls.push_back(sandbox::ioctl_call(request));
+        sandbox::restrict_system_calls(needs.calls);
+    }
+    restricted.count_down();
     loop_.run();
     for (const auto& cpu : cpus_) cpu->stop();
     for (std::thread& thread : threads) thread.join();

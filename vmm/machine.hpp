@@ -30,6 +30,8 @@ struct MachineSetup {
     uint64_t tsc_khz = 0;  // of the host's time stamp counter; 0: not known
     // Descriptors, which stay the caller's; -1: none. `log` and `report` are of abi/host_channel.hpp.
     int input = -1, output = -1, log = -1, report = -1;
+    // The process keeps what the machine needs only, for good: it must be one for itself. Sanitizers need more.
+    bool restricted = true;
 };
 
 struct MachineEnd {

@@ -1,5 +1,7 @@
 #include "vmm/block/block_device.hpp"
 
+#include <sys/syscall.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -89,6 +91,10 @@ void BlockDevice::stop() {
         slots_[i - 1].state = Slot::State::Free;
         free_.push_back(i - 1);
     }
+}
+
+void BlockDevice::list_needs(sandbox::Needs& needs) const {
+    needs.add_calls({SYS_preadv, SYS_pwritev, SYS_pwritev2, SYS_fdatasync, SYS_fallocate, SYS_io_uring_enter});
 }
 
 void BlockDevice::notified(uint16_t) { take_requests(); }

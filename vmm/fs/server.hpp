@@ -4,6 +4,7 @@
 #include <string>
 
 #include "vmm/fs/share.hpp"
+#include "vmm/sandbox/needs.hpp"
 
 namespace eremite::vmm::fs {
 
@@ -17,6 +18,9 @@ public:
     [[nodiscard]] uint32_t serve(std::span<const iovec> readable, std::span<const iovec> writable);
     // The guest has gone: it knows no file any more, and has none open.
     void forget_all();
+
+    // What it asks of the host's kernel.
+    void list_needs(sandbox::Needs& needs) const;
 
     [[nodiscard]] const Share& share() const { return share_; }
 

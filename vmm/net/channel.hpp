@@ -50,6 +50,8 @@ public:
     // One or more; they live as long as this.
     [[nodiscard]] virtual size_t channel_count() const = 0;
     [[nodiscard]] virtual Channel& channel(size_t index) = 0;
+    // As of a device.
+    virtual void list_needs(sandbox::Needs& needs) const { (void)needs; }
     // What there is of send_offloads and receive_offloads.
     [[nodiscard]] virtual uint64_t offloads() const = 0;
     // What the driver wants of them; nothing after a reset.

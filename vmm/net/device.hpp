@@ -39,6 +39,7 @@ public:
     void read_configuration(uint32_t offset, std::span<std::byte> to) const override { virtio::read_structure(configuration_, offset, to); }
     void start(uint64_t features, std::span<virtio::Queue* const> queues) override;
     void stop() override;
+    void list_needs(sandbox::Needs& needs) const override { backend_->list_needs(needs); }
     void notified(uint16_t queue) override;
 
 private:

@@ -160,6 +160,10 @@ Tap::Tap(const std::string& name, size_t queues) {
     if (!use(1)) throw system_error("the queues of the TAP device " + name);
 }
 
+void Tap::list_needs(sandbox::Needs& needs) const {
+    for (const unsigned long request : std::initializer_list<unsigned long>{TUNSETQUEUE, TUNSETOFFLOAD}) needs.calls.push_back(sandbox::ioctl_call(request));
+}
+
 bool Tap::set_offloads(unsigned flags) { return ::ioctl(queues_[0]->descriptor(), TUNSETOFFLOAD, static_cast<unsigned long>(flags)) == 0; }
 
 void Tap::find_offloads() {

@@ -44,6 +44,7 @@ public:
 
     [[nodiscard]] size_t channel_count() const override { return queues_.size(); }
     [[nodiscard]] Channel& channel(size_t index) override { return *queues_[index]; }
+    void list_needs(sandbox::Needs& needs) const override;
     [[nodiscard]] uint64_t offloads() const override { return offloads_; }
     void negotiate(uint64_t features) override;
     [[nodiscard]] bool use(size_t channels) override;

@@ -2,7 +2,10 @@
 
 #include <arpa/inet.h>
 #include <slirp/libslirp.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -12,6 +15,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <limits>
 
 #include "vmm/error.hpp"
@@ -123,6 +127,12 @@ UserNetwork::UserNetwork(const std::vector<PublishedPort>& published, size_t mtu
     if (!alarm_) throw system_error("timerfd_create");
     // libslirp writes to sockets whose peers may have gone; that is an error there, and no reason to end.
     (void)::signal(SIGPIPE, SIG_IGN);
+    // The file itself is another one whenever it changes.
+    std::error_code error;
+    for (const std::filesystem::path& file : {std::filesystem::path{"/etc/resolv.conf"}, std::filesystem::canonical("/etc/resolv.conf", error)}) {
+        UniqueFd folder{::open(file.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+        if (folder) name_server_folders_.push_back(std::move(folder));
+    }
     SlirpConfig configuration{};
     configuration.version = 4;
     configuration.in_enabled = true;
@@ -145,6 +155,13 @@ UserNetwork::UserNetwork(const std::vector<PublishedPort>& published, size_t mtu
         ::slirp_cleanup(slirp_);
         throw;
     }
+}
+
+void UserNetwork::list_needs(sandbox::Needs& needs) const {
+    needs.add_calls({SYS_socket, SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4, SYS_sendto, SYS_recvfrom, SYS_sendmsg, SYS_recvmsg,
+                     SYS_setsockopt, SYS_getsockopt, SYS_getsockname, SYS_getpeername, SYS_shutdown, SYS_fcntl, SYS_timerfd_settime, SYS_openat});
+    for (const unsigned long request : {FIONBIO, FIONREAD}) needs.calls.push_back(sandbox::ioctl_call(request));
+    for (const UniqueFd& folder : name_server_folders_) needs.folders.push_back({.descriptor = folder.get(), .read_only = true});
 }
 
 UserNetwork::~UserNetwork() {

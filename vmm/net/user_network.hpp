@@ -32,6 +32,7 @@ public:
     // Backend
     [[nodiscard]] size_t channel_count() const override { return 1; }
     [[nodiscard]] Channel& channel(size_t) override { return *this; }
+    void list_needs(sandbox::Needs& needs) const override;
     // Frames come with their checksums right.
     [[nodiscard]] uint64_t offloads() const override;
     void negotiate(uint64_t features) override;
@@ -57,6 +58,8 @@ private:
     void set_alarm(int64_t now_ms, int64_t at_ms);
 
     PollSet sockets_;
+    // Where the host says who knows names.
+    std::vector<UniqueFd> name_server_folders_;
     UniqueFd alarm_;  // timerfd(2): at the earliest timer, or before
     int64_t alarm_at_ms_ = 0;
     UniqueFd ready_;  // there are frames for the listener

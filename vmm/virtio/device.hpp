@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "vmm/event_loop.hpp"
+#include "vmm/sandbox/needs.hpp"
 #include "vmm/virtio/queue.hpp"
 
 namespace eremite::vmm::virtio {
@@ -54,6 +55,8 @@ public:
     virtual void start(uint64_t features, std::span<Queue* const> queues) = 0;
     // The driver resets the device: no memory of the guest's is touched any more afterwards. Comes only after start(), once, and always.
     virtual void stop() = 0;
+    // What the device asks of the host's kernel from now on. Called before the device's thread starts.
+    virtual void list_needs(sandbox::Needs& needs) const { (void)needs; }
     // There may be something new in a queue.
     virtual void notified(uint16_t queue) = 0;
 };

@@ -1,0 +1,20 @@
+#pragma once
+// What a device goes on to need of the host's kernel while its machine runs, beyond what all of the monitor does.
+#include <initializer_list>
+#include <vector>
+
+#include "vmm/sandbox/paths.hpp"
+#include "vmm/sandbox/system_calls.hpp"
+
+namespace eremite::vmm::sandbox {
+
+struct Needs {
+    std::vector<AllowedCall> calls;
+    std::vector<ReachableFolder> folders;
+
+    void add_calls(std::initializer_list<long> numbers) {
+        for (const long number : numbers) calls.push_back({.number = static_cast<int>(number)});
+    }
+};
+
+}  // namespace eremite::vmm::sandbox
