@@ -1,6 +1,7 @@
 #include "cli/cell.hpp"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -102,6 +103,8 @@ int run(const VirtualMachine& machine, int log, int report) {
 int run_cell(const VirtualMachine& machine, int log, int report) {
     // A reader of the output that goes away is no reason to end.
     std::signal(SIGPIPE, SIG_IGN);
+    // One heap for all threads, which hardly use it: each further one would take memory, and a look at the host's processors in /sys.
+    ::mallopt(M_ARENA_MAX, 1);
     try {
         return run(machine, log, report);
     } catch (const std::exception& error) {

@@ -1,7 +1,7 @@
 #include "vmm/platform/cmos.hpp"
 
 #include <algorithm>
-#include <ctime>
+#include <chrono>
 
 namespace eremite::vmm {
 
@@ -11,19 +11,23 @@ enum Index : uint8_t { Seconds = 0, Minutes = 2, Hours = 4, WeekDay = 6, Day = 7
 constexpr uint8_t usual_rate = 0x26, binary_and_24_hours = 6, battery_is_good = 0x80;
 
 uint8_t value_of(uint8_t index) {
-    const std::time_t now = std::time(nullptr);
-    std::tm time{};
-    ::gmtime_r(&now, &time);
-    const auto byte = [](int value) { return static_cast<uint8_t>(value); };
+    // Not by the C library, which reads the time zone's file even for this.
+    using namespace std::chrono;
+    const auto now = floor<seconds>(system_clock::now());
+    const auto today = floor<days>(now);
+    const year_month_day date{today};
+    const hh_mm_ss time{now - today};
+    const auto byte = [](auto value) { return static_cast<uint8_t>(value); };
+    const int year = static_cast<int>(date.year());
     switch (index) {
-        case Seconds: return byte(std::min(time.tm_sec, 59));
-        case Minutes: return byte(time.tm_min);
-        case Hours: return byte(time.tm_hour);
-        case WeekDay: return byte(time.tm_wday + 1);
-        case Day: return byte(time.tm_mday);
-        case Month: return byte(time.tm_mon + 1);
-        case Year: return byte(time.tm_year % 100);
-        case Century: return byte(19 + time.tm_year / 100);
+        case Seconds: return byte(time.seconds().count());
+        case Minutes: return byte(time.minutes().count());
+        case Hours: return byte(time.hours().count());
+        case WeekDay: return byte(weekday{today}.c_encoding() + 1);
+        case Day: return byte(static_cast<unsigned>(date.day()));
+        case Month: return byte(static_cast<unsigned>(date.month()));
+        case Year: return byte(year % 100);
+        case Century: return byte(year / 100);
         case StatusA: return usual_rate;
         case StatusB: return binary_and_24_hours;
         case StatusD: return battery_is_good;
