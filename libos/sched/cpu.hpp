@@ -30,7 +30,7 @@ struct alignas(64) Cpu {
     RunQueue ready;
     Tree<Thread, ByDeadline, ByTimer> sleepers;
     Instant armed = Instant::never();  // when the timer will interrupt
-    Instant slice_end = Instant::never();
+    Instant slice_end{};  // the first thread's has passed as soon as there is a second one
     std::atomic<bool> due{false};  // another thread should run
     // The idle thread looks at `ready` all the time, and at the rest before it sleeps: no need to interrupt it.
     bool polling = false;

@@ -84,8 +84,8 @@ bool is_answered(uint32_t opcode) { return opcode != FUSE_INTERRUPT && (opcode >
 void Server::list_needs(sandbox::Needs& needs) const {
     needs.folders.push_back({.descriptor = share_.folder.get(), .read_only = share_.read_only});
     needs.add_calls({SYS_openat, SYS_openat2, SYS_statx, SYS_fstatfs, SYS_statfs, SYS_readlinkat, SYS_getdents64, SYS_fcntl, SYS_umask, SYS_fchdir,
-                     SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2, SYS_copy_file_range, SYS_fallocate, SYS_ftruncate, SYS_fsync, SYS_fdatasync,
-                     SYS_syncfs, SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_unlinkat, SYS_renameat2, SYS_fchmod, SYS_fchmodat,
+                     SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2, SYS_copy_file_range, SYS_fallocate, SYS_ftruncate, SYS_fsync, SYS_fdatasync,
+                     SYS_syncfs, SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_fchmod, SYS_fchmodat,
                      SYS_fchown, SYS_fchownat, SYS_utimensat, SYS_getxattr, SYS_setxattr, SYS_listxattr, SYS_removexattr, SYS_fgetxattr,
                      SYS_fsetxattr, SYS_flistxattr, SYS_fremovexattr, SYS_flock, SYS_faccessat, SYS_faccessat2, SYS_setfsuid, SYS_setfsgid,
                      SYS_geteuid, SYS_getegid, SYS_getuid, SYS_getgid});
