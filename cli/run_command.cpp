@@ -249,7 +249,8 @@ int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end)
     if (status % 2 == 1 && status != 1) return status / 2;
     if (status != 0) {
         throw Failure{exit_status::eremite_failed,
-                      fmt::format("{} ended with status {} before the program did\n{}", options.vmm == Vmm::Cell ? "cell" : options.qemu, status, end.vmm_messages)};
+                      fmt::format("{} ended with status {} before the program did\n{}", options.vmm == Vmm::Cell ? "cell" : fmt::format("QEMU ({})", options.qemu), status,
+                                  end.vmm_messages)};
     }
     throw Failure{
         exit_status::eremite_failed,

@@ -105,7 +105,7 @@ class NetworkTest(CommandTest):
     """Servers in a machine for clients here, and clients there for servers here."""
 
     limit = 120  # seconds for a machine
-    monitor = MONITOR
+    runs_on = MONITOR
 
     @classmethod
     def setUpClass(cls):
@@ -119,7 +119,7 @@ class NetworkTest(CommandTest):
 
     def command(self, program, *arguments, ports=(), options=()):
         network = self.network(ports)
-        return [COMMAND, "run", *self.monitor, "--timeout", self.limit, *network, *options, program, "--", *arguments]
+        return [COMMAND, "run", *self.runs_on, "--timeout", self.limit, *network, *options, program, "--", *arguments]
 
     def start(self, program, *arguments, **how):
         """The program is stopped when the test ends."""

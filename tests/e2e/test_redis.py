@@ -86,13 +86,13 @@ class RedisPci(RedisServer, TapTest):
 class RedisKvm(RedisServer, TapTest):
     """A few requests only: where ring 0 is interpreted each packet takes its time."""
 
-    monitor = ("--vmm", "qemu", "--accel", "kvm")
+    runs_on = ("--vmm", "qemu", "--accel", "kvm")
 
     def setUp(self):
         super().setUp()
         if not os.access("/dev/kvm", os.R_OK | os.W_OK):
             raise unittest.SkipTest("there is no usable /dev/kvm")
-        if self.eremite("run", *self.monitor, "--timeout", 10, HELLO).status != 0:
+        if self.eremite("run", *self.runs_on, "--timeout", 10, HELLO).status != 0:
             raise unittest.SkipTest("KVM cannot be used here")
 
     def test_values(self):
