@@ -92,8 +92,7 @@ int run(const VirtualMachine& machine, int log, int report) {
     switch (end.kind) {
         case vmm::MachineEnd::Kind::Exit: return debug_exit_status(end.status);
         case vmm::MachineEnd::Kind::Failed: return failed;
-        case vmm::MachineEnd::Kind::Reset:
-        case vmm::MachineEnd::Kind::Stopped: break;
+        case vmm::MachineEnd::Kind::Reset: break;
     }
     return ended_by_itself;
 }

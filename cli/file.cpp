@@ -19,10 +19,6 @@ namespace eremite::cli {
 
 namespace fs = std::filesystem;
 
-void UniqueFd::reset() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-}
-
 Pipe make_pipe() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)

@@ -1,5 +1,5 @@
 #pragma once
-// Files of the host: descriptors that close themselves, whole files in memory, and the command's cache folder.
+// Files of the host: whole files in memory, pipes, and the command's cache folder.
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -8,32 +8,11 @@
 #include <string_view>
 #include <utility>
 
+#include "vmm/unique_fd.hpp"
+
 namespace eremite::cli {
 
-// Owns a file descriptor; -1 is none.
-class UniqueFd {
-public:
-    UniqueFd() = default;
-    explicit UniqueFd(int fd) : fd_{fd} {}
-    UniqueFd(UniqueFd&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
-    UniqueFd& operator=(UniqueFd&& other) noexcept {
-        if (this != &other) {
-            reset();
-            fd_ = std::exchange(other.fd_, -1);
-        }
-        return *this;
-    }
-    UniqueFd(const UniqueFd&) = delete;
-    UniqueFd& operator=(const UniqueFd&) = delete;
-    ~UniqueFd() { reset(); }
-
-    [[nodiscard]] int get() const { return fd_; }
-    [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
-    void reset();
-
-private:
-    int fd_ = -1;
-};
+using vmm::UniqueFd;
 
 // A pipe whose ends are closed on exec.
 struct Pipe {

@@ -1,6 +1,7 @@
 #include "vmm/machine.hpp"
 
 #include <cstdio>
+#include <exception>
 #include <latch>
 #include <thread>
 
@@ -100,9 +101,15 @@ MachineEnd Machine::run() {
             restricted.wait();
             run_cpu(*cpu);
         });
-    if (setup_.restricted) {
+    std::exception_ptr failure;
+    try {
         for (const unsigned long request : std::initializer_list<unsigned long>{KVM_RUN, KVM_GET_REGS, KVM_GET_SREGS}) needs.calls.push_back(sandbox::ioctl_call(request));
-        sandbox::restrict_system_calls(needs.calls);
+        if (setup_.restricted) sandbox::restrict_system_calls(needs.calls);
+    } catch (const Error&) {
+        // Nothing of the image is run then.
+        failure = std::current_exception();
+        for (const auto& cpu : cpus_) cpu->stop();
+        loop_.stop();
     }
     restricted.count_down();
     loop_.run();
@@ -110,8 +117,9 @@ MachineEnd Machine::run() {
     for (std::thread& thread : threads) thread.join();
     // Devices end what is under way while the memory is there.
     slots_.clear();
+    if (failure) std::rethrow_exception(failure);
     const std::lock_guard guard{end_lock_};
-    return end_.value_or(MachineEnd{});
+    return *end_;
 }
 
 void Machine::run_cpu(kvm::Cpu& cpu) {
@@ -127,14 +135,6 @@ void Machine::finish(MachineEnd end) {
     const std::lock_guard guard{end_lock_};
     if (!end_) end_ = std::move(end);
     loop_.stop();
-}
-
-void Machine::stop() { loop_.stop(); }
-
-uint64_t Machine::exits() const {
-    uint64_t sum = 0;
-    for (const auto& cpu : cpus_) sum += cpu->exits();
-    return sum;
 }
 
 }  // namespace eremite::vmm

@@ -38,10 +38,9 @@ struct MachineEnd {
     enum class Kind : uint8_t {
         Exit,   // the image ended, with `status`
         Reset,  // a triple fault, or it reset itself
-        Stopped,
         Failed,  // KVM could not go on
     };
-    Kind kind = Kind::Stopped;
+    Kind kind = Kind::Exit;
     uint32_t status = 0;
     std::string details;  // for Reset and Failed: why, and the registers
 };
@@ -61,10 +60,6 @@ public:
 
     // Loads the image and runs it to its end. To be called once. Throws Error if it cannot start.
     [[nodiscard]] MachineEnd run();
-    // From any thread, also a signal's handler's.
-    void stop();
-
-    [[nodiscard]] uint64_t exits() const;
 
 private:
     struct Slot {

@@ -86,7 +86,6 @@ Cpu::End Cpu::run(const Bus& ports, const Bus& memory) {
             failure_ = std::string{"KVM_RUN: "} + std::strerror(errno);
             return End::Failed;
         }
-        ++exits_;
         switch (run_->exit_reason) {
             case KVM_EXIT_IO: access_ports(ports); break;
             case KVM_EXIT_MMIO: access_memory(memory); break;

@@ -37,7 +37,6 @@ public:
     void stop();
     [[nodiscard]] const std::string& failure() const { return failure_; }
     [[nodiscard]] std::string registers() const;
-    [[nodiscard]] uint64_t exits() const { return exits_; }
     [[nodiscard]] int descriptor() const { return fd_.get(); }
 
     // To be called once in a process before any processor runs: stop() interrupts threads by a signal.
@@ -54,7 +53,6 @@ private:
     std::atomic<pthread_t> thread_{};
     std::atomic<bool> has_thread_{false};
     std::string failure_;
-    uint64_t exits_ = 0;
 };
 
 }  // namespace eremite::vmm::kvm
