@@ -144,7 +144,10 @@ def main():
     if options.compare:
         env = dict(v.split("=", 1) for v in options.env)
         prefix = fresh_network() if options.fresh_network else []
-        linux = run("the Linux process", prefix + [options.program, *options.arguments], options, {**os.environ, **env} if prefix else env)
+        # Programs leave files where they run: no two processes of one at once, whose machines are of several kinds.
+        with open(options.program, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            linux = run("the Linux process", prefix + [options.program, *options.arguments], options, {**os.environ, **env} if prefix else env)
         if linux[0] == SKIPPED:
             skip(f"the Linux process could not do it: {text(linux[2]).strip()}")
         check_equal(guest, linux)
