@@ -44,7 +44,13 @@ vmm::UniqueFd open_capture(const std::string& path) {
     return file;
 }
 
-void add_devices(vmm::Machine& cell, const VirtualMachine& machine) {
+vmm::UniqueFd duplicate(int fd) {
+    vmm::UniqueFd copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+    if (!copy) throw vmm::system_error("a standard stream");
+    return copy;
+}
+
+void add_devices(vmm::Machine& cell, const VirtualMachine& machine, int log) {
     using Host = vmm::virtio::Host;
     cell.add_device([](Host& host, const vmm::GuestMemory&) { return std::make_unique<vmm::entropy::EntropyDevice>(host, "entropy"); });
     for (const SharedFolder& folder : machine.folders)
@@ -53,6 +59,14 @@ void add_devices(vmm::Machine& cell, const VirtualMachine& machine) {
         cell.add_device([&](Host& host, const vmm::GuestMemory&) {
             return std::make_unique<vmm::console::ConsoleDevice>(host, "capture", open_capture(machine.capture));
         });
+    // The program's standard streams, as the kernel argument `streams=console` says.
+    const auto add_stream = [&cell](const char* name, int output, int input) {
+        cell.add_device([=](Host& host, const vmm::GuestMemory&) {
+            return std::make_unique<vmm::console::ConsoleDevice>(host, name, duplicate(output), input < 0 ? vmm::UniqueFd{} : duplicate(input));
+        });
+    };
+    add_stream("standard output", STDOUT_FILENO, STDIN_FILENO);
+    add_stream("standard error", log, -1);
     for (const VolumeFile& volume : machine.volumes)
         cell.add_device([&](Host& host, const vmm::GuestMemory&) {
             return std::make_unique<vmm::block::BlockDevice>(host, volume.tag, vmm::block::open_disk(volume.path, volume.read_only), volume.tag);
@@ -86,7 +100,7 @@ int run(const VirtualMachine& machine, int log, int report) {
                        .log = log,
                        .report = report,
                        .restricted = restricted}};
-    add_devices(cell, machine);
+    add_devices(cell, machine, log);
     const vmm::MachineEnd end = cell.run();
     if (!end.details.empty()) std::fprintf(stderr, "%s", end.details.c_str());
     switch (end.kind) {

@@ -163,6 +163,7 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
     if (tsc_khz != 0) words.push_back(fmt::format("tsc_mhz={}.{:03}", tsc_khz / 1000, tsc_khz % 1000));
     words.emplace_back(terminal ? "tty=1" : "tty=0");
     if (!terminal) words.emplace_back("stdin=framed");
+    if (options.vmm == Vmm::Cell) words.emplace_back("streams=console");
     if (options.stats) words.emplace_back("stats=1");
     if (!options.trace.empty()) words.push_back(options.trace == "*" ? "trace=syscalls" : "trace=syscalls:" + options.trace);
     if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);

@@ -8,6 +8,7 @@
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/syscall.hpp"
 #include "libos/arch/trap.hpp"
+#include "libos/drivers/console.hpp"
 #include "libos/drivers/host_channel.hpp"
 #include "libos/init/network/network.hpp"
 #include "libos/init/power_off.hpp"
@@ -129,6 +130,7 @@ void program_died(const ProgramFault& fault) {
     if (fault.signal != SIGKILL || fault.sent) {
         init::store_files(128 + fault.signal);
         init::finish_network();
+        drivers::finish_console();
     }
     init::end(128 + fault.signal);
 }

@@ -72,6 +72,8 @@ void ConsoleDevice::close(End& end, const char* what, int error) {
 void ConsoleDevice::start(uint64_t, std::span<virtio::Queue* const> queues) { std::copy(queues.begin(), queues.end(), queues_.begin()); }
 
 void ConsoleDevice::stop() {
+    // What the machine handed over before it ended is not lost, unless whoever reads it is slow.
+    (void)transmit();
     queues_ = {};
     sends_ = false;
 }

@@ -26,13 +26,12 @@ Serial::Serial(EventLoop& loop, int input, int output, int interrupt)
         const std::lock_guard guard{lock_};
         watch_input();
     });
-    const std::lock_guard guard{lock_};
-    watch_input();
 }
 
-// Bytes are read from the input only while there is room for them, so that whoever writes them is held up and nothing is lost.
+// Bytes are read from the input only while there is room for them, so that whoever writes them is held up and nothing is lost; and only for a machine
+// that wants to hear of them, since it may have another way to the same input.
 void Serial::watch_input() {
-    const bool wanted = input_ >= 0 && !ended_ && count_ < fifo_size;
+    const bool wanted = input_ >= 0 && !ended_ && count_ < fifo_size && (interrupt_enable_ & enable_received) != 0;
     if (wanted == watched_) return;
     watched_ = wanted;
     if (wanted) loop_.add(input_, EPOLLIN, [this](uint32_t) { take_input(); });
@@ -123,6 +122,7 @@ void Serial::write_register(uint64_t offset, uint8_t value) {
                 break;
             }
             interrupt_enable_ = value & 0xf;
+            signal_event(room_.get());  // the input is watched by its own thread
             sent_is_due_ = true;
             raise_if_due();
             break;
