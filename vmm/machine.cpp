@@ -122,6 +122,15 @@ MachineEnd Machine::run() {
     return *end_;
 }
 
+void Machine::pause() {
+    for (const auto& cpu : cpus_) cpu->hold();
+    for (const auto& cpu : cpus_) cpu->wait_until_held();
+}
+
+void Machine::resume() {
+    for (const auto& cpu : cpus_) cpu->release();
+}
+
 void Machine::run_cpu(kvm::Cpu& cpu) {
     switch (cpu.run(ports_, registers_)) {
         case kvm::Cpu::End::Stopped: break;

@@ -61,6 +61,12 @@ public:
     // Loads the image and runs it to its end. To be called once. Throws Error if it cannot start.
     [[nodiscard]] MachineEnd run();
 
+    // All processors stand still, their registers are complete, and no access of theirs is under way when pause() returns; the devices go on.
+    // resume() undoes one pause(). From the threads of the devices and of the loop. Requires: not a processor's thread, and no lock that is taken
+    // where processors access registers.
+    void pause();
+    void resume();
+
 private:
     struct Slot {
         UniqueFd interrupt;

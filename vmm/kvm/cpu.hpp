@@ -1,7 +1,7 @@
 #pragma once
 // A processor of a virtual machine: runs in a thread until the machine ends.
 #include <linux/kvm.h>
-#include <pthread.h>
+#include <sys/types.h>
 
 #include <array>
 #include <atomic>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vmm/bus.hpp"
+#include "vmm/kvm/pause.hpp"
 #include "vmm/kvm/system.hpp"
 
 namespace eremite::vmm::kvm {
@@ -35,14 +36,22 @@ public:
     [[nodiscard]] End run(const Bus& ports, const Bus& memory);
     // Ends run(), from any thread, also before it began.
     void stop();
+    // It leaves the machine, with nothing left half done, and stands until all who held it have released it; also before run(). From any thread:
+    // hold() comes back at once, and wait_until_held(), from any but the processor's own, when nothing runs any more.
+    void hold();
+    void wait_until_held() { pause_.wait(); }
+    void release() { pause_.release(); }
     [[nodiscard]] const std::string& failure() const { return failure_; }
     [[nodiscard]] std::string registers() const;
     [[nodiscard]] int descriptor() const { return fd_.get(); }
 
-    // To be called once in a process before any processor runs: stop() interrupts threads by a signal.
+    // To be called once in a process before any processor runs: stop() and hold() interrupt threads by a signal.
     static void prepare_process();
 
 private:
+    [[nodiscard]] End run_until_end(const Bus& ports, const Bus& memory);
+    void set_immediate_exit(bool wanted);
+    void interrupt();
     void access_ports(const Bus& ports);
     void access_memory(const Bus& memory);
 
@@ -50,8 +59,8 @@ private:
     kvm_run* run_ = nullptr;
     size_t run_size_ = 0;
     std::atomic<bool> stopped_{false};
-    std::atomic<pthread_t> thread_{};
-    std::atomic<bool> has_thread_{false};
+    std::atomic<pid_t> thread_{0};  // that runs it, or did
+    Pause pause_;
     std::string failure_;
 };
 
