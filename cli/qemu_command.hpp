@@ -40,9 +40,6 @@ struct NetworkInterface {
     std::vector<ForwardedPort> forwarded;
 };
 
-// What runs the machine: QEMU, or our own monitor for KVM.
-enum class Vmm : uint8_t { Qemu, Cell };
-
 struct VirtualMachine {
     Vmm vmm = Vmm::Qemu;
     std::string qemu = "qemu-system-x86_64";
