@@ -93,6 +93,7 @@ void define_run(CLI::App& app, RunWords& words) {
         ->type_name("[=PATTERN]");
     app.add_flag("--dry-run", words.options.dry_run, "Print the QEMU command and do nothing");
     app.add_flag("--stats", words.options.stats, "Print times and counts after the run, on standard error");
+    app.add_flag("--trace-exits", words.options.trace_exits, "Show on standard error why processors come out of the machine, each time (cell)");
     app.footer(
         "PROGRAM: an Eremite image, a static Linux executable, a C, C++ or Fortran source, or the name of an example.\nWhat follows it "
         "(after -- or not) are its arguments.");
@@ -109,6 +110,12 @@ std::string_view qemu_option(const RunWords& words) {
     if (words.options.count_instructions) return "--icount";
     if (words.options.dry_run) return "--dry-run";
     if (words.gdb_port != 0) return "--gdb";
+    return {};
+}
+
+// The option that is our own monitor's alone, or nothing.
+std::string_view cell_option(const RunWords& words) {
+    if (words.options.trace_exits) return "--trace-exits";
     return {};
 }
 
@@ -148,6 +155,7 @@ RunOptions finish_run(const CLI::App& app, RunWords& words) {
         throw Failure{exit_status::usage, fmt::format("run: --gdb {}: not a port", words.gdb_port)};
     if (words.gdb_port != 0) options.gdb_port = static_cast<uint16_t>(words.gdb_port);
     options.qemu_option = qemu_option(words);
+    options.cell_option = cell_option(words);
     if (options.vmm == Vmm::Cell && !options.qemu_option.empty())
         throw Failure{exit_status::usage, fmt::format("run: {} is for --vmm qemu; leave it out, or leave out --vmm cell", options.qemu_option)};
     return options;

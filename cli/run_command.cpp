@@ -267,6 +267,9 @@ int run_command(const RunOptions& options) {
     if (options.count_instructions) choice = {Accelerator::Tcg, "instructions are counted"};
     if (options.vmm == Vmm::Cell) choice = {Accelerator::Kvm, "cell knows nothing else"};
     const VmmChoice monitor = options.vmm ? VmmChoice{*options.vmm, "the user's choice"} : choose_vmm(choice.accelerator, options.qemu_option);
+    if (monitor.vmm == Vmm::Qemu && !options.cell_option.empty()) {
+        throw Failure{exit_status::usage, fmt::format("run: {} is for cell, and QEMU runs the machine ({}): use --vmm cell", options.cell_option, monitor.reason)};
+    }
     const fs::path qemu = monitor.vmm == Vmm::Cell ? fs::path{} : find_qemu(options.qemu);
     // With one end of the program elsewhere, our terminal keeps its line editing, and its end of input is passed on.
     const bool terminal = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
@@ -295,6 +298,8 @@ int run_command(const RunOptions& options) {
         if (monitor.vmm == Vmm::Qemu) start_daemon(options, machine.folders.back(), daemons);  // cell serves folders itself
     }
     machine.gdb_port = options.gdb_port;
+    machine.statistics = options.stats;
+    machine.trace_exits = options.trace_exits;
     if (options.dry_run) {
         if (boot.archive) boot.archive->keep();
         fmt::print("{}\n", shell_command(qemu_command(machine)));

@@ -30,6 +30,7 @@ ON_CELL = os.environ.get("EREMITE_TEST_ON") == "cell"
 MONITOR = ["--vmm", "cell"] if ON_CELL else ["--vmm", "qemu", "--accel", "tcg"]
 
 qemu_only = unittest.skipIf(ON_CELL, "about QEMU")
+cell_only = unittest.skipUnless(ON_CELL, "about our own monitor")
 
 HELLO = str(PROGRAMS / "hello")
 HELLO_SOURCE = '#include <iostream>\nint main() { std::cout << "hello world\\n"; }\n'

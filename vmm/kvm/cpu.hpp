@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vmm/bus.hpp"
+#include "vmm/kvm/exits.hpp"
 #include "vmm/kvm/system.hpp"
 
 namespace eremite::vmm::kvm {
@@ -32,19 +33,23 @@ public:
     // The state that PVH prescribes: 32-bit protected mode, flat segments, no paging, the start info's address in ebx.
     void start_at(uint32_t entry, uint32_t start_info);
 
-    [[nodiscard]] End run(const Bus& ports, const Bus& memory);
+    // `trace`: where each exit is shown; null: nowhere.
+    [[nodiscard]] End run(const Bus& ports, const Bus& memory, const ExitTrace* trace = nullptr);
     // Ends run(), from any thread, also before it began.
     void stop();
     [[nodiscard]] const std::string& failure() const { return failure_; }
     [[nodiscard]] std::string registers() const;
+    // After run(), or in its thread.
+    [[nodiscard]] const ExitCounts& exits() const { return exits_; }
     [[nodiscard]] int descriptor() const { return fd_.get(); }
 
     // To be called once in a process before any processor runs: stop() interrupts threads by a signal.
     static void prepare_process();
 
 private:
-    void access_ports(const Bus& ports);
-    void access_memory(const Bus& memory);
+    void access_ports(const Bus& ports, const ExitTrace* trace);
+    void access_memory(const Bus& memory, const ExitTrace* trace);
+    void trace_event(const ExitTrace& trace) const;
 
     UniqueFd fd_;
     kvm_run* run_ = nullptr;
@@ -53,6 +58,8 @@ private:
     std::atomic<pthread_t> thread_{};
     std::atomic<bool> has_thread_{false};
     std::string failure_;
+    const unsigned index_;
+    ExitCounts exits_;
 };
 
 }  // namespace eremite::vmm::kvm
