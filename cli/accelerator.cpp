@@ -12,6 +12,10 @@ std::string_view name_of(Accelerator accelerator) {
     return accelerator == Accelerator::Kvm ? "kvm" : "tcg";
 }
 
+std::string_view name_of(Vmm vmm) {
+    return vmm == Vmm::Cell ? "cell" : "qemu";
+}
+
 AcceleratorChoice choose_accelerator(Machine machine, const KvmMeasurement& kvm) {
     switch (kvm.state) {
         case KvmState::Absent:
@@ -32,6 +36,12 @@ AcceleratorChoice choose_accelerator(Machine machine, const KvmMeasurement& kvm)
                 fmt::format("KVM interprets ring 0 here ({:.0f} ns an instruction), and a PC's firmware would take minutes", kvm.ring0_ns)};
     }
     return {Accelerator::Tcg, fmt::format("KVM interprets ring 0 here ({:.0f} ns an instruction)", kvm.ring0_ns)};
+}
+
+VmmChoice choose_vmm(Accelerator accelerator, std::string_view qemu_option) {
+    if (!qemu_option.empty()) return {Vmm::Qemu, fmt::format("{} is QEMU's", qemu_option)};
+    if (accelerator == Accelerator::Tcg) return {Vmm::Qemu, "emulation is QEMU's"};
+    return {Vmm::Cell, "KVM is used, and no option is QEMU's alone"};
 }
 
 }  // namespace eremite::cli

@@ -1,5 +1,6 @@
 #pragma once
-// Which accelerator a virtual machine should use on this host, and what was measured to decide it.
+// Which monitor and which accelerator a virtual machine should use on this host, and what was measured to decide it.
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,9 +9,12 @@ namespace eremite::cli {
 
 enum class Machine { Microvm, Q35 };
 enum class Accelerator { Kvm, Tcg };
+// What runs the machine: QEMU, or our own monitor for KVM.
+enum class Vmm : uint8_t { Qemu, Cell };
 
 std::string_view name_of(Machine machine);
 std::string_view name_of(Accelerator accelerator);
+std::string_view name_of(Vmm vmm);
 
 enum class KvmState {
     Absent,        // there is no /dev/kvm
@@ -41,5 +45,13 @@ inline constexpr double interpreted_ring0_ns = 10;
 // natively, which pays for long computations, but there PC firmware takes minutes and single instructions are missing, so
 // such a KVM is used only when the user asks for it (--accel kvm).
 AcceleratorChoice choose_accelerator(Machine machine, const KvmMeasurement& kvm);
+
+struct VmmChoice {
+    Vmm vmm;
+    std::string reason;  // as of AcceleratorChoice
+};
+
+// Our own monitor where KVM is used anyway and nothing is asked for that is QEMU's alone. `qemu_option`: such an option; empty: none.
+VmmChoice choose_vmm(Accelerator accelerator, std::string_view qemu_option);
 
 }  // namespace eremite::cli

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -21,6 +22,7 @@
 #include "vmm/net/device.hpp"
 #include "vmm/net/tap.hpp"
 #include "vmm/net/user_network.hpp"
+#include "vmm/output.hpp"
 
 namespace eremite::cli {
 
@@ -65,8 +67,8 @@ void add_devices(vmm::Machine& cell, const VirtualMachine& machine, int log) {
             return std::make_unique<vmm::console::ConsoleDevice>(host, name, duplicate(output), input < 0 ? vmm::UniqueFd{} : duplicate(input));
         });
     };
-    add_stream("standard output", STDOUT_FILENO, STDIN_FILENO);
-    add_stream("standard error", log, -1);
+    add_stream("stdout", STDOUT_FILENO, STDIN_FILENO);
+    add_stream("stderr", log, -1);
     for (const VolumeFile& volume : machine.volumes)
         cell.add_device([&](Host& host, const vmm::GuestMemory&) {
             return std::make_unique<vmm::block::BlockDevice>(host, volume.tag, vmm::block::open_disk(volume.path, volume.read_only), volume.tag);
@@ -84,7 +86,38 @@ constexpr bool restricted = false;
 constexpr bool restricted = true;
 #endif
 
+// As the image reports its own (abi/host_channel.hpp), behind what it may have left of a line.
+void report_figures(const vmm::Figures& figures, int report) {
+    if (figures.empty()) return;
+    std::string text = "\n";
+    for (const auto& [name, value] : figures) text += "stat " + name + " " + std::to_string(value) + "\n";
+    vmm::write_all(report, std::as_bytes(std::span{text}));
+}
+
+// The signals that end the machine in good order. They are blocked in all threads and wait in a descriptor.
+sigset_t ending_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) sigaddset(&set, signal);
+    return set;
+}
+
+// Dies by the signal that came, so that whoever started this process sees what it was.
+void die_by_signal(int signals) {
+    signalfd_siginfo info{};
+    if (::read(signals, &info, sizeof info) != sizeof info) return;
+    const auto signal = static_cast<int>(info.ssi_signo);
+    std::signal(signal, SIG_DFL);
+    const sigset_t set = ending_signals();
+    ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+    std::raise(signal);
+}
+
 int run(const VirtualMachine& machine, int log, int report) {
+    const sigset_t ending = ending_signals();
+    ::sigprocmask(SIG_BLOCK, &ending, nullptr);
+    const vmm::UniqueFd signals{::signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK)};
+    if (!signals) throw vmm::system_error("signalfd");
     const MappedFile image{machine.kernel};
     std::optional<MappedFile> module;
     if (machine.initrd) module.emplace(*machine.initrd);
@@ -99,13 +132,18 @@ int run(const VirtualMachine& machine, int log, int report) {
                        .output = STDOUT_FILENO,
                        .log = log,
                        .report = report,
+                       .statistics = machine.statistics,
+                       .exit_trace = machine.trace_exits ? log : -1,
+                       .stop = signals.get(),
                        .restricted = restricted}};
     add_devices(cell, machine, log);
     const vmm::MachineEnd end = cell.run();
+    report_figures(end.figures, report);
     if (!end.details.empty()) std::fprintf(stderr, "%s", end.details.c_str());
     switch (end.kind) {
         case vmm::MachineEnd::Kind::Exit: return debug_exit_status(end.status);
         case vmm::MachineEnd::Kind::Failed: return failed;
+        case vmm::MachineEnd::Kind::Stopped: die_by_signal(signals.get()); return failed;
         case vmm::MachineEnd::Kind::Reset: break;
     }
     return ended_by_itself;

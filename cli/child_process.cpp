@@ -109,6 +109,10 @@ void ChildProcess::kill() {
     if (!status_) ::kill(pid_, SIGKILL);
 }
 
+void ChildProcess::terminate() {
+    if (!status_) ::kill(pid_, SIGTERM);
+}
+
 int ChildProcess::wait() {
     if (!status_) {
         int status = 0;

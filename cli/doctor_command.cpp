@@ -81,6 +81,9 @@ void check_kvm(const HostFacts& facts) {
         const AcceleratorChoice choice = choose_accelerator(machine, kvm);
         tell(Verdict::Ok, fmt::format("for {}", name_of(machine)),
              fmt::format("{} is used: {}", name_of(choice.accelerator), choice.reason));
+        if (machine != Machine::Microvm) continue;
+        const VmmChoice monitor = choose_vmm(choice.accelerator, {});
+        tell(Verdict::Ok, "monitor", fmt::format("{} is used: {}; --vmm chooses", name_of(monitor.vmm), monitor.reason));
     }
     if (facts.tsc_khz == 0) {
         tell(Verdict::Warn, "clock", "the frequency of the time stamp counter could not be measured");
@@ -169,7 +172,7 @@ void check_packages() {
 
 int doctor_command() {
     const std::optional<fs::path> qemu = check_qemu();
-    const HostFacts facts = host_facts(qemu.value_or(""), true);
+    const HostFacts facts = host_facts(true);
     check_kvm(facts);
     bool can_run = false;
     if (qemu) {

@@ -1,7 +1,6 @@
 #include "cli/host_facts.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <charconv>
@@ -16,13 +15,11 @@ namespace eremite::cli {
 
 namespace {
 
-// The boot of the host, and the emulator's file in place of its version: asking QEMU for it costs as much as a boot.
-std::string key_of(const std::filesystem::path& qemu) {
+// The start of the host's kernel.
+std::string current_key() {
     std::string boot = read_text("/proc/sys/kernel/random/boot_id").value_or("unknown");
     std::erase(boot, '\n');
-    struct stat attributes {};
-    if (::stat(qemu.c_str(), &attributes) != 0) return boot;
-    return fmt::format("{} {} {} {}", boot, qemu.string(), attributes.st_size, attributes.st_mtime);
+    return boot;
 }
 
 template <typename T>
@@ -69,9 +66,9 @@ std::optional<HostFacts> parse_host_facts(std::string_view text) {
     return facts;
 }
 
-HostFacts host_facts(const std::filesystem::path& qemu, bool measure_anew) {
+HostFacts host_facts(bool measure_anew) {
     const std::filesystem::path memory = cache_folder() / "accelerator";
-    const std::string key = key_of(qemu);
+    const std::string key = current_key();
     const KvmState permission = kvm_permission();
     if (!measure_anew) {
         if (const auto text = read_text(memory)) {

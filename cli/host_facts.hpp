@@ -1,8 +1,7 @@
 #pragma once
 // What was found out about this host, remembered between runs in the cache folder (file `accelerator`): measuring takes longer than
-// booting. A memory is good for the same start of the host's kernel and the same QEMU.
+// booting. A memory is good for the same start of the host's kernel.
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,8 +20,7 @@ struct HostFacts {
 std::string serialize(const HostFacts& facts);
 std::optional<HostFacts> parse_host_facts(std::string_view text);
 
-// The remembered facts, or new ones after a measurement (up to some seconds on a bad host). `qemu` is the emulator's path, for the key.
-// Whether this user may open /dev/kvm is looked up every time.
-HostFacts host_facts(const std::filesystem::path& qemu, bool measure_anew = false);
+// The remembered facts, or new ones after a measurement (up to some seconds on a bad host). Whether this user may open /dev/kvm is looked up every time.
+HostFacts host_facts(bool measure_anew = false);
 
 }  // namespace eremite::cli

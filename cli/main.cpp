@@ -41,7 +41,7 @@ std::vector<std::string> join_gdb_port(int argc, char** argv) {
 struct RunWords {
     RunOptions options;
     std::string memory = "128M";
-    std::string vmm = "qemu";
+    std::string vmm = "auto";
     std::string machine = "microvm";
     std::string accelerator = "auto";
     std::vector<std::string> mounts;
@@ -55,8 +55,8 @@ struct RunWords {
 void define_run(CLI::App& app, RunWords& words) {
     app.add_option("--memory", words.memory, "Memory of the machine: 8M, 1G")->capture_default_str();
     app.add_option("--cpus", words.options.cpus, "Number of CPUs")->check(CLI::Range(1U, most_cpus))->capture_default_str();
-    app.add_option("--vmm", words.vmm, "What runs the machine: qemu, or cell, our own monitor for KVM")
-        ->check(CLI::IsMember({"qemu", "cell"}))
+    app.add_option("--vmm", words.vmm, "What runs the machine: qemu, or cell, our own monitor for KVM; auto is cell where KVM is used and no option is QEMU's alone")
+        ->check(CLI::IsMember({"auto", "qemu", "cell"}))
         ->capture_default_str();
     app.add_option("--machine", words.machine, "microvm boots fastest; q35 is a PC with PCI")
         ->check(CLI::IsMember({"microvm", "q35"}))
@@ -93,24 +93,30 @@ void define_run(CLI::App& app, RunWords& words) {
         ->type_name("[=PATTERN]");
     app.add_flag("--dry-run", words.options.dry_run, "Print the QEMU command and do nothing");
     app.add_flag("--stats", words.options.stats, "Print times and counts after the run, on standard error");
+    app.add_flag("--trace-exits", words.options.trace_exits, "Show on standard error why processors come out of the machine, each time (cell)");
     app.footer(
         "PROGRAM: an Eremite image, a static Linux executable, a C, C++ or Fortran source, or the name of an example.\nWhat follows it "
         "(after -- or not) are its arguments.");
     app.prefix_command();
 }
 
-// What is QEMU's alone.
-void refuse_for_cell(const RunWords& words) {
-    const auto refuse = [](std::string_view option) {
-        throw Failure{exit_status::usage, fmt::format("run: {} is for --vmm qemu; leave it out, or leave out --vmm cell", option)};
-    };
-    if (words.machine != "microvm") refuse("--machine");
-    if (words.accelerator == "tcg") refuse("--accel tcg");
-    if (words.share == "9p") refuse("--share 9p");
-    if (words.options.cpu_model) refuse("--cpu-model");
-    if (words.options.count_instructions) refuse("--icount");
-    if (words.options.dry_run) refuse("--dry-run");
-    if (words.gdb_port != 0) refuse("--gdb");
+// The option that is QEMU's alone, or nothing.
+std::string_view qemu_option(const RunWords& words) {
+    if (words.machine != "microvm") return "--machine";
+    if (words.accelerator == "tcg") return "--accel tcg";
+    if (words.share == "9p") return "--share 9p";
+    if (words.options.qemu != RunOptions{}.qemu) return "--qemu";
+    if (words.options.cpu_model) return "--cpu-model";
+    if (words.options.count_instructions) return "--icount";
+    if (words.options.dry_run) return "--dry-run";
+    if (words.gdb_port != 0) return "--gdb";
+    return {};
+}
+
+// The option that is our own monitor's alone, or nothing.
+std::string_view cell_option(const RunWords& words) {
+    if (words.options.trace_exits) return "--trace-exits";
+    return {};
 }
 
 RunOptions finish_run(const CLI::App& app, RunWords& words) {
@@ -135,7 +141,7 @@ RunOptions finish_run(const CLI::App& app, RunWords& words) {
     if (words.accelerator == "tcg") options.accelerator = Accelerator::Tcg;
     if (options.count_instructions && words.accelerator == "kvm")
         throw Failure{exit_status::usage, "run: --icount needs TCG; leave out --accel kvm"};
-    if (words.vmm == "cell") options.vmm = Vmm::Cell;
+    if (words.vmm != "auto") options.vmm = words.vmm == "cell" ? Vmm::Cell : Vmm::Qemu;
     for (const std::string& variable : options.environment) {
         const size_t equals = variable.find('=');
         if (equals == 0 || equals == std::string::npos)
@@ -148,7 +154,10 @@ RunOptions finish_run(const CLI::App& app, RunWords& words) {
     if (words.gdb_port < 0 || words.gdb_port > UINT16_MAX)
         throw Failure{exit_status::usage, fmt::format("run: --gdb {}: not a port", words.gdb_port)};
     if (words.gdb_port != 0) options.gdb_port = static_cast<uint16_t>(words.gdb_port);
-    if (options.vmm == Vmm::Cell) refuse_for_cell(words);
+    options.qemu_option = qemu_option(words);
+    options.cell_option = cell_option(words);
+    if (options.vmm == Vmm::Cell && !options.qemu_option.empty())
+        throw Failure{exit_status::usage, fmt::format("run: {} is for --vmm qemu; leave it out, or leave out --vmm cell", options.qemu_option)};
     return options;
 }
 

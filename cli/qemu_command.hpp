@@ -40,9 +40,6 @@ struct NetworkInterface {
     std::vector<ForwardedPort> forwarded;
 };
 
-// What runs the machine: QEMU, or our own monitor for KVM.
-enum class Vmm : uint8_t { Qemu, Cell };
-
 struct VirtualMachine {
     Vmm vmm = Vmm::Qemu;
     std::string qemu = "qemu-system-x86_64";
@@ -60,6 +57,8 @@ struct VirtualMachine {
     std::vector<VolumeFile> volumes;
     std::optional<NetworkInterface> network;
     std::string capture;  // a file for the packets that the image captures; empty: none
+    // For our own monitor only: what the machine cost is reported as statistics, and each exit of a processor is shown on standard error.
+    bool statistics = false, trace_exits = false;
     std::optional<uint16_t> gdb_port;  // wait there for a debugger before the first instruction
     // Files that QEMU opens for the image's log and report.
     std::string log_path = "/dev/stderr";

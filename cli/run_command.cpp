@@ -177,7 +177,6 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot&
 // Starts a daemon for the folder where that is what is wanted. The daemon cannot keep the machine from writing, and a command that is
 // only printed has nobody to start one: both go by 9p.
 void start_daemon(const RunOptions& options, SharedFolder& folder, std::list<ShareDaemon>& daemons) {
-    if (options.vmm == Vmm::Cell) return;  // it serves folders itself
     const bool needed = options.share == ShareMethod::VirtioFs;
     if (options.share == ShareMethod::Ninep || (!needed && (folder.read_only || options.dry_run))) return;
     std::string why;
@@ -222,8 +221,7 @@ void check_capture(const RunOptions& options, const Report& report) {
 }
 
 // The exit status that a finished session amounts to, with a message where it is not the program's.
-int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end) {
-    const std::string_view vmm = options.vmm == Vmm::Cell ? "cell" : "QEMU";
+int conclude(const RunOptions& options, Vmm vmm, const Boot& boot, const SessionEnd& end) {
     for (const std::string& line : end.report.malformed)
         fmt::print(stderr, "eremite: the image reported something not understood: {}\n", line);
     if (end.report.fault) fmt::print(stderr, "{}", describe_fault(boot.program, end.report));
@@ -239,10 +237,10 @@ int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end)
     const bool failed_to_start = !end.output_seen && !end.vmm_messages.empty();
     if (failed_to_start) {
         throw Failure{exit_status::eremite_failed,
-                      options.vmm == Vmm::Cell ? end.vmm_messages : fmt::format("QEMU did not start:\n{}{}", end.vmm_messages, hint_for(end.vmm_messages, options))};
+                      vmm == Vmm::Cell ? end.vmm_messages : fmt::format("QEMU did not start:\n{}{}", end.vmm_messages, hint_for(end.vmm_messages, options))};
     }
     if (WIFSIGNALED(end.wait_status)) {
-        throw Failure{exit_status::eremite_failed, fmt::format("{} died by signal {}\n{}", vmm, WTERMSIG(end.wait_status), end.vmm_messages)};
+        throw Failure{exit_status::eremite_failed, fmt::format("{} died by signal {}\n{}", vmm == Vmm::Cell ? "cell" : "QEMU", WTERMSIG(end.wait_status), end.vmm_messages)};
     }
     const int status = WEXITSTATUS(end.wait_status);
     // The debug-exit device: QEMU's status is the guest's, doubled, plus one. A program that ends well reports that, so that 1 alone
@@ -250,7 +248,7 @@ int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end)
     if (status % 2 == 1 && status != 1) return status / 2;
     if (status != 0) {
         throw Failure{exit_status::eremite_failed,
-                      fmt::format("{} ended with status {} before the program did\n{}", options.vmm == Vmm::Cell ? "cell" : fmt::format("QEMU ({})", options.qemu), status,
+                      fmt::format("{} ended with status {} before the program did\n{}", vmm == Vmm::Cell ? "cell" : fmt::format("QEMU ({})", options.qemu), status,
                                   end.vmm_messages)};
     }
     throw Failure{
@@ -263,17 +261,22 @@ int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end)
 
 int run_command(const RunOptions& options) {
     Boot boot = plan_boot(options);
-    const fs::path qemu = options.vmm == Vmm::Cell ? fs::path{} : find_qemu(options.qemu);
-    // Instructions are only counted under TCG.
-    const HostFacts facts = host_facts(qemu);
+    const HostFacts facts = host_facts();
     AcceleratorChoice choice = choose_accelerator(options.machine, facts.kvm);
     if (options.accelerator) choice = {*options.accelerator, "the user's choice"};
+    // Instructions are only counted under TCG.
     if (options.count_instructions) choice = {Accelerator::Tcg, "instructions are counted"};
+    if (options.vmm == Vmm::Cell) choice = {Accelerator::Kvm, "cell knows nothing else"};
+    const VmmChoice monitor = options.vmm ? VmmChoice{*options.vmm, "the user's choice"} : choose_vmm(choice.accelerator, options.qemu_option);
+    if (monitor.vmm == Vmm::Qemu && !options.cell_option.empty()) {
+        throw Failure{exit_status::usage, fmt::format("run: {} is for cell, and QEMU runs the machine ({}): use --vmm cell", options.cell_option, monitor.reason)};
+    }
+    const fs::path qemu = monitor.vmm == Vmm::Cell ? fs::path{} : find_qemu(options.qemu);
     // With one end of the program elsewhere, our terminal keeps its line editing, and its end of input is passed on.
     const bool terminal = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
     constexpr uint64_t counted_tsc_khz = 1'000'000;
     VirtualMachine machine;
-    machine.vmm = options.vmm;
+    machine.vmm = monitor.vmm;
     machine.qemu = qemu.string();
     machine.machine = options.machine;
     machine.accelerator = choice.accelerator;
@@ -293,16 +296,21 @@ int run_command(const RunOptions& options) {
     std::list<ShareDaemon> daemons;
     for (const MountOption& mount : options.mounts) {
         machine.folders.push_back({mount_tag(machine.folders.size()), fs::absolute(mount.source).string(), mount.read_only});
-        start_daemon(options, machine.folders.back(), daemons);
+        if (monitor.vmm == Vmm::Qemu) start_daemon(options, machine.folders.back(), daemons);  // cell serves folders itself
     }
     machine.gdb_port = options.gdb_port;
+    machine.statistics = options.stats;
+    machine.trace_exits = options.trace_exits;
     if (options.dry_run) {
         if (boot.archive) boot.archive->keep();
         fmt::print("{}\n", shell_command(qemu_command(machine)));
         return 0;
     }
     if (options.network) require_tap(*options.network);
-    if (options.log_level == "debug") fmt::print(stderr, "eremite: accelerator {}: {}\n", name_of(choice.accelerator), choice.reason);
+    if (options.log_level == "debug") {
+        fmt::print(stderr, "eremite: accelerator {}: {}\n", name_of(choice.accelerator), choice.reason);
+        fmt::print(stderr, "eremite: monitor {}: {}\n", name_of(monitor.vmm), monitor.reason);
+    }
     if (options.gdb_port) {
         fmt::print(stderr, "eremite: the machine waits for a debugger; in another terminal: {}\n",
                    shell_command({"gdb", boot.program, "-ex", fmt::format("target remote localhost:{}", *options.gdb_port)}));
@@ -310,7 +318,7 @@ int run_command(const RunOptions& options) {
     SessionOptions session{.raw_terminal = terminal, .framed_input = !terminal, .timeout = {}, .detached = false};
     if (options.timeout)
         session.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{*options.timeout});
-    return conclude(options, boot, run_session(std::move(machine), session));
+    return conclude(options, monitor.vmm, boot, run_session(std::move(machine), session));
 }
 
 }  // namespace eremite::cli

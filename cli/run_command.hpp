@@ -18,7 +18,9 @@ struct RunOptions {
     std::vector<std::string> arguments;
     uint64_t memory = uint64_t{128} << 20;  // bytes
     unsigned cpus = 1;
-    Vmm vmm = Vmm::Qemu;
+    std::optional<Vmm> vmm;   // none: what suits the accelerator and the other options
+    std::string qemu_option;  // one that is QEMU's alone; empty: none
+    std::string cell_option;  // one that is our own monitor's alone
     Machine machine = Machine::Microvm;
     std::optional<Accelerator> accelerator;  // none: what suits this host
     std::string log_level;                   // empty: the image's own
@@ -37,6 +39,7 @@ struct RunOptions {
     bool count_instructions = false;
     bool dry_run = false;
     bool stats = false;
+    bool trace_exits = false;
 };
 
 // The program's exit status, or one of exit_status. Throws Failure.

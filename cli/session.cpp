@@ -34,7 +34,7 @@ constexpr size_t most_messages = 1 << 20;
 constexpr size_t write_piece = 4096;
 // An image that has not said that it runs gets its input after this time all the same.
 constexpr milliseconds input_delay{2000};
-// QEMU ends at once after the image has reported its exit, or is hung.
+// A monitor ends at once after the image has reported its exit, or when it is told to, or is hung.
 constexpr milliseconds end_delay{5000};
 // How long a machine that was stopped from outside leaves to the reader of its last output.
 constexpr milliseconds output_delay{1000};
@@ -263,9 +263,9 @@ private:
     [[nodiscard]] int poll_timeout() const {
         std::optional<Clock::time_point> next;
         const auto consider = [&next](Clock::time_point when) { next = next ? std::min(*next, when) : when; };
-        if (stopped_) consider(patience_end());
-        if (options_.timeout && !end_.timed_out && !ended_) consider(start_ + *options_.timeout);
-        if (exit_reported_ && !ended_) consider(*exit_reported_ + end_delay);
+        if (stopped_) consider(Clock::now() < patience_end() || ended_ ? patience_end() : *stopped_ + end_delay);
+        if (options_.timeout && !stopped_ && !ended_) consider(start_ + *options_.timeout);
+        if (exit_reported_ && !stopped_ && !ended_) consider(*exit_reported_ + end_delay);
         if (input_open_ && !ended_ && !input_allowed()) consider(start_ + input_delay);
         if (!next) return -1;
         // One more millisecond than the rest of the division, so that the time has come when poll returns.
@@ -277,6 +277,8 @@ private:
         const auto now = Clock::now();
         if (stopped_ && now >= patience_end()) abandon_output();
         if (ended_) return;
+        if (stopped_ && now >= *stopped_ + end_delay) child_.kill();
+        if (stopped_) return;
         if (options_.timeout && now >= start_ + *options_.timeout) {
             end_.timed_out = true;
             stop();
@@ -284,8 +286,10 @@ private:
         if (exit_reported_ && now >= *exit_reported_ + end_delay) stop();
     }
 
+    // Our own monitor lets devices finish what is under way; the second time, and if it takes too long, it has no choice.
     void stop() {
-        child_.kill();
+        if (machine_.vmm == Vmm::Cell && !stopped_) child_.terminate();
+        else child_.kill();
         input_open_ = false;
         if (!stopped_) stopped_ = Clock::now();
     }

@@ -50,7 +50,7 @@ std::string format_stats(const SessionEnd& end) {
     std::vector<Row> rows;
     add_times(rows, end);
     for (const auto& [name, value] : end.report.stats) {
-        const bool is_size = name == "memory.total" || name == "memory.free" || name.starts_with("memory.used");
+        const bool is_size = name == "memory.total" || name == "memory.free" || name.starts_with("memory.used") || name.starts_with("cell.memory.");
         rows.push_back({name, is_size ? fmt::format("{} ({})", value, format_size(value)) : fmt::format("{}", value)});
     }
     size_t width = 0;

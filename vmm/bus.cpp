@@ -4,18 +4,22 @@
 
 namespace eremite::vmm {
 
-const Bus::Place* Bus::find(uint64_t address) const {
+size_t Bus::find(uint64_t address) const {
     const auto found = std::find_if(places_.begin(), places_.end(), [address](const Place& p) { return address >= p.address && address - p.address < p.size; });
-    return found == places_.end() ? nullptr : &*found;
+    return static_cast<size_t>(found - places_.begin());
 }
 
-void Bus::read(uint64_t address, std::span<std::byte> data) const {
-    if (const Place* const place = find(address)) return place->registers->read(address - place->address, data);
-    std::fill(data.begin(), data.end(), std::byte{0xff});
+size_t Bus::read(uint64_t address, std::span<std::byte> data) const {
+    const size_t place = find(address);
+    if (place < places_.size()) places_[place].registers->read(address - places_[place].address, data);
+    else std::fill(data.begin(), data.end(), std::byte{0xff});
+    return place;
 }
 
-void Bus::write(uint64_t address, std::span<const std::byte> data) const {
-    if (const Place* const place = find(address)) place->registers->write(address - place->address, data);
+size_t Bus::write(uint64_t address, std::span<const std::byte> data) const {
+    const size_t place = find(address);
+    if (place < places_.size()) places_[place].registers->write(address - places_[place].address, data);
+    return place;
 }
 
 }  // namespace eremite::vmm

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace eremite::vmm {
@@ -21,18 +23,23 @@ protected:
 // Filled before the first CPU runs, and not changed afterwards.
 class Bus {
 public:
-    // Requires: no overlap with what is there; `registers` lives as long.
-    void add(uint64_t address, uint64_t size, Registers& registers) { places_.push_back({address, size, &registers}); }
-    // Where nobody answers, all bits are set, and writes go nowhere. An access that goes beyond its place's end is as long as it is.
-    void read(uint64_t address, std::span<std::byte> data) const;
-    void write(uint64_t address, std::span<const std::byte> data) const;
+    // Requires: no overlap with what is there; `registers` lives as long. `name`: for statistics.
+    void add(uint64_t address, uint64_t size, Registers& registers, std::string name = {}) { places_.push_back({address, size, &registers, std::move(name)}); }
+    // Where nobody answers, all bits are set, and writes go nowhere. An access that goes beyond its place's end is as long as it is. Returns which
+    // place it was, in the order in which they were added; size() for nobody.
+    size_t read(uint64_t address, std::span<std::byte> data) const;
+    size_t write(uint64_t address, std::span<const std::byte> data) const;
+
+    [[nodiscard]] size_t size() const { return places_.size(); }
+    [[nodiscard]] const std::string& name(size_t place) const { return places_[place].name; }
 
 private:
     struct Place {
         uint64_t address, size;
         Registers* registers;
+        std::string name;
     };
-    [[nodiscard]] const Place* find(uint64_t address) const;
+    [[nodiscard]] size_t find(uint64_t address) const;
     std::vector<Place> places_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <string>
@@ -37,6 +38,12 @@ GuestMemory::GuestMemory(uint64_t size) : size_{(size + page - 1) / page * page}
 }
 
 GuestMemory::~GuestMemory() { ::munmap(mapping_, size_); }
+
+uint64_t GuestMemory::resident() const {
+    struct stat attributes {};
+    constexpr uint64_t block = 512;
+    return ::fstat(file_.get(), &attributes) == 0 ? static_cast<uint64_t>(attributes.st_blocks) * block : 0;
+}
 
 std::span<std::byte> GuestMemory::piece(uint64_t address, uint64_t length) const {
     if (length == 0) return {};

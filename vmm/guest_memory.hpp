@@ -30,6 +30,8 @@ public:
     [[nodiscard]] std::span<std::byte> piece(uint64_t address, uint64_t length) const;
     [[nodiscard]] std::span<const Region> regions() const { return regions_; }
     [[nodiscard]] uint64_t size() const { return size_; }
+    // How much of it the host has given, in bytes.
+    [[nodiscard]] uint64_t resident() const;
     // The file behind it, whose offsets are those of the regions one after the other.
     [[nodiscard]] int descriptor() const { return file_.get(); }
 

@@ -37,12 +37,13 @@ Machine::Machine(const MachineSetup& setup)
       exit_{[this](uint32_t value) { finish({.kind = MachineEnd::Kind::Exit, .status = value, .details = {}}); }} {
     const unsigned most = system_.most_cpus();
     if (setup.cpus == 0 || setup.cpus > most) throw Error{"this host's KVM has at most " + std::to_string(most) + " processors in a machine: use a smaller --cpus"};
-    ports_.add(abi::serial_port, Serial::size, serial_);
-    ports_.add(abi::log_port, 1, log_);
-    ports_.add(abi::report_port, 1, report_);
-    ports_.add(abi::debug_exit_port, 4, exit_);
-    ports_.add(Cmos::port, Cmos::size, cmos_);
+    ports_.add(abi::serial_port, Serial::size, serial_, "serial");
+    ports_.add(abi::log_port, 1, log_, "log");
+    ports_.add(abi::report_port, 1, report_, "report");
+    ports_.add(abi::debug_exit_port, 4, exit_, "exit");
+    ports_.add(Cmos::port, Cmos::size, cmos_, "clock");
     machine_.connect_interrupt(serial_interrupt_.get(), serial_line);
+    if (setup.stop >= 0) loop_.add(setup.stop, EPOLLIN, [this](uint32_t) { finish({.kind = MachineEnd::Kind::Stopped, .status = 0, .details = {}}); });
 }
 
 Machine::~Machine() = default;
@@ -59,7 +60,7 @@ void Machine::add_device(const DeviceMaker& make) {
 void Machine::connect(size_t index) {
     virtio::MmioTransport& transport = *slots_[index].transport;
     const uint64_t address = address_of(index);
-    registers_.add(address, virtio::MmioTransport::size, transport);
+    registers_.add(address, virtio::MmioTransport::size, transport, std::string{transport.device().name()});
     machine_.connect_interrupt(slots_[index].interrupt.get(), line_of(index));
     // Where KVM cannot, a processor comes out of the machine and to the register.
     for (size_t queue = 0; queue < transport.queue_count(); ++queue)
@@ -89,6 +90,8 @@ void Machine::load() {
 MachineEnd Machine::run() {
     load();
     kvm::Cpu::prepare_process();
+    if (setup_.statistics) statistics_.emplace();
+    if (setup_.exit_trace >= 0) trace_.emplace(setup_.exit_trace);
     sandbox::Needs needs;
     for (const Slot& slot : slots_) slot.transport->device().list_needs(needs);
     if (setup_.restricted) (void)sandbox::restrict_paths(needs.folders);
@@ -111,6 +114,7 @@ MachineEnd Machine::run() {
         for (const auto& cpu : cpus_) cpu->stop();
         loop_.stop();
     }
+    entered_ = std::chrono::steady_clock::now();
     restricted.count_down();
     loop_.run();
     for (const auto& cpu : cpus_) cpu->stop();
@@ -119,6 +123,7 @@ MachineEnd Machine::run() {
     slots_.clear();
     if (failure) std::rethrow_exception(failure);
     const std::lock_guard guard{end_lock_};
+    if (statistics_) end_->figures = figures();
     return *end_;
 }
 
@@ -131,8 +136,18 @@ void Machine::resume() {
     for (const auto& cpu : cpus_) cpu->release();
 }
 
+Figures Machine::figures() const {
+    std::vector<const kvm::ExitCounts*> counts;
+    for (const auto& cpu : cpus_) counts.push_back(&cpu->exits());
+    Figures all = count_exits(counts, ports_, registers_);
+    const Figures of_process = statistics_->figures(memory_);
+    all.insert(all.end(), of_process.begin(), of_process.end());
+    all.emplace_back("cell.setup_us", std::chrono::duration_cast<std::chrono::microseconds>(entered_ - made_).count());
+    return all;
+}
+
 void Machine::run_cpu(kvm::Cpu& cpu) {
-    switch (cpu.run(ports_, registers_)) {
+    switch (cpu.run(ports_, registers_, trace_ ? &*trace_ : nullptr)) {
         case kvm::Cpu::End::Stopped: break;
         case kvm::Cpu::End::Reset: finish({.kind = MachineEnd::Kind::Reset, .status = 0, .details = cpu.registers()}); break;
         case kvm::Cpu::End::Failed: finish({.kind = MachineEnd::Kind::Failed, .status = 0, .details = cpu.failure() + "\n" + cpu.registers()}); break;

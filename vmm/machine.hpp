@@ -16,6 +16,7 @@
 #include "vmm/platform/cmos.hpp"
 #include "vmm/platform/host_channel.hpp"
 #include "vmm/platform/serial.hpp"
+#include "vmm/statistics.hpp"
 #include "vmm/virtio/mmio.hpp"
 
 namespace eremite::vmm {
@@ -30,6 +31,10 @@ struct MachineSetup {
     uint64_t tsc_khz = 0;  // of the host's time stamp counter; 0: not known
     // Descriptors, which stay the caller's; -1: none. `log` and `report` are of abi/host_channel.hpp.
     int input = -1, output = -1, log = -1, report = -1;
+    bool statistics = false;  // are wanted at the end
+    int exit_trace = -1;      // a descriptor for a line for each exit; -1: none
+    // Once something can be read there, the machine ends.
+    int stop = -1;
     // The process keeps what the machine needs only, for good: it must be one for itself. Sanitizers need more.
     bool restricted = true;
 };
@@ -39,10 +44,12 @@ struct MachineEnd {
         Exit,   // the image ended, with `status`
         Reset,  // a triple fault, or it reset itself
         Failed,  // KVM could not go on
+        Stopped,  // from outside
     };
     Kind kind = Kind::Exit;
     uint32_t status = 0;
     std::string details;  // for Reset and Failed: why, and the registers
+    Figures figures{};    // if they were wanted
 };
 
 class Machine {
@@ -77,6 +84,7 @@ private:
     void connect(size_t slot);
     void run_cpu(kvm::Cpu& cpu);
     void finish(MachineEnd end);
+    [[nodiscard]] Figures figures() const;
 
     MachineSetup setup_;
     kvm::System system_;
@@ -91,6 +99,9 @@ private:
     Cmos cmos_;
     std::vector<Slot> slots_;
     std::vector<std::unique_ptr<kvm::Cpu>> cpus_;
+    std::optional<kvm::ExitTrace> trace_;
+    std::optional<ProcessStatistics> statistics_;
+    std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now(), entered_{};
     std::mutex end_lock_;
     std::optional<MachineEnd> end_;
 };

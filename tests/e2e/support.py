@@ -30,16 +30,17 @@ ON_CELL = os.environ.get("EREMITE_TEST_ON") == "cell"
 MONITOR = ["--vmm", "cell"] if ON_CELL else ["--vmm", "qemu", "--accel", "tcg"]
 
 qemu_only = unittest.skipIf(ON_CELL, "about QEMU")
+cell_only = unittest.skipUnless(ON_CELL, "about our own monitor")
 
 HELLO = str(PROGRAMS / "hello")
 HELLO_SOURCE = '#include <iostream>\nint main() { std::cout << "hello world\\n"; }\n'
 
 
-def why_not_on_cell():
+def why_not_on_cell(monitor=MONITOR):
     """Why this host cannot run machines of our own monitor, or None."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "there is no usable /dev/kvm"
-    hello = subprocess.run([COMMAND, "run", *MONITOR, "--timeout", "10", HELLO], capture_output=True, timeout=LIMIT, check=False)
+    hello = subprocess.run([COMMAND, "run", *monitor, "--timeout", "10", HELLO], capture_output=True, timeout=LIMIT, check=False)
     return None if hello.returncode == 0 else f"hello world under KVM ended with status {hello.returncode}: {hello.stderr.decode()[-300:]}"
 
 

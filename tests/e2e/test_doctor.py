@@ -7,6 +7,7 @@ class Doctor(CommandTest):
     def test_here(self):
         result = self.eremite("doctor")
         lines = [r"^ok +QEMU +QEMU emulator version \d", r"^(ok|warn) +KVM", r"^ok +for microvm +(tcg|kvm) is used",
+                 r"^ok +monitor +(qemu|cell) is used",
                  r"^ok +tcg trial +a tiny image booted", r"^(ok|warn) +clock", r"^(ok|warn) +gdb", r"^Programs can be run here\.$"]
         self.check(result, output=lines, errors=b"")
         for line in result.text.splitlines()[:-1]:

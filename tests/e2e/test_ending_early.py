@@ -5,7 +5,7 @@ import select
 import signal
 import subprocess
 
-from support import COMMAND, LIMIT, MONITOR, CommandTest, children_of, clean_environment, is_alive, program
+from support import COMMAND, LIMIT, MONITOR, CommandTest, cell_only, children_of, clean_environment, is_alive, program
 
 
 class EndingTest(CommandTest):
@@ -53,6 +53,21 @@ class Signals(EndingTest):
                 child, qemu = self.start(program("wait_forever"))
                 child.send_signal(number)
                 self.end(child, qemu, 128 + number)
+
+    @cell_only
+    def test_the_monitor_ends_in_good_order(self):
+        """Which shows by its statistics, which it has at its end only."""
+        child, monitor = self.start("--stats", program("wait_forever"))
+        child.send_signal(signal.SIGINT)
+        self.assertRegex(self.end(child, monitor, 130), r"(?m)^cell\.exits\.total +\d+$")
+
+    @cell_only
+    def test_to_the_monitor(self):
+        child, monitor = self.start("--stats", program("wait_forever"))
+        os.kill(monitor, signal.SIGTERM)
+        errors = self.end(child, monitor, 125)
+        self.assertRegex(errors, r"(?m)^cell\.exits\.total +\d+$")
+        self.assertIn("cell died by signal 15", errors)
 
     def test_while_the_program_sleeps(self):
         child, qemu = self.start(program("wait_forever"), "asleep")

@@ -68,7 +68,7 @@ class Kvm(CommandTest):
     def run_kvm(self, name, *options, before=()):
         if not os.access("/dev/kvm", os.R_OK | os.W_OK):
             raise unittest.SkipTest("there is no usable /dev/kvm")
-        result = self.execute(*before, COMMAND, "run", "--accel", "kvm", "--timeout", 20, *options, program(name))
+        result = self.execute(*before, COMMAND, "run", "--vmm", "qemu", "--accel", "kvm", "--timeout", 20, *options, program(name))
         if result.status == 125 and "KVM" in result.error_text:
             raise unittest.SkipTest(f"KVM cannot be used here: {result.error_text.strip()[-300:]}")
         return result
@@ -95,4 +95,4 @@ class Kvm(CommandTest):
     def test_absence_is_explained(self):
         if os.access("/dev/kvm", os.R_OK | os.W_OK):
             raise unittest.SkipTest("there is a /dev/kvm")
-        self.check(self.eremite("run", "--accel", "kvm", HELLO), 125, output=b"", errors=["KVM is not usable here", "--accel tcg"])
+        self.check(self.eremite("run", "--vmm", "qemu", "--accel", "kvm", HELLO), 125, output=b"", errors=["KVM is not usable here", "--accel tcg"])

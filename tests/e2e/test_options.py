@@ -1,6 +1,6 @@
 """Options with bad values: the option and the value are named, and nothing is started."""
 
-from support import HELLO, MONITOR, CommandTest, clean_environment, program
+from support import HELLO, MONITOR, CommandTest, clean_environment, program, why_not_on_cell
 
 USAGE, FAILED = 2, 125
 
@@ -63,6 +63,33 @@ class RunOptions(CommandTest):
         self.refuse("--files", self.write("file", "x"), status=FAILED, errors="file: not a folder")
 
 
+class Monitor(CommandTest):
+    """Which one is taken, and why."""
+
+    def reason(self, *words, status=0):
+        result = self.eremite("run", "--log", "debug", "--timeout", 50, *words, HELLO)
+        self.check(result, status, output=b"hello world\n")
+        return next(line for line in result.error_text.splitlines() if line.startswith("eremite: monitor "))
+
+    def test_emulation_is_qemu_s(self):
+        self.assertIn("monitor qemu: ", self.reason("--accel", "tcg"))
+
+    def test_chosen(self):
+        self.assertIn("monitor qemu: the user's choice", self.reason("--vmm", "qemu", "--accel", "tcg"))
+
+    def test_kvm_is_cell_s_unless_an_option_is_qemu_s(self):
+        why = why_not_on_cell(["--vmm", "cell"])
+        if why:
+            self.skipTest(why)
+        self.assertIn("monitor cell: ", self.reason("--accel", "kvm"))
+        self.assertIn("monitor qemu: --cpu-model", self.reason("--accel", "kvm", "--cpu-model", "host,-arch-capabilities"))
+
+    def test_cell_has_no_options_of_qemu(self):
+        for words in (["--machine", "q35"], ["--accel", "tcg"], ["--icount"], ["--dry-run"], ["--cpu-model", "max"], ["--qemu", "other"]):
+            with self.subTest(words):
+                self.check(self.eremite("run", "--vmm", "cell", *words, HELLO), USAGE, output=b"", errors=[words[0], "--vmm qemu"])
+
+
 class Usage(CommandTest):
     def test_no_subcommand(self):
         self.check(self.eremite(), USAGE, output=b"", errors="subcommand")
@@ -92,7 +119,7 @@ class Qemu(CommandTest):
     def test_not_installed(self):
         empty = self.folder / "empty"
         empty.mkdir()
-        result = self.eremite("run", HELLO, env=clean_environment(PATH=str(empty)))
+        result = self.eremite("run", "--vmm", "qemu", HELLO, env=clean_environment(PATH=str(empty)))
         self.check(result, FAILED, output=b"", errors=["not installed", "qemu-system-x86", "apt-get install"])
 
     def test_named_one_is_not_there(self):

@@ -1,6 +1,6 @@
 """--stats: times and counts after the run."""
 
-from support import HELLO, CommandTest, program
+from support import HELLO, CommandTest, cell_only, program
 
 
 class Stats(CommandTest):
@@ -66,6 +66,36 @@ class Stats(CommandTest):
     def test_of_an_unmodified_executable(self):
         _, rows = self.table(program("hello_static"))
         self.assertGreater(self.number(rows, "syscalls.total"), 0)
+
+    @cell_only
+    def test_exits_of_processors(self):
+        result, rows = self.table(HELLO, options=["--cpus", "2"])
+        exits = {name: self.number(rows, name) for name in rows if name.startswith("cell.exits.")}
+        total = exits.pop("cell.exits.total")
+        self.assertEqual(sum(exits.values()), total, str(result))
+        # The program's output goes out by the serial port, the report by one byte each.
+        self.assertGreater(exits["cell.exits.port.serial"], 0)
+        self.assertGreater(exits["cell.exits.port.report"], len("exit 0"))
+        self.assertEqual(exits["cell.exits.port.exit"], 1)
+        self.assertGreater(exits["cell.exits.mmio.entropy"], 0)
+
+    @cell_only
+    def test_what_the_monitor_takes(self):
+        _, rows = self.table(HELLO, options=["--memory", "512M"])
+        self.assertGreater(self.number(rows, "cell.faults.minor"), 0)
+        self.assertGreater(self.number(rows, "cell.memory.monitor"), 1 << 20)
+        # What the machine does not touch is not taken.
+        self.assertLess(self.number(rows, "cell.memory.guest"), 64 << 20)
+        self.assertGreater(self.number(rows, "cell.memory.guest"), 1 << 20)
+
+    @cell_only
+    def test_each_exit_is_shown(self):
+        result = self.run_program(program("exit_status"), 5, options=["--trace-exits"])
+        lines = result.error_text.splitlines()
+        self.assertGreater(len(lines), 20)
+        for line in lines:
+            self.assertRegex(line, r"^exit +\d+\.\d{3} cpu0 (in|out|read|write|halt|signal|interrupt window)")
+        self.assertRegex(lines[-1], "out address 0xf4 size 4 value 0x5$", str(result))
 
     def test_not_without_the_option(self):
         self.check(self.run_program(HELLO), errors=b"")

@@ -37,7 +37,7 @@ void Cpu::prepare_process() {
 }
 
 Cpu::Cpu(const System& system, const VirtualMachine& machine, unsigned index, const std::vector<kvm_cpuid_entry2>& leaves)
-    : fd_{::ioctl(machine.descriptor(), KVM_CREATE_VCPU, index)} {
+    : fd_{::ioctl(machine.descriptor(), KVM_CREATE_VCPU, index)}, index_{index} {
     if (!fd_) throw system_error("KVM_CREATE_VCPU");
     const int size = ::ioctl(system.descriptor(), KVM_GET_VCPU_MMAP_SIZE, 0);
     if (size < static_cast<int>(sizeof(kvm_run))) throw system_error("KVM_GET_VCPU_MMAP_SIZE");
@@ -93,18 +93,21 @@ void Cpu::interrupt() {
     if (thread != 0) (void)::tgkill(::getpid(), thread, interrupt_signal);
 }
 
-Cpu::End Cpu::run(const Bus& ports, const Bus& memory) {
+Cpu::End Cpu::run(const Bus& ports, const Bus& memory, const ExitTrace* trace) {
+    exits_.ports.resize(ports.size() + 1);
+    exits_.memory.resize(memory.size() + 1);
     thread_.store(::gettid());
     pause_.stand();
-    const End end = run_until_end(ports, memory);
+    const End end = run_until_end(ports, memory, trace);
     pause_.leave();
     return end;
 }
 
-Cpu::End Cpu::run_until_end(const Bus& ports, const Bus& memory) {
+Cpu::End Cpu::run_until_end(const Bus& ports, const Bus& memory, const ExitTrace* trace) {
     while (!stopped_.load()) {
         if (::ioctl(fd_.get(), KVM_RUN, 0) != 0) {
             if (errno == EINTR) {
+                ++exits_.signals;
                 // KVM has completed what it came out for before (api.rst, KVM_RUN). Whoever holds it too late for stand() to see it sets the mark
                 // after it is cleared here.
                 set_immediate_exit(false);
@@ -115,14 +118,15 @@ Cpu::End Cpu::run_until_end(const Bus& ports, const Bus& memory) {
             failure_ = std::string{"KVM_RUN: "} + std::strerror(errno);
             return End::Failed;
         }
+        if (trace != nullptr) [[unlikely]] trace_event(*trace);
         switch (run_->exit_reason) {
-            case KVM_EXIT_IO: access_ports(ports); break;
-            case KVM_EXIT_MMIO: access_memory(memory); break;
-            case KVM_EXIT_INTR:
-            case KVM_EXIT_HLT:
-            case KVM_EXIT_IRQ_WINDOW_OPEN: break;
+            case KVM_EXIT_IO: access_ports(ports, trace); break;
+            case KVM_EXIT_MMIO: access_memory(memory, trace); break;
+            case KVM_EXIT_INTR: ++exits_.signals; break;
+            case KVM_EXIT_HLT: ++exits_.halts; break;
+            case KVM_EXIT_IRQ_WINDOW_OPEN: ++exits_.interrupt_windows; break;
             case KVM_EXIT_SHUTDOWN:
-            case KVM_EXIT_SYSTEM_EVENT: return End::Reset;
+            case KVM_EXIT_SYSTEM_EVENT: ++exits_.shutdowns; return End::Reset;
             case KVM_EXIT_FAIL_ENTRY:
                 failure_ = "the host's processor refuses to enter the machine, reason " + std::to_string(run_->fail_entry.hardware_entry_failure_reason);
                 return End::Failed;
@@ -130,6 +134,7 @@ Cpu::End Cpu::run_until_end(const Bus& ports, const Bus& memory) {
                 failure_ = "KVM cannot go on, internal error " + std::to_string(run_->internal.suberror);
                 return End::Failed;
             default:
+                ++exits_.others;
                 failure_ = "KVM stopped for an unknown reason, " + std::to_string(run_->exit_reason);
                 return End::Failed;
         }
@@ -137,25 +142,47 @@ Cpu::End Cpu::run_until_end(const Bus& ports, const Bus& memory) {
     return End::Stopped;
 }
 
-void Cpu::access_ports(const Bus& ports) {
+void Cpu::access_ports(const Bus& ports, const ExitTrace* trace) {
     const auto& io = run_->io;
     // SAFETY: KVM puts the data there, within the mapping.
     auto* data = reinterpret_cast<std::byte*>(run_) + io.data_offset;
     // A string of bytes for one port is written at once; all else is an access each.
-    if (io.direction == KVM_EXIT_IO_OUT && io.size == 1) return ports.write(io.port, {data, io.count});
-    for (uint32_t i = 0; i < io.count; ++i, data += io.size) {
-        if (io.direction == KVM_EXIT_IO_OUT) ports.write(io.port, {data, io.size});
-        else ports.read(io.port, {data, io.size});
+    const bool is_write = io.direction == KVM_EXIT_IO_OUT;
+    const std::span<const std::byte> all{data, size_t{io.size} * io.count};
+    size_t place = ports.size();
+    if (trace != nullptr && is_write) [[unlikely]] trace->access(index_, "out", io.port, all);
+    if (is_write && io.size == 1) {
+        place = ports.write(io.port, all);
+    } else {
+        for (uint32_t i = 0; i < io.count; ++i, data += io.size) place = is_write ? ports.write(io.port, {data, io.size}) : ports.read(io.port, {data, io.size});
     }
+    if (trace != nullptr && !is_write) [[unlikely]] trace->access(index_, "in", io.port, all);
+    ++exits_.ports[place];
 }
 
-void Cpu::access_memory(const Bus& memory) {
+void Cpu::access_memory(const Bus& memory, const ExitTrace* trace) {
     auto& mmio = run_->mmio;
     // SAFETY: the bytes of an array.
     auto* const data = reinterpret_cast<std::byte*>(mmio.data);
     const size_t length = mmio.len <= sizeof mmio.data ? mmio.len : sizeof mmio.data;
-    if (mmio.is_write != 0) memory.write(mmio.phys_addr, {data, length});
-    else memory.read(mmio.phys_addr, {data, length});
+    const bool is_write = mmio.is_write != 0;
+    if (trace != nullptr && is_write) [[unlikely]] trace->access(index_, "write", mmio.phys_addr, {data, length});
+    ++exits_.memory[is_write ? memory.write(mmio.phys_addr, {data, length}) : memory.read(mmio.phys_addr, {data, length})];
+    if (trace != nullptr && !is_write) [[unlikely]] trace->access(index_, "read", mmio.phys_addr, {data, length});
+}
+
+// Accesses are shown with what they carry, where they are made.
+void Cpu::trace_event(const ExitTrace& trace) const {
+    switch (run_->exit_reason) {
+        case KVM_EXIT_IO:
+        case KVM_EXIT_MMIO: break;
+        case KVM_EXIT_INTR: trace.event(index_, "signal"); break;
+        case KVM_EXIT_HLT: trace.event(index_, "halt"); break;
+        case KVM_EXIT_IRQ_WINDOW_OPEN: trace.event(index_, "interrupt window"); break;
+        case KVM_EXIT_SHUTDOWN:
+        case KVM_EXIT_SYSTEM_EVENT: trace.event(index_, "shutdown"); break;
+        default: trace.event(index_, "reason " + std::to_string(run_->exit_reason)); break;
+    }
 }
 
 std::string Cpu::registers() const {

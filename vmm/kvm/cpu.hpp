@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vmm/bus.hpp"
+#include "vmm/kvm/exits.hpp"
 #include "vmm/kvm/pause.hpp"
 #include "vmm/kvm/system.hpp"
 
@@ -33,7 +34,8 @@ public:
     // The state that PVH prescribes: 32-bit protected mode, flat segments, no paging, the start info's address in ebx.
     void start_at(uint32_t entry, uint32_t start_info);
 
-    [[nodiscard]] End run(const Bus& ports, const Bus& memory);
+    // `trace`: where each exit is shown; null: nowhere.
+    [[nodiscard]] End run(const Bus& ports, const Bus& memory, const ExitTrace* trace = nullptr);
     // Ends run(), from any thread, also before it began.
     void stop();
     // It leaves the machine, with nothing left half done, and stands until all who held it have released it; also before run(). From any thread:
@@ -43,17 +45,20 @@ public:
     void release() { pause_.release(); }
     [[nodiscard]] const std::string& failure() const { return failure_; }
     [[nodiscard]] std::string registers() const;
+    // After run(), or in its thread.
+    [[nodiscard]] const ExitCounts& exits() const { return exits_; }
     [[nodiscard]] int descriptor() const { return fd_.get(); }
 
     // To be called once in a process before any processor runs: stop() and hold() interrupt threads by a signal.
     static void prepare_process();
 
 private:
-    [[nodiscard]] End run_until_end(const Bus& ports, const Bus& memory);
+    [[nodiscard]] End run_until_end(const Bus& ports, const Bus& memory, const ExitTrace* trace);
     void set_immediate_exit(bool wanted);
     void interrupt();
-    void access_ports(const Bus& ports);
-    void access_memory(const Bus& memory);
+    void access_ports(const Bus& ports, const ExitTrace* trace);
+    void access_memory(const Bus& memory, const ExitTrace* trace);
+    void trace_event(const ExitTrace& trace) const;
 
     UniqueFd fd_;
     kvm_run* run_ = nullptr;
@@ -62,6 +67,8 @@ private:
     std::atomic<pid_t> thread_{0};  // that runs it, or did
     Pause pause_;
     std::string failure_;
+    const unsigned index_;
+    ExitCounts exits_;
 };
 
 }  // namespace eremite::vmm::kvm

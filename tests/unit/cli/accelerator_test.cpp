@@ -32,5 +32,16 @@ TEST(ChooseAccelerator, NoUsableKvm) {
     EXPECT_EQ(choose_accelerator(Machine::Microvm, working(0.3, false)).accelerator, Accelerator::Tcg);
 }
 
+TEST(ChooseVmm, CellWhereKvmIsUsed) {
+    EXPECT_EQ(choose_vmm(Accelerator::Kvm, {}).vmm, Vmm::Cell);
+    EXPECT_EQ(choose_vmm(Accelerator::Tcg, {}).vmm, Vmm::Qemu);
+}
+
+TEST(ChooseVmm, WhatIsQemuSAloneNeedsQemu) {
+    const VmmChoice choice = choose_vmm(Accelerator::Kvm, "--cpu-model");
+    EXPECT_EQ(choice.vmm, Vmm::Qemu);
+    EXPECT_NE(choice.reason.find("--cpu-model"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace eremite::cli

@@ -37,6 +37,19 @@ TEST(Bus, WhoStandsThereAnswers) {
     EXPECT_EQ(first.written, 4U);
 }
 
+TEST(Bus, SaysWhoseAnAccessWas) {
+    FakeRegisters first, second;
+    vmm::Bus bus;
+    bus.add(0x1000, 0x100, first, "first");
+    bus.add(0x1100, 0x100, second, "second");
+    std::array<std::byte, 4> data{};
+    EXPECT_EQ(bus.read(0x1100, data), 1U);
+    EXPECT_EQ(bus.write(0x1000, data), 0U);
+    EXPECT_EQ(bus.read(0x1200, data), bus.size());
+    EXPECT_EQ(bus.write(0xfff, data), bus.size());
+    EXPECT_EQ(bus.name(1), "second");
+}
+
 TEST(Bus, WhereNobodyIsAllBitsAreSet) {
     FakeRegisters only;
     vmm::Bus bus;
