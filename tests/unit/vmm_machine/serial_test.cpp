@@ -1,6 +1,7 @@
 // The serial port as a driver sees it: registers at their offsets.
 #include "vmm/platform/serial.hpp"
 
+#include <sys/ioctl.h>
 #include <gtest/gtest.h>
 
 #include <array>
