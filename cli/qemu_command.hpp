@@ -40,6 +40,12 @@ struct NetworkInterface {
     std::vector<ForwardedPort> forwarded;
 };
 
+// Sockets between machines: by a Unix socket of this path, or if that is empty as Linux has them.
+struct VsockDevice {
+    std::string path;
+    uint32_t cid = 3;  // the machine's number
+};
+
 // What runs the machine: QEMU, or our own monitor for KVM.
 enum class Vmm : uint8_t { Qemu, Cell };
 
@@ -59,6 +65,7 @@ struct VirtualMachine {
     std::vector<SharedFolder> folders;
     std::vector<VolumeFile> volumes;
     std::optional<NetworkInterface> network;
+    std::optional<VsockDevice> vsock;
     std::string capture;  // a file for the packets that the image captures; empty: none
     std::optional<uint16_t> gdb_port;  // wait there for a debugger before the first instruction
     // Files that QEMU opens for the image's log and report.

@@ -37,6 +37,7 @@
 #include "libos/sched/cpus.hpp"
 #include "libos/sched/threads.hpp"
 #include "libos/signal/signals.hpp"
+#include "libos/socket/vsock_sockets.hpp"
 #include "libos/syscall/futex.hpp"
 #include "libos/syscall/process.hpp"
 #include "libos/trace/trace.hpp"
@@ -244,6 +245,7 @@ constinit Process* program = nullptr;
 
 void end(int status) {
     init::store_files(status);
+    socket::finish_vsock();
     init::finish_network();
     init::end(status);
 }

@@ -10,5 +10,7 @@ namespace eremite::socket {
 [[nodiscard]] Result<Ref<Socket>> create_vsock_socket(int type, int protocol, uint32_t flags);
 // What opening /dev/vsock gives, which tells the machine's number. ENXIO: there is none; ENOMEM.
 [[nodiscard]] Result<Ref<fs::File>> open_vsock_device(Ref<fs::Inode> node, uint32_t flags);
+// Before the machine ends: ends all streams, and waits a few seconds at most until others have what was sent.
+void finish_vsock();
 
 }  // namespace eremite::socket

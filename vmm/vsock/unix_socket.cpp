@@ -51,13 +51,18 @@ UniqueFd listen_at(const std::string& path) {
     UniqueFd socket{::socket(AF_UNIX, kind, 0)};
     if (!socket) throw system_error("socket");
     int bound = bind_to(socket, *address);
-    if (bound != 0 && errno == EADDRINUSE && is_left_over(path, *address)) {
-        (void)::unlink(path.c_str());
+    if (bound != 0 && errno == EADDRINUSE) {
+        remove_left_over(path);
         bound = bind_to(socket, *address);
     }
     if (bound != 0 && errno == EADDRINUSE) throw Error{"--vsock " + path + ": there is something already: choose another path, or remove it"};
     if (bound != 0 || ::listen(socket.get(), waiting) != 0) throw system_error("--vsock " + path + ": no socket can be made here");
     return socket;
+}
+
+void remove_left_over(const std::string& path) {
+    const auto address = address_of(path);
+    if (address && is_left_over(path, *address)) (void)::unlink(path.c_str());
 }
 
 UniqueFd accept_from(const UniqueFd& listener) { return UniqueFd{::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)}; }

@@ -316,6 +316,18 @@ void Endpoint::reset_all() {
     }
 }
 
+void Endpoint::end_streams() {
+    for (Stream* stream = streams_.first(); stream; stream = decltype(streams_)::next(*stream))
+        if (!stream->loops && stream->state == Stream::State::Established) shutdown(*stream, neither);
+}
+
+uint64_t Endpoint::undelivered() const {
+    uint64_t count = 0;
+    for (const Stream* stream = streams_.first(); stream; stream = decltype(streams_)::next(*stream))
+        if (!stream->loops && stream->state != Stream::State::Connecting) count += 1 + stream->credit.under_way();
+    return count;
+}
+
 Instant Endpoint::expire(Instant now) {
     Instant next = Instant::never();
     for (auto at = timed_.begin(); at != timed_.end();) {

@@ -48,6 +48,10 @@ public:
     void receive(const Header& header, std::span<const uint8_t> data);
     // The host has lost all streams, or cannot be reached any more (section 5.10.6.7).
     void reset_all();
+    // Ends all streams that leave the machine, whose users keep them.
+    void end_streams();
+    // Of such: packets' bytes that others have not taken, and streams that they do not know to have ended.
+    [[nodiscard]] uint64_t undelivered() const;
     // Ends what has waited long enough. Returns when to call again.
     [[nodiscard]] Instant expire(Instant now);
 

@@ -221,4 +221,19 @@ Result<Ref<Socket>> create_vsock_socket(int type, int protocol, uint32_t flags) 
     return Ref<Socket>{TRY(make_ref<vsock::VsockSocket>(flags))};
 }
 
+void finish_vsock() {
+    // After so long without progress, and in all, nothing more is waited for.
+    constexpr Duration patience = Duration::seconds(2), longest = Duration::seconds(10), step = Duration::milliseconds(1);
+    vsock::Machine& machine = vsock::machine();
+    sched::WaitQueue nobody;
+    const sync::Guard guard{machine.lock};
+    machine.endpoint.end_streams();
+    const Instant began = platform::monotonic_now();
+    uint64_t left = machine.endpoint.undelivered();
+    for (Instant now = began, progress = began; left != 0 && now - progress < patience && now - began < longest; now = platform::monotonic_now()) {
+        (void)nobody.wait_uninterruptibly(machine.lock, now + step);
+        if (const uint64_t before = std::exchange(left, machine.endpoint.undelivered()); left < before) progress = now;
+    }
+}
+
 }  // namespace eremite::socket
