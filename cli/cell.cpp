@@ -23,6 +23,7 @@
 #include "vmm/net/tap.hpp"
 #include "vmm/net/user_network.hpp"
 #include "vmm/output.hpp"
+#include "vmm/vsock/device.hpp"
 
 namespace eremite::cli {
 
@@ -76,6 +77,10 @@ void add_devices(vmm::Machine& cell, const VirtualMachine& machine, int log) {
     if (machine.network)
         cell.add_device([&](Host& host, const vmm::GuestMemory&) {
             return std::make_unique<vmm::net::NetDevice>(host, network_of(*machine.network), vmm::net::Settings{});
+        });
+    if (machine.vsock)
+        cell.add_device([&](Host& host, const vmm::GuestMemory&) {
+            return std::make_unique<vmm::vsock::VsockDevice>(host, "vsock", machine.vsock->path, vmm::vsock::Settings{.cid = machine.vsock->cid});
         });
 }
 

@@ -78,6 +78,7 @@ void define_run(CLI::App& app, RunWords& words) {
     app.add_option("--publish", words.published, "[ADDRESS:]PORT:PORT[/udp], a port of the host that leads to one of the program; repeatable")
         ->allow_extra_args(false);
     app.add_option("--pcap", words.options.capture, "A file for all packets that the program's machine sends and receives, for Wireshark and tcpdump")->type_name("FILE");
+    app.add_option("--vsock", words.options.vsock, "Sockets (AF_VSOCK) between this host and the program. With --vmm cell, the path of a Unix socket, at which programs write \"CONNECT <port>\"; the program reaches PATH_<port>. With QEMU, the machine's number")->type_name("PATH|NUMBER");
     app.add_option("--share", words.share, "How folders are mounted: auto is virtio-fs where virtiofsd runs (as root, not for :ro), else 9p")
         ->check(CLI::IsMember({"auto", "virtio-fs", "9p"}))
         ->capture_default_str();

@@ -40,6 +40,12 @@ struct NetworkInterface {
     std::vector<ForwardedPort> forwarded;
 };
 
+// Sockets between machines: by a Unix socket of this path, or if that is empty as Linux has them.
+struct VsockDevice {
+    std::string path;
+    uint32_t cid = 3;  // the machine's number
+};
+
 struct VirtualMachine {
     Vmm vmm = Vmm::Qemu;
     std::string qemu = "qemu-system-x86_64";
@@ -56,6 +62,7 @@ struct VirtualMachine {
     std::vector<SharedFolder> folders;
     std::vector<VolumeFile> volumes;
     std::optional<NetworkInterface> network;
+    std::optional<VsockDevice> vsock;
     std::string capture;  // a file for the packets that the image captures; empty: none
     // For our own monitor only: what the machine cost is reported as statistics, and each exit of a processor is shown on standard error.
     bool statistics = false, trace_exits = false;

@@ -26,6 +26,8 @@
 #include "cli/size.hpp"
 #include "cli/stats_table.hpp"
 #include "cli/tap_device.hpp"
+#include "cli/vsock_option.hpp"
+#include "vmm/vsock/unix_socket.hpp"
 
 namespace eremite::cli {
 
@@ -292,6 +294,7 @@ int run_command(const RunOptions& options) {
     for (const MountOption& volume : options.volumes)
         machine.volumes.push_back({volume_tag(machine.volumes.size()), fs::absolute(volume.source).string(), volume.read_only});
     if (options.network) machine.network = network_interface(*options.network, options.cpus);
+    if (!options.vsock.empty()) machine.vsock = parse_vsock_option(options.vsock, options.vmm);
     if (!options.capture.empty()) machine.capture = fs::absolute(options.capture).string();
     std::list<ShareDaemon> daemons;
     for (const MountOption& mount : options.mounts) {
@@ -318,7 +321,11 @@ int run_command(const RunOptions& options) {
     SessionOptions session{.raw_terminal = terminal, .framed_input = !terminal, .timeout = {}, .detached = false};
     if (options.timeout)
         session.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{*options.timeout});
-    return conclude(options, monitor.vmm, boot, run_session(std::move(machine), session));
+    const std::string sockets = machine.vsock ? machine.vsock->path : "";
+    const SessionEnd end = run_session(std::move(machine), session);
+    // The monitor, which may not touch files any more when it ends, has left its socket there.
+    if (!sockets.empty()) vmm::vsock::remove_left_over(sockets);
+    return conclude(options, monitor.vmm, boot, end);
 }
 
 }  // namespace eremite::cli

@@ -30,6 +30,7 @@ struct RunOptions {
     std::vector<MountOption> mounts;
     std::vector<MountOption> volumes;
     std::optional<NetworkOption> network;
+    std::string vsock;    // as parse_vsock_option() takes it; empty: none
     std::string capture;  // a file for all packets; empty: none
     ShareMethod share = ShareMethod::Auto;  // how these are
     std::optional<uint16_t> gdb_port;

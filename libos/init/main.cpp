@@ -38,6 +38,7 @@
 #include "libos/sched/cpus.hpp"
 #include "libos/sched/threads.hpp"
 #include "libos/signal/signals.hpp"
+#include "libos/socket/vsock_sockets.hpp"
 #include "libos/syscall/futex.hpp"
 #include "libos/syscall/process.hpp"
 #include "libos/trace/trace.hpp"
@@ -245,6 +246,7 @@ constinit Process* program = nullptr;
 
 void end(int status) {
     init::store_files(status);
+    socket::finish_vsock();
     init::finish_network();
     drivers::finish_console();
     init::end(status);

@@ -20,6 +20,7 @@
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
 #include "libos/sched/threads.hpp"
+#include "libos/socket/vsock_sockets.hpp"
 #include "libos/trace/trace.hpp"
 
 namespace eremite::init {
@@ -129,6 +130,7 @@ void program_died(const ProgramFault& fault) {
     // Where there was no memory for a copy of the kernel's, locks are held. Not so where somebody has sent the signal.
     if (fault.signal != SIGKILL || fault.sent) {
         init::store_files(128 + fault.signal);
+        socket::finish_vsock();
         init::finish_network();
         drivers::finish_console();
     }
