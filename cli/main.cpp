@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 
+#include "cli/affinity_option.hpp"
 #include "cli/build_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/failure.hpp"
@@ -41,6 +42,7 @@ std::vector<std::string> join_gdb_port(int argc, char** argv) {
 struct RunWords {
     RunOptions options;
     std::string memory = "128M";
+    std::string affinity;
     std::string vmm = "auto";
     std::string machine = "microvm";
     std::string accelerator = "auto";
@@ -55,6 +57,8 @@ struct RunWords {
 void define_run(CLI::App& app, RunWords& words) {
     app.add_option("--memory", words.memory, "Memory of the machine: 8M, 1G")->capture_default_str();
     app.add_option("--cpus", words.options.cpus, "Number of CPUs")->check(CLI::Range(1U, most_cpus))->capture_default_str();
+    app.add_option("--affinity", words.affinity, "Which CPU of the host each of these runs on, in their order: 0,2-3 (cell)")->type_name("LIST");
+    app.add_flag("--huge-pages", words.options.huge_pages, "Memory of the host's pool of huge pages, all of it at once (cell)");
     app.add_option("--vmm", words.vmm, "What runs the machine: qemu, or cell, our own monitor for KVM; auto is cell where KVM is used and no option is QEMU's alone")
         ->check(CLI::IsMember({"auto", "qemu", "cell"}))
         ->capture_default_str();
@@ -117,6 +121,8 @@ std::string_view qemu_option(const RunWords& words) {
 // The option that is our own monitor's alone, or nothing.
 std::string_view cell_option(const RunWords& words) {
     if (words.options.trace_exits) return "--trace-exits";
+    if (words.options.huge_pages) return "--huge-pages";
+    if (!words.affinity.empty()) return "--affinity";
     return {};
 }
 
@@ -155,6 +161,7 @@ RunOptions finish_run(const CLI::App& app, RunWords& words) {
     if (words.gdb_port < 0 || words.gdb_port > UINT16_MAX)
         throw Failure{exit_status::usage, fmt::format("run: --gdb {}: not a port", words.gdb_port)};
     if (words.gdb_port != 0) options.gdb_port = static_cast<uint16_t>(words.gdb_port);
+    if (!words.affinity.empty()) options.affinity = parse_cpu_list(words.affinity);
     options.qemu_option = qemu_option(words);
     options.cell_option = cell_option(words);
     if (options.vmm == Vmm::Cell && !options.qemu_option.empty())

@@ -64,8 +64,11 @@ struct VirtualMachine {
     std::optional<NetworkInterface> network;
     std::optional<VsockDevice> vsock;
     std::string capture;  // a file for the packets that the image captures; empty: none
-    // For our own monitor only: what the machine cost is reported as statistics, and each exit of a processor is shown on standard error.
+    // For our own monitor only: what the machine cost is reported as statistics, each exit of a processor is shown on standard error, and memory
+    // is of the host's huge pages.
     bool statistics = false, trace_exits = false;
+    bool huge_pages = false;
+    std::vector<unsigned> affinity;  // the host's CPU for each of the machine's; empty: any
     std::optional<uint16_t> gdb_port;  // wait there for a debugger before the first instruction
     // Files that QEMU opens for the image's log and report.
     std::string log_path = "/dev/stderr";

@@ -239,7 +239,7 @@ int conclude(const RunOptions& options, Vmm vmm, const Boot& boot, const Session
     const bool failed_to_start = !end.output_seen && !end.vmm_messages.empty();
     if (failed_to_start) {
         throw Failure{exit_status::eremite_failed,
-                      vmm == Vmm::Cell ? end.vmm_messages : fmt::format("QEMU did not start:\n{}{}", end.vmm_messages, hint_for(end.vmm_messages, options))};
+                      vmm == Vmm::Cell ? end.vmm_messages.substr(0, end.vmm_messages.find_last_not_of('\n') + 1) : fmt::format("QEMU did not start:\n{}{}", end.vmm_messages, hint_for(end.vmm_messages, options))};
     }
     if (WIFSIGNALED(end.wait_status)) {
         throw Failure{exit_status::eremite_failed, fmt::format("{} died by signal {}\n{}", vmm == Vmm::Cell ? "cell" : "QEMU", WTERMSIG(end.wait_status), end.vmm_messages)};
@@ -304,6 +304,8 @@ int run_command(const RunOptions& options) {
     machine.gdb_port = options.gdb_port;
     machine.statistics = options.stats;
     machine.trace_exits = options.trace_exits;
+    machine.huge_pages = options.huge_pages;
+    machine.affinity = options.affinity;
     if (options.dry_run) {
         if (boot.archive) boot.archive->keep();
         fmt::print("{}\n", shell_command(qemu_command(machine)));

@@ -41,6 +41,8 @@ struct RunOptions {
     bool dry_run = false;
     bool stats = false;
     bool trace_exits = false;
+    bool huge_pages = false;
+    std::vector<unsigned> affinity;  // the host's CPU for each of the machine's; empty: any
 };
 
 // The program's exit status, or one of exit_status. Throws Failure.

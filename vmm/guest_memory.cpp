@@ -1,6 +1,7 @@
 #include "vmm/guest_memory.hpp"
 
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -8,25 +9,36 @@
 #include <string>
 
 #include "vmm/error.hpp"
+#include "vmm/host_memory.hpp"
 
 namespace eremite::vmm {
 
 namespace {
 
-constexpr uint64_t page = 4096;
+constexpr uint64_t small_page = 4096, huge_page = uint64_t{2} << 20;
+
+constexpr uint64_t page_size(GuestMemory::Pages pages) { return pages == GuestMemory::Pages::Huge ? huge_page : small_page; }
+
+Error no_huge_pages(uint64_t size) {
+    const HostMemory host = host_memory();
+    return Error{"--huge-pages: the machine needs " + std::to_string(size / huge_page) + " huge pages of 2 MiB, and this host has " +
+                 std::to_string(host.huge_page == huge_page ? host.free_huge_pages : 0) + " free: as root, `sysctl vm.nr_hugepages=NUMBER` makes some"};
+}
 
 }  // namespace
 
-GuestMemory::GuestMemory(uint64_t size) : size_{(size + page - 1) / page * page} {
+GuestMemory::GuestMemory(uint64_t size, Pages pages) : size_{(size + page_size(pages) - 1) / page_size(pages) * page_size(pages)} {
+    const bool huge = pages == Pages::Huge;
     const std::string wanted = std::to_string(size_ >> 20) + " MiB of memory for the machine";
     if (size_ < size || size_ == 0) throw Error{wanted + ": no possible size"};
-    file_ = UniqueFd{::memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
-    if (!file_) throw system_error("memfd_create");
+    file_ = UniqueFd{::memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0))};
+    if (!file_) throw huge ? no_huge_pages(size_) : system_error("memfd_create");
     if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) throw system_error(wanted);
     // Nobody who gets the file, as a daemon may, can cut it short under us.
     if (::fcntl(file_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) throw system_error("fcntl(F_ADD_SEALS)");
-    void* const mapping = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file_.get(), 0);
-    if (mapping == MAP_FAILED) throw system_error(wanted);
+    // Huge pages are reserved here: later, where there is none left, the process would die.
+    void* const mapping = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | (huge ? 0 : MAP_NORESERVE), file_.get(), 0);
+    if (mapping == MAP_FAILED) throw huge ? no_huge_pages(size_) : system_error(wanted);
     mapping_ = static_cast<std::byte*>(mapping);
     // Fewer and larger pages where the host has them for shared memory; it is no error where not.
     (void)::madvise(mapping, size_, MADV_HUGEPAGE);

@@ -20,8 +20,13 @@ public:
     // Memory below ends here, so that devices find room below 4 GiB; the rest of it is at 4 GiB.
     static constexpr uint64_t low_end = uint64_t{3} << 30, high_start = uint64_t{4} << 30;
 
+    enum class Pages : uint8_t {
+        Small,  // and large ones where the host gives them by itself
+        Huge,   // of the host's pool, all of them taken at once
+    };
+
     // `size`: bytes, rounded up to whole pages. Throws Error: too little memory on the host, or none at all was asked for.
-    explicit GuestMemory(uint64_t size);
+    explicit GuestMemory(uint64_t size, Pages pages = Pages::Small);
     GuestMemory(const GuestMemory&) = delete;
     GuestMemory& operator=(const GuestMemory&) = delete;
     ~GuestMemory();

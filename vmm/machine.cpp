@@ -6,9 +6,11 @@
 #include <thread>
 
 #include "abi/host_channel.hpp"
+#include "vmm/affinity.hpp"
 #include "vmm/boot/image.hpp"
 #include "vmm/boot/start_info.hpp"
 #include "vmm/error.hpp"
+#include "vmm/host_memory.hpp"
 #include "vmm/kvm/cpuid.hpp"
 #include "vmm/sandbox/needs.hpp"
 
@@ -21,6 +23,12 @@ constexpr uint64_t devices_at = 0xd0000000;
 constexpr uint32_t serial_line = 4, first_device_line = 5;
 constexpr size_t most_devices = kvm::VirtualMachine::interrupt_lines - first_device_line;
 
+// Huge pages are not among what is available otherwise.
+uint64_t checked_size(const MachineSetup& setup) {
+    if (!setup.huge_pages) require_available(setup.memory, host_memory());
+    return setup.memory;
+}
+
 constexpr uint64_t address_of(size_t slot) { return devices_at + slot * virtio::MmioTransport::size; }
 constexpr uint32_t line_of(size_t slot) { return first_device_line + static_cast<uint32_t>(slot); }
 
@@ -28,7 +36,7 @@ constexpr uint32_t line_of(size_t slot) { return first_device_line + static_cast
 
 Machine::Machine(const MachineSetup& setup)
     : setup_{setup},
-      memory_{setup.memory},
+      memory_{checked_size(setup), setup.huge_pages ? GuestMemory::Pages::Huge : GuestMemory::Pages::Small},
       machine_{system_, memory_},
       serial_interrupt_{make_event()},
       serial_{loop_, setup.input, setup.output, serial_interrupt_.get()},
@@ -37,6 +45,7 @@ Machine::Machine(const MachineSetup& setup)
       exit_{[this](uint32_t value) { finish({.kind = MachineEnd::Kind::Exit, .status = value, .details = {}}); }} {
     const unsigned most = system_.most_cpus();
     if (setup.cpus == 0 || setup.cpus > most) throw Error{"this host's KVM has at most " + std::to_string(most) + " processors in a machine: use a smaller --cpus"};
+    if (!setup.affinity.empty()) check_affinity(setup.affinity, setup.cpus);
     ports_.add(abi::serial_port, Serial::size, serial_, "serial");
     ports_.add(abi::log_port, 1, log_, "log");
     ports_.add(abi::report_port, 1, report_, "report");
@@ -106,6 +115,7 @@ MachineEnd Machine::run() {
         });
     std::exception_ptr failure;
     try {
+        for (size_t i = 0; i < setup_.affinity.size(); ++i) pin(threads[i].native_handle(), setup_.affinity[i]);
         for (const unsigned long request : std::initializer_list<unsigned long>{KVM_RUN, KVM_GET_REGS, KVM_GET_SREGS}) needs.calls.push_back(sandbox::ioctl_call(request));
         if (setup_.restricted) sandbox::restrict_system_calls(needs.calls);
     } catch (const Error&) {

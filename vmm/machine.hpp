@@ -27,7 +27,9 @@ struct MachineSetup {
     std::span<const std::byte> module;  // what is handed over with it; empty: nothing
     std::string command_line;
     uint64_t memory = uint64_t{128} << 20;  // bytes
+    bool huge_pages = false;                // of the host's pool, for all of the memory
     unsigned cpus = 1;
+    std::vector<unsigned> affinity{};  // the host's CPU for each of these; empty: any
     uint64_t tsc_khz = 0;  // of the host's time stamp counter; 0: not known
     // Descriptors, which stay the caller's; -1: none. `log` and `report` are of abi/host_channel.hpp.
     int input = -1, output = -1, log = -1, report = -1;

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "vmm/host_memory.hpp"
+
 namespace eremite::vmm {
 
 namespace {
@@ -24,12 +26,6 @@ uint64_t number_at(std::string_view text) {
     uint64_t value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value);
     return value;
-}
-
-// A line "Name:  value kB" of /proc/self/status, in bytes.
-uint64_t size_of(std::string_view status, std::string_view name) {
-    const size_t at = status.find(name);
-    return at == status.npos ? 0 : number_at(status.substr(at + name.size())) << 10;
 }
 
 // A field of /proc/self/stat (proc(5)), counted from 1, behind the second, which is a name in parentheses.
@@ -79,7 +75,7 @@ Figures ProcessStatistics::figures(const GuestMemory& memory) const {
     const std::string counters = read_file(counters_.get()), status = read_file(status_.get());
     return {{"cell.faults.minor", field(counters, minor_faults)},
             {"cell.faults.major", field(counters, major_faults)},
-            {"cell.memory.monitor", size_of(status, "RssAnon:") + size_of(status, "RssFile:")},
+            {"cell.memory.monitor", (number_of(status, "RssAnon") + number_of(status, "RssFile")) << 10},
             {"cell.memory.guest", memory.resident()}};
 }
 

@@ -1,5 +1,7 @@
 """Options with bad values: the option and the value are named, and nothing is started."""
 
+import os
+
 from support import HELLO, MONITOR, CommandTest, clean_environment, program, why_not_on_cell
 
 USAGE, FAILED = 2, 125
@@ -83,6 +85,22 @@ class Monitor(CommandTest):
             self.skipTest(why)
         self.assertIn("monitor cell: ", self.reason("--accel", "kvm"))
         self.assertIn("monitor qemu: --cpu-model", self.reason("--accel", "kvm", "--cpu-model", "host,-arch-capabilities"))
+
+    def test_options_of_cell_that_are_not_possible(self):
+        why = why_not_on_cell(["--vmm", "cell"])
+        if why:
+            self.skipTest(why)
+        for words, errors in ((["--affinity", "100000"], "--affinity: .* CPU 100000"), (["--affinity", "0", "--cpus", "2"], "--affinity names 1 of"),
+                              (["--memory", "1024T"], "this host has .* available"), (["--memory", "1024T", "--huge-pages"], "huge pages .* free")):
+            with self.subTest(words):
+                self.check(self.eremite("run", "--vmm", "cell", *words, HELLO), FAILED, output=b"", errors=errors)
+        cpu = max(os.sched_getaffinity(0))
+        self.check(self.eremite("run", "--vmm", "cell", "--cpus", "2", "--affinity", f"{cpu},{cpu}", HELLO), output=b"hello world\n", errors=b"")
+
+    def test_qemu_has_no_options_of_cell(self):
+        for words in (["--affinity", "0"], ["--huge-pages"], ["--trace-exits"]):
+            with self.subTest(words):
+                self.check(self.eremite("run", "--vmm", "qemu", *words, HELLO), USAGE, output=b"", errors=[words[0], "--vmm cell"])
 
     def test_cell_has_no_options_of_qemu(self):
         for words in (["--machine", "q35"], ["--accel", "tcg"], ["--icount"], ["--dry-run"], ["--cpu-model", "max"], ["--qemu", "other"]):
