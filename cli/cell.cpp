@@ -17,6 +17,7 @@
 #include "vmm/entropy/entropy_device.hpp"
 #include "vmm/error.hpp"
 #include "vmm/fs/device.hpp"
+#include "vmm/gdb/server.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/net/device.hpp"
 #include "vmm/net/tap.hpp"
@@ -87,6 +88,7 @@ int run(const VirtualMachine& machine, int log, int report) {
                        .report = report,
                        .restricted = restricted}};
     add_devices(cell, machine);
+    if (machine.gdb_port) cell.set_debugger(std::make_unique<vmm::gdb::Server>(*machine.gdb_port));
     const vmm::MachineEnd end = cell.run();
     if (!end.details.empty()) std::fprintf(stderr, "%s", end.details.c_str());
     switch (end.kind) {

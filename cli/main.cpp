@@ -110,7 +110,6 @@ void refuse_for_cell(const RunWords& words) {
     if (words.options.cpu_model) refuse("--cpu-model");
     if (words.options.count_instructions) refuse("--icount");
     if (words.options.dry_run) refuse("--dry-run");
-    if (words.gdb_port != 0) refuse("--gdb");
 }
 
 RunOptions finish_run(const CLI::App& app, RunWords& words) {

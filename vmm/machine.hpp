@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "vmm/bus.hpp"
+#include "vmm/debugger.hpp"
 #include "vmm/event_loop.hpp"
 #include "vmm/guest_memory.hpp"
 #include "vmm/kvm/cpu.hpp"
@@ -58,6 +59,9 @@ public:
     // Before run(). Throws Error: there are too many, or what the maker throws.
     void add_device(const DeviceMaker& make);
 
+    // Before run().
+    void set_debugger(std::unique_ptr<Debugger> debugger) { debugger_ = std::move(debugger); }
+
     // Loads the image and runs it to its end. To be called once. Throws Error if it cannot start.
     [[nodiscard]] MachineEnd run();
 
@@ -91,6 +95,7 @@ private:
     Cmos cmos_;
     std::vector<Slot> slots_;
     std::vector<std::unique_ptr<kvm::Cpu>> cpus_;
+    std::unique_ptr<Debugger> debugger_;
     std::mutex end_lock_;
     std::optional<MachineEnd> end_;
 };

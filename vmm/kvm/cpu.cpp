@@ -115,6 +115,7 @@ Cpu::End Cpu::run_until_end(const Bus& ports, const Bus& memory) {
             failure_ = std::string{"KVM_RUN: "} + std::strerror(errno);
             return End::Failed;
         }
+        if (watcher_ && watcher_(*run_)) continue;
         switch (run_->exit_reason) {
             case KVM_EXIT_IO: access_ports(ports); break;
             case KVM_EXIT_MMIO: access_memory(memory); break;
