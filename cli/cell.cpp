@@ -18,6 +18,7 @@
 #include "vmm/entropy/entropy_device.hpp"
 #include "vmm/error.hpp"
 #include "vmm/fs/device.hpp"
+#include "vmm/gdb/server.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/net/device.hpp"
 #include "vmm/net/tap.hpp"
@@ -144,6 +145,7 @@ int run(const VirtualMachine& machine, int log, int report) {
                        .stop = signals.get(),
                        .restricted = restricted}};
     add_devices(cell, machine, log);
+    if (machine.gdb_port) cell.set_debugger(std::make_unique<vmm::gdb::Server>(*machine.gdb_port));
     const vmm::MachineEnd end = cell.run();
     report_figures(end.figures, report);
     if (!end.details.empty()) std::fprintf(stderr, "%s", end.details.c_str());

@@ -114,7 +114,6 @@ std::string_view qemu_option(const RunWords& words) {
     if (words.options.cpu_model) return "--cpu-model";
     if (words.options.count_instructions) return "--icount";
     if (words.options.dry_run) return "--dry-run";
-    if (words.gdb_port != 0) return "--gdb";
     return {};
 }
 

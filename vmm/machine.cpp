@@ -94,15 +94,19 @@ void Machine::load() {
     for (unsigned i = 0; i < setup_.cpus; ++i)
         cpus_.push_back(std::make_unique<kvm::Cpu>(system_, machine_, i, kvm::cpuid_of(leaves, i, setup_.cpus)));
     cpus_[0]->start_at(image.entry, start_info);
+    if (!debugger_) return;
+    const auto kill = [this] { finish({.kind = MachineEnd::Kind::Reset, .status = 0, .details = {}}); };
+    debugger_->attach({.system = system_, .memory = memory_, .cpus = cpus_, .image_start = image.start, .image_end = image.end, .kill = kill});
 }
 
 MachineEnd Machine::run() {
-    load();
     kvm::Cpu::prepare_process();
+    load();
     if (setup_.statistics) statistics_.emplace();
     if (setup_.exit_trace >= 0) trace_.emplace(setup_.exit_trace);
     sandbox::Needs needs;
     for (const Slot& slot : slots_) slot.transport->device().list_needs(needs);
+    if (debugger_) debugger_->list_needs(needs);
     if (setup_.restricted) (void)sandbox::restrict_paths(needs.folders);
     for (Slot& slot : slots_) slot.transport->run();
     // All threads are there before none can be made any more.
@@ -129,6 +133,10 @@ MachineEnd Machine::run() {
     loop_.run();
     for (const auto& cpu : cpus_) cpu->stop();
     for (std::thread& thread : threads) thread.join();
+    if (debugger_) {
+        const std::lock_guard guard{end_lock_};
+        debugger_->detach(end_ ? static_cast<uint8_t>(end_->status) : 0);
+    }
     // Devices end what is under way while the memory is there.
     slots_.clear();
     if (failure) std::rethrow_exception(failure);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "vmm/bus.hpp"
+#include "vmm/debugger.hpp"
 #include "vmm/event_loop.hpp"
 #include "vmm/guest_memory.hpp"
 #include "vmm/kvm/cpu.hpp"
@@ -67,6 +68,9 @@ public:
     // Before run(). Throws Error: there are too many, or what the maker throws.
     void add_device(const DeviceMaker& make);
 
+    // Before run().
+    void set_debugger(std::unique_ptr<Debugger> debugger) { debugger_ = std::move(debugger); }
+
     // Loads the image and runs it to its end. To be called once. Throws Error if it cannot start.
     [[nodiscard]] MachineEnd run();
 
@@ -104,6 +108,7 @@ private:
     std::optional<kvm::ExitTrace> trace_;
     std::optional<ProcessStatistics> statistics_;
     std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now(), entered_{};
+    std::unique_ptr<Debugger> debugger_;
     std::mutex end_lock_;
     std::optional<MachineEnd> end_;
 };

@@ -119,6 +119,7 @@ Cpu::End Cpu::run_until_end(const Bus& ports, const Bus& memory, const ExitTrace
             return End::Failed;
         }
         if (trace != nullptr) [[unlikely]] trace_event(*trace);
+        if (watcher_ && watcher_(*run_)) continue;
         switch (run_->exit_reason) {
             case KVM_EXIT_IO: access_ports(ports, trace); break;
             case KVM_EXIT_MMIO: access_memory(memory, trace); break;

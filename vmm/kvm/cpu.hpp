@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ public:
     void hold();
     void wait_until_held() { pause_.wait(); }
     void release() { pause_.release(); }
+    // Sees each exit first, in the processor's thread; true: it has been dealt with. Before run().
+    using Watcher = std::function<bool(const kvm_run& exit)>;
+    void watch(Watcher watcher) { watcher_ = std::move(watcher); }
     [[nodiscard]] const std::string& failure() const { return failure_; }
     [[nodiscard]] std::string registers() const;
     // After run(), or in its thread.
@@ -66,6 +70,7 @@ private:
     std::atomic<bool> stopped_{false};
     std::atomic<pid_t> thread_{0};  // that runs it, or did
     Pause pause_;
+    Watcher watcher_;
     std::string failure_;
     const unsigned index_;
     ExitCounts exits_;
