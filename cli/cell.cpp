@@ -24,6 +24,7 @@
 #include "vmm/net/tap.hpp"
 #include "vmm/net/user_network.hpp"
 #include "vmm/output.hpp"
+#include "vmm/snapshot/file.hpp"
 #include "vmm/vsock/device.hpp"
 
 namespace eremite::cli {
@@ -119,16 +120,19 @@ void die_by_signal(int signals) {
     std::raise(signal);
 }
 
-int run(const VirtualMachine& machine, int log, int report) {
+int run(const VirtualMachine& machine, const CellDescriptors& descriptors) {
+    const int log = descriptors.log, report = descriptors.report;
     const sigset_t ending = ending_signals();
     ::sigprocmask(SIG_BLOCK, &ending, nullptr);
     const vmm::UniqueFd signals{::signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK)};
     if (!signals) throw vmm::system_error("signalfd");
-    const MappedFile image{machine.kernel};
-    std::optional<MappedFile> module;
+    std::optional<vmm::SnapshotFile> snapshot;
+    if (!machine.restored.empty()) snapshot.emplace(machine.restored);
+    std::optional<MappedFile> image, module;
+    if (!snapshot) image.emplace(machine.kernel);
     if (machine.initrd) module.emplace(*machine.initrd);
     vmm::Machine cell{{.name = machine.kernel,
-                       .image = image.bytes(),
+                       .image = image ? image->bytes() : std::span<const std::byte>{},
                        .module = module ? module->bytes() : std::span<const std::byte>{},
                        .command_line = machine.kernel_command_line,
                        .memory = machine.memory,
@@ -136,6 +140,8 @@ int run(const VirtualMachine& machine, int log, int report) {
                        .cpus = machine.cpus,
                        .affinity = machine.affinity,
                        .tsc_khz = machine.tsc_khz,
+                       .orders = {.request = descriptors.snapshot_request, .file = descriptors.snapshot_file, .reply = descriptors.snapshot_reply, .notes = machine.notes},
+                       .snapshot = snapshot ? &*snapshot : nullptr,
                        .input = STDIN_FILENO,
                        .output = STDOUT_FILENO,
                        .log = log,
@@ -160,13 +166,13 @@ int run(const VirtualMachine& machine, int log, int report) {
 
 }  // namespace
 
-int run_cell(const VirtualMachine& machine, int log, int report) {
+int run_cell(const VirtualMachine& machine, const CellDescriptors& descriptors) {
     // A reader of the output that goes away is no reason to end.
     std::signal(SIGPIPE, SIG_IGN);
     // One heap for all threads, which hardly use it: each further one would take memory, and a look at the host's processors in /sys.
     ::mallopt(M_ARENA_MAX, 1);
     try {
-        return run(machine, log, report);
+        return run(machine, descriptors);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s\n", error.what());
         return failed;

@@ -86,6 +86,8 @@ void define_run(CLI::App& app, RunWords& words) {
     app.add_option("--share", words.share, "How folders are mounted: auto is virtio-fs where virtiofsd runs (as root, not for :ro), else 9p")
         ->check(CLI::IsMember({"auto", "virtio-fs", "9p"}))
         ->capture_default_str();
+    app.add_option("--snapshot", words.options.snapshot, "Write the running machine to this file when SIGUSR1 comes, and go on (cell)")->type_name("FILE");
+    app.add_option("--restore", words.options.restored, "Go on from a snapshot, in the place of a PROGRAM; its --volume and --net may be others (cell)")->type_name("FILE");
     app.add_flag("--gdb{1234}", words.gdb_port, "Wait for gdb before the first instruction, on this port")->type_name("[PORT]");
     app.add_option("--timeout", words.options.timeout, "Stop after this many seconds, with exit status 124")->check([](const std::string& text) {
             double seconds = 0;
@@ -119,15 +121,20 @@ std::string_view qemu_option(const RunWords& words) {
 
 // The option that is our own monitor's alone, or nothing.
 std::string_view cell_option(const RunWords& words) {
+    if (!words.options.snapshot.empty()) return "--snapshot";
+    if (!words.options.restored.empty()) return "--restore";
     if (words.options.trace_exits) return "--trace-exits";
     if (words.options.huge_pages) return "--huge-pages";
     if (!words.affinity.empty()) return "--affinity";
     return {};
 }
 
-RunOptions finish_run(const CLI::App& app, RunWords& words) {
-    RunOptions& options = words.options;
-    std::vector<std::string> rest = app.remaining();
+// `rest`: what stands behind the options.
+void take_program(std::vector<std::string> rest, RunOptions& options) {
+    if (!options.restored.empty()) {
+        if (!rest.empty()) throw Failure{exit_status::usage, fmt::format("run: {}: a machine that goes on from a snapshot has its program (see `eremite run --help`)", rest[0])};
+        return;
+    }
     if (rest.empty()) throw Failure{exit_status::usage, "run: no PROGRAM given (see `eremite run --help`)"};
     if (rest[0].starts_with("-") && rest[0] != "--")
         throw Failure{exit_status::usage, fmt::format("run: unknown option {} (see `eremite run --help`)", rest[0])};
@@ -137,6 +144,11 @@ RunOptions finish_run(const CLI::App& app, RunWords& words) {
     rest.erase(rest.begin());
     if (!rest.empty() && rest[0] == "--") rest.erase(rest.begin());
     options.arguments = std::move(rest);
+}
+
+RunOptions finish_run(const CLI::App& app, RunWords& words) {
+    RunOptions& options = words.options;
+    take_program(app.remaining(), options);
     const auto memory = parse_size(words.memory);
     if (!memory || *memory < smallest_memory) {
         throw Failure{exit_status::usage, fmt::format("run: --memory {}: not a size of 1 MiB or more; write 8M or 1G", words.memory)};

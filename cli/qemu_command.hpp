@@ -69,6 +69,9 @@ struct VirtualMachine {
     bool statistics = false, trace_exits = false;
     bool huge_pages = false;
     std::vector<unsigned> affinity;  // the host's CPU for each of the machine's; empty: any
+    // The same: a file for a snapshot, or one that the machine goes on from; `kernel_command_line` is then what is new to it. Empty: none.
+    std::string snapshot, restored;
+    std::string notes;  // that stand in the snapshot
     std::optional<uint16_t> gdb_port;  // wait there for a debugger before the first instruction
     // Files that QEMU opens for the image's log and report.
     std::string log_path = "/dev/stderr";

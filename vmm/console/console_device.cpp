@@ -76,7 +76,11 @@ void ConsoleDevice::stop() {
     (void)transmit();
     queues_ = {};
     sends_ = false;
+    skipped_ = 0;
 }
+
+void ConsoleDevice::save(StateWriter& state) const { state.add<uint64_t>(sends_ ? sent_ : skipped_); }
+void ConsoleDevice::restore(StateReader& state) { skipped_ = state.take<uint64_t>(); }
 
 void ConsoleDevice::notified(uint16_t) { work(); }
 
@@ -97,7 +101,7 @@ bool ConsoleDevice::transmit() {
         if (!sends_) {
             if (!queue->pop(sending_) && !(queue->enable_notifications() && queue->pop(sending_))) return false;
             sends_ = true;
-            sent_ = 0;
+            sent_ = std::min(std::exchange(skipped_, 0), sending_.readable_bytes);
         }
         if (!write_some()) return false;
         if (sent_ < sending_.readable_bytes) continue;

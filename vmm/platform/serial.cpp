@@ -49,6 +49,26 @@ void Serial::take_input() {
     raise_if_due();
 }
 
+void Serial::save(StateWriter& state) {
+    const std::lock_guard guard{lock_};
+    state.begin("serial port");
+    state.add(fifo_);
+    state.add<uint64_t>(first_);
+    state.add<uint64_t>(count_);
+    for (const uint8_t value : {interrupt_enable_, line_control_, modem_control_, scratch_, divisor_low_, divisor_high_, uint8_t{sent_is_due_}}) state.add(value);
+}
+
+void Serial::restore(StateReader& state) {
+    const std::lock_guard guard{lock_};
+    state.begin("serial port");
+    fifo_ = state.take<decltype(fifo_)>();
+    first_ = state.take<uint64_t>() % fifo_size;
+    count_ = std::min<uint64_t>(state.take<uint64_t>(), fifo_size);
+    for (uint8_t* const value : {&interrupt_enable_, &line_control_, &modem_control_, &scratch_, &divisor_low_, &divisor_high_}) *value = state.take<uint8_t>();
+    sent_is_due_ = state.take<uint8_t>() != 0;
+    signal_event(room_.get());
+}
+
 void Serial::raise_if_due() {
     const bool received = count_ != 0 && (interrupt_enable_ & enable_received) != 0;
     const bool sent = sent_is_due_ && (interrupt_enable_ & enable_sent) != 0;
