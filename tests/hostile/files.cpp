@@ -15,11 +15,19 @@ constexpr uint32_t room = 128 << 10;
 // How what lies outside of the folder begins.
 constexpr std::string_view secret = "the canary sings";
 
-// What the guest was told, to be used again and mixed.
-uint64_t nodes[32] = {FUSE_ROOT_ID}, handles[32];
+// Numbers that the guest was told, to be used again and mixed.
+class Numbers {
+public:
+    void clear() { count_ = 0; }
+    void keep(Random& random, uint64_t number) { list_[count_ < most ? count_++ : random.below(most)] = number; }
+    [[nodiscard]] uint64_t any(Random& random, uint64_t otherwise) const { return count_ == 0 ? otherwise : list_[random.below(count_)]; }
 
-template <typename T>
-void keep(Random& random, T (&list)[32], T value) { list[1 + random.below(31)] = value; }
+private:
+    static constexpr size_t most = 32;
+    uint64_t list_[most];
+    size_t count_ = 0;
+};
+Numbers nodes, handles;
 
 // The body of a request, as it is written behind its header.
 class Body {
@@ -67,8 +75,8 @@ uint64_t any_size(Random& random) {
     return any_of(random, edges);
 }
 
-uint64_t any_node(Random& random) { return random.below(16) == 0 ? any_number(random) : nodes[random.below(4) == 0 ? 0 : random.below(32)]; }
-uint64_t any_handle(Random& random) { return random.below(16) == 0 ? any_number(random) : handles[random.below(32)]; }
+uint64_t any_node(Random& random) { return random.below(16) == 0 ? any_number(random) : random.below(3) == 0 ? FUSE_ROOT_ID : nodes.any(random, FUSE_ROOT_ID); }
+uint64_t any_handle(Random& random) { return random.below(16) == 0 ? any_number(random) : handles.any(random, 1); }
 
 uint32_t any_mode(Random& random) {
     constexpr uint32_t types[] = {S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK, S_IFDIR, S_IFLNK, 0, 0xf000};
@@ -216,14 +224,14 @@ void learn(Random& random, uint32_t opcode) {
     constexpr uint64_t body = reply_at + sizeof(fuse_out_header);
     switch (opcode) {
         case FUSE_CREATE:
-        case FUSE_TMPFILE: keep(random, handles, static_cast<uint64_t>(at<uint64_t>(body + sizeof(fuse_entry_out)))); [[fallthrough]];
+        case FUSE_TMPFILE: handles.keep(random, at<uint64_t>(body + sizeof(fuse_entry_out))); [[fallthrough]];
         case FUSE_LOOKUP:
         case FUSE_MKNOD:
         case FUSE_MKDIR:
         case FUSE_SYMLINK:
-        case FUSE_LINK: return keep(random, nodes, static_cast<uint64_t>(at<uint64_t>(body)));
+        case FUSE_LINK: return nodes.keep(random, at<uint64_t>(body));
         case FUSE_OPEN:
-        case FUSE_OPENDIR: return keep(random, handles, static_cast<uint64_t>(at<uint64_t>(body)));
+        case FUSE_OPENDIR: return handles.keep(random, at<uint64_t>(body));
         default: return;
     }
 }
@@ -249,16 +257,26 @@ bool ask(Random& random, Ring& ring, uint32_t opcode, uint64_t node, uint32_t si
     return true;
 }
 
+void initialize(Random& random, Ring& ring) {
+    fuse_init_in in{};
+    in.major = FUSE_KERNEL_VERSION, in.minor = FUSE_KERNEL_MINOR_VERSION, in.flags = UINT32_MAX;
+    Body body;
+    body.put(in);
+    // Which may fail, as each request may: by a wrong length, or by the other processor.
+    for (int i = 0; i < 8; ++i) {
+        (void)ask(random, ring, FUSE_INIT, 0, body.size());
+        if (at<int32_t>(reply_at + offsetof(fuse_out_header, error)) == 0) return;
+    }
+}
+
 void begin(Random& random, const Device& device, Ring& ring) {
     device.reset();
     device.negotiate(UINT64_MAX & ~(uint64_t{1} << VIRTIO_RING_F_EVENT_IDX));
     ring.set_up();
     device.go();
-    fuse_init_in in{};
-    in.major = FUSE_KERNEL_VERSION, in.minor = FUSE_KERNEL_MINOR_VERSION, in.flags = UINT32_MAX;
-    Body body;
-    body.put(in);
-    (void)ask(random, ring, FUSE_INIT, 0, body.size());
+    nodes.clear();
+    handles.clear();
+    initialize(random, ring);
 }
 
 }  // namespace
@@ -274,6 +292,8 @@ bool attack_files(Random& random, std::string_view outside) {
             Body body;
             put_body(random, body, opcode, outside);
             if (!ask(random, ring, opcode, any_node(random), body.size())) return false;
+            // Else all that follows is refused at once.
+            if (opcode == FUSE_INIT || opcode == FUSE_DESTROY) initialize(random, ring);
         }
     }
     return true;
