@@ -235,13 +235,13 @@ int conclude(const RunOptions& options, const Boot& boot, const SessionEnd& end)
         fmt::print(stderr, "eremite: stopped after {} s (--timeout)\n", *options.timeout);
         return exit_status::timed_out;
     }
+    if (WIFSIGNALED(end.wait_status)) {
+        throw Failure{exit_status::eremite_failed, fmt::format("{} died by signal {}\n{}", vmm, WTERMSIG(end.wait_status), end.vmm_messages)};
+    }
     const bool failed_to_start = !end.output_seen && !end.vmm_messages.empty();
     if (failed_to_start) {
         throw Failure{exit_status::eremite_failed,
                       options.vmm == Vmm::Cell ? end.vmm_messages : fmt::format("QEMU did not start:\n{}{}", end.vmm_messages, hint_for(end.vmm_messages, options))};
-    }
-    if (WIFSIGNALED(end.wait_status)) {
-        throw Failure{exit_status::eremite_failed, fmt::format("{} died by signal {}\n{}", vmm, WTERMSIG(end.wait_status), end.vmm_messages)};
     }
     const int status = WEXITSTATUS(end.wait_status);
     // The debug-exit device: QEMU's status is the guest's, doubled, plus one. A program that ends well reports that, so that 1 alone
