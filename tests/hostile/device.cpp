@@ -66,10 +66,11 @@ void Ring::offer(std::span<const Segment> segments) {
 }
 
 bool Ring::wait() const {
-    constexpr unsigned look_at_status = 1 << 16, most = 1 << 24;
+    constexpr unsigned look_at_status = 1 << 14, most = 1 << 19;
     for (unsigned i = 1; i < most; ++i) {
         if (at<uint16_t>(device_area() + 2) == offered_) return true;
-        if (i % look_at_status == 0 && device_.needs_reset()) return false;
+        // The other processor may have reset it.
+        if (i % look_at_status == 0 && !device_.works()) return false;
         asm volatile("pause");
     }
     return false;

@@ -30,6 +30,7 @@ struct Device {
     void set_queue(uint32_t index, uint32_t size, uint64_t descriptors, uint64_t driver, uint64_t device) const;
     void go() const { set(VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK); }
     void notify(uint32_t queue) const { set(VIRTIO_MMIO_QUEUE_NOTIFY, queue); }
+    [[nodiscard]] bool works() const { return (get(VIRTIO_MMIO_STATUS) & (VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET)) == VIRTIO_CONFIG_S_DRIVER_OK; }
     [[nodiscard]] bool needs_reset() const { return (get(VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET) != 0; }
 };
 

@@ -24,7 +24,7 @@ public:
 
 private:
     static constexpr size_t most = 32;
-    uint64_t list_[most];
+    uint64_t list_[most] = {};
     size_t count_ = 0;
 };
 Numbers nodes, handles;
@@ -236,8 +236,14 @@ void learn(Random& random, uint32_t opcode) {
     }
 }
 
-// Asks, and waits for the answer. False: it has what lies outside.
-bool ask(Random& random, Ring& ring, uint32_t opcode, uint64_t node, uint32_t size) {
+enum class Answer : uint8_t {
+    Given,
+    None,    // the device was reset, or does not work any more
+    Secret,  // with what lies outside
+};
+
+// Asks, and waits for the answer.
+Answer ask(Random& random, Ring& ring, uint32_t opcode, uint64_t node, uint32_t size) {
     fuse_in_header header{};
     header.len = random.below(16) == 0 ? static_cast<uint32_t>(any_number(random)) : size;
     header.opcode = opcode, header.unique = random.next(), header.nodeid = node;
@@ -250,11 +256,11 @@ bool ask(Random& random, Ring& ring, uint32_t opcode, uint64_t node, uint32_t si
     const uint32_t half = 1 + static_cast<uint32_t>(random.below(cut));
     const Segment segments[] = {{request_at, half, false}, {request_at + half, cut - half + 1, false}, {reply_at, reply_room, true}};
     ring.offer(segments);
-    if (!ring.wait()) return true;
+    if (!ring.wait()) return Answer::None;
     const uint32_t length = ring.last_length();
-    if (has_secret(length < room ? length : room)) return false;
+    if (has_secret(length < room ? length : room)) return Answer::Secret;
     if (length >= sizeof(fuse_out_header)) learn(random, opcode);
-    return true;
+    return Answer::Given;
 }
 
 void initialize(Random& random, Ring& ring) {
@@ -264,7 +270,7 @@ void initialize(Random& random, Ring& ring) {
     body.put(in);
     // Which may fail, as each request may: by a wrong length, or by the other processor.
     for (int i = 0; i < 8; ++i) {
-        (void)ask(random, ring, FUSE_INIT, 0, body.size());
+        if (ask(random, ring, FUSE_INIT, 0, body.size()) == Answer::None) return;
         if (at<int32_t>(reply_at + offsetof(fuse_out_header, error)) == 0) return;
     }
 }
@@ -291,7 +297,9 @@ bool attack_files(Random& random, std::string_view outside) {
             const uint32_t opcode = any_opcode(random);
             Body body;
             put_body(random, body, opcode, outside);
-            if (!ask(random, ring, opcode, any_node(random), body.size())) return false;
+            const Answer answer = ask(random, ring, opcode, any_node(random), body.size());
+            if (answer == Answer::Secret) return false;
+            if (answer == Answer::None) break;
             // Else all that follows is refused at once.
             if (opcode == FUSE_INIT || opcode == FUSE_DESTROY) initialize(random, ring);
         }
