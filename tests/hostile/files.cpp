@@ -3,6 +3,8 @@
 #include <linux/fuse.h>
 #include <sys/stat.h>
 
+#include <utility>
+
 #include "attacks.hpp"
 #include "device.hpp"
 
@@ -285,6 +287,60 @@ void begin(Random& random, const Device& device, Ring& ring) {
     initialize(random, ring);
 }
 
+// The first number that the last answer tells; 0: it is an error.
+uint64_t told() { return at<int32_t>(reply_at + offsetof(fuse_out_header, error)) != 0 ? 0 : at<uint64_t>(reply_at + sizeof(fuse_out_header)); }
+
+// Asks for something with a structure and a name. False: the answer has what lies outside.
+template <typename T>
+bool ask_for(Random& random, Ring& ring, uint32_t opcode, uint64_t node, const T& structure, std::string_view name) {
+    Body body;
+    body.put(structure);
+    if (!name.empty()) body.put_text(name);
+    return ask(random, ring, opcode, node, body.size()) != Answer::Secret;
+}
+
+// Reads a file in all ways that there are to open it.
+bool read_out(Random& random, Ring& ring, uint64_t node) {
+    fuse_read_in read{};
+    read.size = 4096;
+    for (const uint32_t flags : {O_RDONLY, O_RDWR, O_RDONLY | O_NONBLOCK, 010000000}) {
+        if (!ask_for(random, ring, FUSE_OPEN, node, fuse_open_in{flags, 0}, {})) return false;
+        read.fh = told();
+        if (read.fh != 0 && !ask_for(random, ring, FUSE_READ, node, read, {})) return false;
+    }
+    return true;
+}
+
+// The straight ways out: links up and away, as folders and as files, by one name or by several, and hard links to links.
+bool walk_out(Random& random, Ring& ring, std::string_view outside) {
+    for (const auto& [name, target] : {std::pair<std::string_view, std::string_view>{"up", "../outside"}, {"far", outside}}) {
+        Body body;
+        body.put_text(name);
+        body.put_text(target);
+        if (ask(random, ring, FUSE_SYMLINK, FUSE_ROOT_ID, body.size()) == Answer::Secret) return false;
+    }
+    for (const std::string_view name : {std::string_view{"a"}, std::string_view{"up"}, std::string_view{"far"}, std::string_view{"host_link"}, std::string_view{".."},
+                                        std::string_view{"../outside/canary"}, std::string_view{"up/canary"}, std::string_view{"host_link/canary"}, outside}) {
+        Body body;
+        body.put_text(name);
+        if (ask(random, ring, FUSE_LOOKUP, FUSE_ROOT_ID, body.size()) == Answer::Secret) return false;
+        const uint64_t node = told();
+        if (!ask_for(random, ring, FUSE_CREATE, FUSE_ROOT_ID, fuse_create_in{O_RDWR, 0666, 0, 0}, name)) return false;
+        if (node == 0) continue;
+        if (!read_out(random, ring, node)) return false;
+        for (const std::string_view inner : {std::string_view{"canary"}, std::string_view{"../outside/canary"}}) {
+            Body inner_body;
+            inner_body.put_text(inner);
+            if (ask(random, ring, FUSE_LOOKUP, node, inner_body.size()) == Answer::Secret) return false;
+            if (const uint64_t found = told(); found != 0 && !read_out(random, ring, found)) return false;
+        }
+        if (!ask_for(random, ring, FUSE_CREATE, node, fuse_create_in{O_RDWR, 0666, 0, 0}, "evil")) return false;
+        if (!ask_for(random, ring, FUSE_LINK, FUSE_ROOT_ID, fuse_link_in{node}, "linked")) return false;
+        if (const uint64_t linked = told(); linked != 0 && !read_out(random, ring, linked)) return false;
+    }
+    return true;
+}
+
 }  // namespace
 
 bool attack_files(Random& random, std::string_view outside) {
@@ -293,6 +349,7 @@ bool attack_files(Random& random, std::string_view outside) {
         constexpr uint32_t request_queue = 1;
         Ring ring{device, request_queue, ring_at};
         begin(random, device, ring);
+        if (!walk_out(random, ring, outside)) return false;
         for (int i = 0; i < 200; ++i) {
             const uint32_t opcode = any_opcode(random);
             Body body;
