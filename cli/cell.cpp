@@ -18,11 +18,14 @@
 #include "vmm/entropy/entropy_device.hpp"
 #include "vmm/error.hpp"
 #include "vmm/fs/device.hpp"
+#include "vmm/gdb/server.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/net/device.hpp"
 #include "vmm/net/tap.hpp"
 #include "vmm/net/user_network.hpp"
 #include "vmm/output.hpp"
+#include "vmm/snapshot/file.hpp"
+#include "vmm/vsock/device.hpp"
 
 namespace eremite::cli {
 
@@ -46,7 +49,13 @@ vmm::UniqueFd open_capture(const std::string& path) {
     return file;
 }
 
-void add_devices(vmm::Machine& cell, const VirtualMachine& machine) {
+vmm::UniqueFd duplicate(int fd) {
+    vmm::UniqueFd copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+    if (!copy) throw vmm::system_error("a standard stream");
+    return copy;
+}
+
+void add_devices(vmm::Machine& cell, const VirtualMachine& machine, int log) {
     using Host = vmm::virtio::Host;
     cell.add_device([](Host& host, const vmm::GuestMemory&) { return std::make_unique<vmm::entropy::EntropyDevice>(host, "entropy"); });
     for (const SharedFolder& folder : machine.folders)
@@ -55,6 +64,14 @@ void add_devices(vmm::Machine& cell, const VirtualMachine& machine) {
         cell.add_device([&](Host& host, const vmm::GuestMemory&) {
             return std::make_unique<vmm::console::ConsoleDevice>(host, "capture", open_capture(machine.capture));
         });
+    // The program's standard streams, as the kernel argument `streams=console` says.
+    const auto add_stream = [&cell](const char* name, int output, int input) {
+        cell.add_device([=](Host& host, const vmm::GuestMemory&) {
+            return std::make_unique<vmm::console::ConsoleDevice>(host, name, duplicate(output), input < 0 ? vmm::UniqueFd{} : duplicate(input));
+        });
+    };
+    add_stream("stdout", STDOUT_FILENO, STDIN_FILENO);
+    add_stream("stderr", log, -1);
     for (const VolumeFile& volume : machine.volumes)
         cell.add_device([&](Host& host, const vmm::GuestMemory&) {
             return std::make_unique<vmm::block::BlockDevice>(host, volume.tag, vmm::block::open_disk(volume.path, volume.read_only), volume.tag);
@@ -62,6 +79,10 @@ void add_devices(vmm::Machine& cell, const VirtualMachine& machine) {
     if (machine.network)
         cell.add_device([&](Host& host, const vmm::GuestMemory&) {
             return std::make_unique<vmm::net::NetDevice>(host, network_of(*machine.network), vmm::net::Settings{});
+        });
+    if (machine.vsock)
+        cell.add_device([&](Host& host, const vmm::GuestMemory&) {
+            return std::make_unique<vmm::vsock::VsockDevice>(host, "vsock", machine.vsock->path, vmm::vsock::Settings{.cid = machine.vsock->cid});
         });
 }
 
@@ -99,16 +120,19 @@ void die_by_signal(int signals) {
     std::raise(signal);
 }
 
-int run(const VirtualMachine& machine, int log, int report) {
+int run(const VirtualMachine& machine, const CellDescriptors& descriptors) {
+    const int log = descriptors.log, report = descriptors.report;
     const sigset_t ending = ending_signals();
     ::sigprocmask(SIG_BLOCK, &ending, nullptr);
     const vmm::UniqueFd signals{::signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK)};
     if (!signals) throw vmm::system_error("signalfd");
-    const MappedFile image{machine.kernel};
-    std::optional<MappedFile> module;
+    std::optional<vmm::SnapshotFile> snapshot;
+    if (!machine.restored.empty()) snapshot.emplace(machine.restored);
+    std::optional<MappedFile> image, module;
+    if (!snapshot) image.emplace(machine.kernel);
     if (machine.initrd) module.emplace(*machine.initrd);
     vmm::Machine cell{{.name = machine.kernel,
-                       .image = image.bytes(),
+                       .image = image ? image->bytes() : std::span<const std::byte>{},
                        .module = module ? module->bytes() : std::span<const std::byte>{},
                        .command_line = machine.kernel_command_line,
                        .memory = machine.memory,
@@ -116,6 +140,8 @@ int run(const VirtualMachine& machine, int log, int report) {
                        .cpus = machine.cpus,
                        .affinity = machine.affinity,
                        .tsc_khz = machine.tsc_khz,
+                       .orders = {.request = descriptors.snapshot_request, .file = descriptors.snapshot_file, .reply = descriptors.snapshot_reply, .notes = machine.notes},
+                       .snapshot = snapshot ? &*snapshot : nullptr,
                        .input = STDIN_FILENO,
                        .output = STDOUT_FILENO,
                        .log = log,
@@ -124,7 +150,8 @@ int run(const VirtualMachine& machine, int log, int report) {
                        .exit_trace = machine.trace_exits ? log : -1,
                        .stop = signals.get(),
                        .restricted = restricted}};
-    add_devices(cell, machine);
+    add_devices(cell, machine, log);
+    if (machine.gdb_port) cell.set_debugger(std::make_unique<vmm::gdb::Server>(*machine.gdb_port));
     const vmm::MachineEnd end = cell.run();
     report_figures(end.figures, report);
     if (!end.details.empty()) std::fprintf(stderr, "%s", end.details.c_str());
@@ -139,13 +166,13 @@ int run(const VirtualMachine& machine, int log, int report) {
 
 }  // namespace
 
-int run_cell(const VirtualMachine& machine, int log, int report) {
+int run_cell(const VirtualMachine& machine, const CellDescriptors& descriptors) {
     // A reader of the output that goes away is no reason to end.
     std::signal(SIGPIPE, SIG_IGN);
     // One heap for all threads, which hardly use it: each further one would take memory, and a look at the host's processors in /sys.
     ::mallopt(M_ARENA_MAX, 1);
     try {
-        return run(machine, log, report);
+        return run(machine, descriptors);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s\n", error.what());
         return failed;

@@ -4,8 +4,14 @@
 
 namespace eremite::cli {
 
-// Runs the machine to its end in this process, which must be one for itself; input and output are its standard ones, `log` and `report` the
-// descriptors for what abi/host_channel.hpp has. Returns what QEMU's exit status would be; errors are told on standard error, with status 1.
-int run_cell(const VirtualMachine& machine, int log, int report);
+// `log` and `report` are for what abi/host_channel.hpp has, the others as vmm::SnapshotOrders has them.
+struct CellDescriptors {
+    int log, report;
+    int snapshot_request = -1, snapshot_file = -1, snapshot_reply = -1;
+};
+
+// Runs the machine to its end in this process, which must be one for itself; input and output are its standard ones. Returns what QEMU's exit status
+// would be; errors are told on standard error, with status 1.
+int run_cell(const VirtualMachine& machine, const CellDescriptors& descriptors);
 
 }  // namespace eremite::cli

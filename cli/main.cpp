@@ -85,9 +85,12 @@ void define_run(CLI::App& app, RunWords& words) {
     app.add_option("--publish", words.published, "[ADDRESS:]PORT:PORT[/udp], a port of the host that leads to one of the program; repeatable")
         ->allow_extra_args(false);
     app.add_option("--pcap", words.options.capture, "A file for all packets that the program's machine sends and receives, for Wireshark and tcpdump")->type_name("FILE");
+    app.add_option("--vsock", words.options.vsock, "Sockets (AF_VSOCK) between this host and the program. With --vmm cell, the path of a Unix socket, at which programs write \"CONNECT <port>\"; the program reaches PATH_<port>. With QEMU, the machine's number")->type_name("PATH|NUMBER");
     app.add_option("--share", words.share, "How folders are mounted: auto is virtio-fs where virtiofsd runs (as root, not for :ro), else 9p")
         ->check(CLI::IsMember({"auto", "virtio-fs", "9p"}))
         ->capture_default_str();
+    app.add_option("--snapshot", words.options.snapshot, "Write the running machine to this file when SIGUSR1 comes, and go on (cell)")->type_name("FILE");
+    app.add_option("--restore", words.options.restored, "Go on from a snapshot, in the place of a PROGRAM; its --volume and --net may be others (cell)")->type_name("FILE");
     app.add_flag("--gdb{1234}", words.gdb_port, "Wait for gdb before the first instruction, on this port")->type_name("[PORT]");
     app.add_option("--timeout", words.options.timeout, "Stop after this many seconds, with exit status 124")->check([](const std::string& text) {
             double seconds = 0;
@@ -116,28 +119,24 @@ std::string_view qemu_option(const RunWords& words) {
     if (words.options.cpu_model) return "--cpu-model";
     if (words.options.count_instructions) return "--icount";
     if (words.options.dry_run) return "--dry-run";
-    if (words.gdb_port != 0) return "--gdb";
     return {};
 }
 
 // The option that is our own monitor's alone, or nothing.
 std::string_view cell_option(const RunWords& words) {
+    if (!words.options.snapshot.empty()) return "--snapshot";
+    if (!words.options.restored.empty()) return "--restore";
     if (words.options.trace_exits) return "--trace-exits";
     if (words.options.huge_pages) return "--huge-pages";
     if (!words.affinity.empty()) return "--affinity";
     return {};
 }
 
-RunOptions finish_run(CLI::App& app, RunWords& words) {
-    RunOptions& options = words.options;
-    std::vector<std::string> rest = app.remaining();
-    if (!words.config.empty()) {
-        const Config config = read_config(words.config);
-        apply_config(config, app);
-        if (rest.empty() && config.program) {
-            rest = {"--", *config.program, "--"};
-            rest.insert(rest.end(), config.arguments.begin(), config.arguments.end());
-        }
+// `rest`: what stands behind the options.
+void take_program(std::vector<std::string> rest, RunOptions& options) {
+    if (!options.restored.empty()) {
+        if (!rest.empty()) throw Failure{exit_status::usage, fmt::format("run: {}: a machine that goes on from a snapshot has its program (see `eremite run --help`)", rest[0])};
+        return;
     }
     if (rest.empty()) throw Failure{exit_status::usage, "run: no PROGRAM given (see `eremite run --help`)"};
     if (rest[0].starts_with("-") && rest[0] != "--")
@@ -148,6 +147,23 @@ RunOptions finish_run(CLI::App& app, RunWords& words) {
     rest.erase(rest.begin());
     if (!rest.empty() && rest[0] == "--") rest.erase(rest.begin());
     options.arguments = std::move(rest);
+}
+
+// The program and its arguments: those of the command line, or else of the file, whose options count now.
+std::vector<std::string> take_config(CLI::App& app, const RunWords& words) {
+    std::vector<std::string> rest = app.remaining();
+    if (words.config.empty()) return rest;
+    const Config config = read_config(words.config);
+    apply_config(config, app);
+    if (!rest.empty() || !config.program) return rest;
+    rest = {"--", *config.program, "--"};
+    rest.insert(rest.end(), config.arguments.begin(), config.arguments.end());
+    return rest;
+}
+
+RunOptions finish_run(CLI::App& app, RunWords& words) {
+    RunOptions& options = words.options;
+    take_program(take_config(app, words), options);
     const auto memory = parse_size(words.memory);
     if (!memory || *memory < smallest_memory) {
         throw Failure{exit_status::usage, fmt::format("run: --memory {}: not a size of 1 MiB or more; write 8M or 1G", words.memory)};

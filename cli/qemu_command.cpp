@@ -96,6 +96,7 @@ std::vector<std::string> qemu_command(const VirtualMachine& machine) {
                                    fmt::format("{0},fsdev={1},mount_tag={1}", microvm ? "virtio-9p-device" : "virtio-9p-pci", folder.tag)});
     }
     if (machine.network) add_network(words, *machine.network, microvm);
+    if (machine.vsock) words.insert(words.end(), {"-device", fmt::format("{},guest-cid={}", microvm ? "vhost-vsock-device" : "vhost-vsock-pci", machine.vsock->cid)});
     if (!machine.capture.empty()) {
         words.insert(words.end(), {"-chardev", fmt::format("file,id=capture,path={}", escape_commas(machine.capture)), "-device",
                                    fmt::format("{},max_ports=1", microvm ? "virtio-serial-device" : "virtio-serial-pci"), "-device",

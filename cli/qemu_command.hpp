@@ -40,6 +40,12 @@ struct NetworkInterface {
     std::vector<ForwardedPort> forwarded;
 };
 
+// Sockets between machines: by a Unix socket of this path, or if that is empty as Linux has them.
+struct VsockDevice {
+    std::string path;
+    uint32_t cid = 3;  // the machine's number
+};
+
 struct VirtualMachine {
     Vmm vmm = Vmm::Qemu;
     std::string qemu = "qemu-system-x86_64";
@@ -56,12 +62,16 @@ struct VirtualMachine {
     std::vector<SharedFolder> folders;
     std::vector<VolumeFile> volumes;
     std::optional<NetworkInterface> network;
+    std::optional<VsockDevice> vsock;
     std::string capture;  // a file for the packets that the image captures; empty: none
     // For our own monitor only: what the machine cost is reported as statistics, each exit of a processor is shown on standard error, and memory
     // is of the host's huge pages.
     bool statistics = false, trace_exits = false;
     bool huge_pages = false;
     std::vector<unsigned> affinity;  // the host's CPU for each of the machine's; empty: any
+    // The same: a file for a snapshot, or one that the machine goes on from; `kernel_command_line` is then what is new to it. Empty: none.
+    std::string snapshot, restored;
+    std::string notes;  // that stand in the snapshot
     std::optional<uint16_t> gdb_port;  // wait there for a debugger before the first instruction
     // Files that QEMU opens for the image's log and report.
     std::string log_path = "/dev/stderr";

@@ -24,8 +24,11 @@
 #include "cli/installation.hpp"
 #include "cli/session.hpp"
 #include "cli/size.hpp"
+#include "cli/snapshot.hpp"
 #include "cli/stats_table.hpp"
 #include "cli/tap_device.hpp"
+#include "cli/vsock_option.hpp"
+#include "vmm/vsock/unix_socket.hpp"
 
 namespace eremite::cli {
 
@@ -156,13 +159,14 @@ NetworkInterface network_interface(const NetworkOption& network, unsigned cpus) 
     return interface;
 }
 
-std::vector<std::string> kernel_arguments(const RunOptions& options, const Boot& boot, uint64_t tsc_khz, bool terminal) {
+std::vector<std::string> kernel_arguments(const RunOptions& options, Vmm vmm, const Boot& boot, uint64_t tsc_khz, bool terminal) {
     std::vector<std::string> words{"arg0=" + boot.argument0};
     if (!options.log_level.empty()) words.push_back("log=" + options.log_level);
     words.push_back(fmt::format("cpus={}", options.cpus));
     if (tsc_khz != 0) words.push_back(fmt::format("tsc_mhz={}.{:03}", tsc_khz / 1000, tsc_khz % 1000));
     words.emplace_back(terminal ? "tty=1" : "tty=0");
     if (!terminal) words.emplace_back("stdin=framed");
+    if (vmm == Vmm::Cell) words.emplace_back("streams=console");
     if (options.stats) words.emplace_back("stats=1");
     if (!options.trace.empty()) words.push_back(options.trace == "*" ? "trace=syscalls" : "trace=syscalls:" + options.trace);
     if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);
@@ -256,9 +260,42 @@ int conclude(const RunOptions& options, Vmm vmm, const Boot& boot, const Session
                     end.vmm_messages)};
 }
 
+// Goes on from a snapshot, whose devices may have others behind them now.
+int restore(const RunOptions& options) {
+    const SnapshotNotes notes = read_notes(options.restored);
+    VirtualMachine machine = notes.machine;
+    machine.restored = options.restored;
+    if (!options.volumes.empty() && options.volumes.size() != machine.volumes.size())
+        throw Failure{exit_status::usage, fmt::format("run: the machine of {} has {} volumes: give it as many, or none for the same ones", options.restored, machine.volumes.size())};
+    for (size_t i = 0; i < options.volumes.size(); ++i) {
+        machine.volumes[i].path = fs::absolute(options.volumes[i].source).string();
+        machine.volumes[i].read_only = options.volumes[i].read_only;
+    }
+    std::vector<std::string> words;
+    if (options.network) {
+        if (!machine.network) throw Failure{exit_status::usage, fmt::format("run: the machine of {} has no network: leave out --net", options.restored)};
+        require_tap(*options.network);
+        machine.network = network_interface(*options.network, machine.cpus);
+        words = network_arguments(*options.network);
+    }
+    machine.kernel_command_line = fmt::format("{}", fmt::join(words, " "));
+    machine.snapshot = options.snapshot;
+    machine.notes = write_notes({.program = notes.program, .terminal = notes.terminal, .machine = machine});
+    machine.statistics = options.stats;
+    machine.trace_exits = options.trace_exits;
+    machine.affinity = options.affinity;
+    Boot boot;
+    boot.program = notes.program;
+    SessionOptions session{.raw_terminal = notes.terminal && ::isatty(STDIN_FILENO) != 0, .framed_input = !notes.terminal, .timeout = {}, .detached = false};
+    if (options.timeout)
+        session.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{*options.timeout});
+    return conclude(options, Vmm::Cell, boot, run_session(std::move(machine), session));
+}
+
 }  // namespace
 
 int run_command(const RunOptions& options) {
+    if (!options.restored.empty()) return restore(options);
     Boot boot = plan_boot(options);
     const HostFacts facts = host_facts();
     AcceleratorChoice choice = choose_accelerator(options.machine, facts.kvm);
@@ -287,10 +324,11 @@ int run_command(const RunOptions& options) {
     machine.kernel = boot.kernel;
     machine.initrd = boot.initrd;
     machine.kernel_command_line = kernel_command_line(
-        kernel_arguments(options, boot, options.count_instructions ? counted_tsc_khz : facts.tsc_khz, terminal), options.arguments);
+        kernel_arguments(options, monitor.vmm, boot, options.count_instructions ? counted_tsc_khz : facts.tsc_khz, terminal), options.arguments);
     for (const MountOption& volume : options.volumes)
         machine.volumes.push_back({volume_tag(machine.volumes.size()), fs::absolute(volume.source).string(), volume.read_only});
     if (options.network) machine.network = network_interface(*options.network, options.cpus);
+    if (!options.vsock.empty()) machine.vsock = parse_vsock_option(options.vsock, monitor.vmm);
     if (!options.capture.empty()) machine.capture = fs::absolute(options.capture).string();
     std::list<ShareDaemon> daemons;
     for (const MountOption& mount : options.mounts) {
@@ -302,6 +340,12 @@ int run_command(const RunOptions& options) {
     machine.trace_exits = options.trace_exits;
     machine.huge_pages = options.huge_pages;
     machine.affinity = options.affinity;
+    machine.snapshot = options.snapshot;
+    if (!options.snapshot.empty()) {
+        if (!options.mounts.empty() || !options.vsock.empty() || !options.capture.empty())
+            throw Failure{exit_status::usage, "run: a machine with --mount, --vsock or --pcap cannot go into a snapshot: leave these out, or --snapshot"};
+        machine.notes = write_notes({.program = fs::absolute(boot.program).string(), .terminal = terminal, .machine = machine});
+    }
     if (options.dry_run) {
         if (boot.archive) boot.archive->keep();
         fmt::print("{}\n", shell_command(qemu_command(machine)));
@@ -319,7 +363,11 @@ int run_command(const RunOptions& options) {
     SessionOptions session{.raw_terminal = terminal, .framed_input = !terminal, .timeout = {}, .detached = false};
     if (options.timeout)
         session.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{*options.timeout});
-    return conclude(options, monitor.vmm, boot, run_session(std::move(machine), session));
+    const std::string sockets = machine.vsock ? machine.vsock->path : "";
+    const SessionEnd end = run_session(std::move(machine), session);
+    // The monitor, which may not touch files any more when it ends, has left its socket there.
+    if (!sockets.empty()) vmm::vsock::remove_left_over(sockets);
+    return conclude(options, monitor.vmm, boot, end);
 }
 
 }  // namespace eremite::cli

@@ -30,8 +30,11 @@ struct RunOptions {
     std::vector<MountOption> mounts;
     std::vector<MountOption> volumes;
     std::optional<NetworkOption> network;
+    std::string vsock;    // as parse_vsock_option() takes it; empty: none
     std::string capture;  // a file for all packets; empty: none
     ShareMethod share = ShareMethod::Auto;  // how these are
+    std::string snapshot;  // a file for one; empty: none
+    std::string restored;  // a snapshot in the place of a program
     std::optional<uint16_t> gdb_port;
     std::optional<double> timeout;  // seconds
     std::string qemu = "qemu-system-x86_64";

@@ -16,6 +16,7 @@
 #include "cli/child_process.hpp"
 #include "cli/failure.hpp"
 #include "cli/file.hpp"
+#include "cli/snapshot.hpp"
 #include "cli/stdin_framing.hpp"
 #include "cli/terminal.hpp"
 
@@ -42,10 +43,12 @@ constexpr milliseconds output_delay{1000};
 // SIGINT and its like as readable events, for as long as the object lives.
 class SignalEvents {
 public:
-    SignalEvents() {
+    // `snapshots`: SIGUSR1 asks for one.
+    explicit SignalEvents(bool snapshots) {
         sigset_t set;
         sigemptyset(&set);
         for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) sigaddset(&set, signal);
+        if (snapshots) sigaddset(&set, SIGUSR1);
         sigprocmask(SIG_BLOCK, &set, &before_);
         fd_ = UniqueFd{::signalfd(-1, &set, SFD_CLOEXEC)};
         broken_pipe_before_ = ::signal(SIGPIPE, SIG_IGN);
@@ -115,6 +118,7 @@ public:
     Session(VirtualMachine machine, const SessionOptions& options)
         : options_{options},
           machine_{std::move(machine)},
+          signals_{!machine_.snapshot.empty()},
           in_{make_pipe()},
           out_{make_pipe()},
           messages_{make_pipe()},
@@ -124,6 +128,7 @@ public:
         // Only our ends stay open here, so that QEMU's end is seen as the end of its pipes.
         in_.read_end.reset();
         for (Pipe* pipe : {&out_, &messages_, &log_, &report_}) pipe->write_end.reset();
+        if (snapshot_) snapshot_->close_monitor_ends();
         // QEMU takes input only as fast as the program reads, and must not hold us up.
         ::fcntl(in_.write_end.get(), F_SETFL, O_NONBLOCK);
         to_machine_ = Outlet{in_.write_end.get()};
@@ -144,6 +149,8 @@ public:
 private:
     // QEMU's descriptors: the usual three, then these, then the connections to daemons.
     static constexpr int log_fd = 3, report_fd = 4, first_daemon_fd = 5;
+    // Those of our own monitor, which has no daemons.
+    static constexpr int snapshot_request_fd = 5, snapshot_file_fd = 6, snapshot_reply_fd = 7;
 
     ChildProcess start() {
         machine_.log_path = fmt::format("/dev/fd/{}", log_fd);
@@ -153,6 +160,14 @@ private:
                                                      {messages_.write_end.get(), 2},
                                                      {log_.write_end.get(), log_fd},
                                                      {report_.write_end.get(), report_fd}};
+        if (!machine_.snapshot.empty()) {
+            snapshot_.emplace(machine_.snapshot);
+            descriptors.emplace_back(snapshot_->request_end(), snapshot_request_fd);
+            descriptors.emplace_back(snapshot_->file(), snapshot_file_fd);
+            descriptors.emplace_back(snapshot_->reply_end(), snapshot_reply_fd);
+            start_ = Clock::now();
+            return ChildProcess{[this] { return run_cell(machine_, {log_fd, report_fd, snapshot_request_fd, snapshot_file_fd, snapshot_reply_fd}); }, descriptors};
+        }
         int next = first_daemon_fd;
         for (SharedFolder& folder : machine_.folders) {
             if (folder.daemon < 0) continue;
@@ -160,13 +175,13 @@ private:
             folder.daemon = next++;
         }
         start_ = Clock::now();
-        if (machine_.vmm == Vmm::Cell) return ChildProcess{[this] { return run_cell(machine_, log_fd, report_fd); }, descriptors};
+        if (machine_.vmm == Vmm::Cell) return ChildProcess{[this] { return run_cell(machine_, {log_fd, report_fd}); }, descriptors};
         return ChildProcess{qemu_command(machine_), descriptors};
     }
 
     // Waits for one round of events and handles them. False: all is done.
     bool step() {
-        enum Slot { Signals, End, Out, Messages, Log, ReportLines, Input, ToMachine, ToOutput, ToErrors, SlotCount };
+        enum Slot { Signals, End, Out, Messages, Log, ReportLines, Input, ToMachine, ToOutput, ToErrors, Snapshot, SlotCount };
         std::array<pollfd, SlotCount> polls{};
         const auto watch = [&polls](Slot slot, bool wanted, int fd, short events) {
             polls[slot] = {.fd = wanted ? fd : -1, .events = events, .revents = 0};
@@ -180,6 +195,7 @@ private:
         watch(Input, input_open_ && !ended_ && input_allowed() && to_machine_.queued() < write_piece, STDIN_FILENO, POLLIN);
         watch(ToMachine, to_machine_.waiting() && !ended_, to_machine_.descriptor(), POLLOUT);
         watch(ToOutput, to_output_.waiting(), to_output_.descriptor(), POLLOUT);
+        watch(Snapshot, snapshot_.has_value(), snapshot_ ? snapshot_->answer() : -1, POLLIN);
         watch(ToErrors, to_errors_.waiting(), to_errors_.descriptor(), POLLOUT);
         const bool pipes_open = out_.read_end || messages_.read_end || log_.read_end || report_.read_end;
         if (ended_ && !pipes_open && !to_output_.waiting() && !to_errors_.waiting()) return false;
@@ -187,10 +203,16 @@ private:
             if (errno == EINTR) return true;
             throw Failure{exit_status::eremite_failed, fmt::format("poll: {}", std::strerror(errno))};
         }
+        if (snapshot_ && polls[Snapshot].revents != 0) snapshot_->take_answer();
         const auto ready = [&polls](Slot slot) { return polls[slot].revents != 0; };
         if (ready(Signals)) {
-            end_.ended_by_signal = signals_.take();
-            stop();
+            const int signal = signals_.take();
+            if (signal == SIGUSR1) {
+                snapshot_->ask();
+            } else {
+                end_.ended_by_signal = signal;
+                stop();
+            }
         }
         if (ready(ToMachine)) to_machine_.write_some();
         if (ready(ToErrors)) to_errors_.write_some();
@@ -255,7 +277,7 @@ private:
     }
 
     // What arrives before the image has set up its serial port is lost there.
-    [[nodiscard]] bool input_allowed() const { return end_.output_seen || Clock::now() - start_ >= input_delay; }
+    [[nodiscard]] bool input_allowed() const { return end_.output_seen || !machine_.restored.empty() || Clock::now() - start_ >= input_delay; }
 
     // When an end from outside stops waiting for a reader of our output that does not read.
     [[nodiscard]] Clock::time_point patience_end() const { return *stopped_ + output_delay; }
@@ -301,6 +323,7 @@ private:
     SessionOptions options_;
     VirtualMachine machine_;
     SignalEvents signals_;
+    std::optional<PendingSnapshot> snapshot_;
     Pipe in_, out_, messages_, log_, report_;
     Clock::time_point start_;
     ChildProcess child_;

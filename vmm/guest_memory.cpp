@@ -37,8 +37,17 @@ GuestMemory::GuestMemory(uint64_t size, Pages pages) : size_{(size + page_size(p
     // Nobody who gets the file, as a daemon may, can cut it short under us.
     if (::fcntl(file_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) throw system_error("fcntl(F_ADD_SEALS)");
     // Huge pages are reserved here: later, where there is none left, the process would die.
-    void* const mapping = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | (huge ? 0 : MAP_NORESERVE), file_.get(), 0);
-    if (mapping == MAP_FAILED) throw huge ? no_huge_pages(size_) : system_error(wanted);
+    map(MAP_SHARED | (huge ? 0 : MAP_NORESERVE), file_.get(), 0, [huge, this, &wanted] { return huge ? no_huge_pages(size_) : system_error(wanted); });
+}
+
+GuestMemory::GuestMemory(const MemoryImage& image) : size_{image.size} {
+    if (size_ == 0 || size_ % small_page != 0 || image.offset % small_page != 0) throw Error{"the snapshot is damaged: its memory has an impossible size"};
+    map(MAP_PRIVATE | MAP_NORESERVE, image.file, image.offset, [] { return system_error("the snapshot's memory"); });
+}
+
+void GuestMemory::map(int flags, int file, uint64_t offset, const std::function<Error()>& failure) {
+    void* const mapping = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, flags, file, static_cast<off_t>(offset));
+    if (mapping == MAP_FAILED) throw failure();
     mapping_ = static_cast<std::byte*>(mapping);
     // Fewer and larger pages where the host has them for shared memory; it is no error where not.
     (void)::madvise(mapping, size_, MADV_HUGEPAGE);

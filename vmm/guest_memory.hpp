@@ -3,12 +3,20 @@
 // above all, is hostile: it is reached by piece() alone. The guest may change what stands there at any time, so it is read once and then checked.
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
+#include "vmm/error.hpp"
 #include "vmm/unique_fd.hpp"
 
 namespace eremite::vmm {
+
+// A file that has what stands in memory, from this offset on, which is a multiple of a page.
+struct MemoryImage {
+    int file;
+    uint64_t offset, size;
+};
 
 class GuestMemory {
 public:
@@ -27,6 +35,8 @@ public:
 
     // `size`: bytes, rounded up to whole pages. Throws Error: too little memory on the host, or none at all was asked for.
     explicit GuestMemory(uint64_t size, Pages pages = Pages::Small);
+    // Memory that begins as the image, which is not changed: pages that are written are copies. Throws Error.
+    explicit GuestMemory(const MemoryImage& image);
     GuestMemory(const GuestMemory&) = delete;
     GuestMemory& operator=(const GuestMemory&) = delete;
     ~GuestMemory();
@@ -37,10 +47,12 @@ public:
     [[nodiscard]] uint64_t size() const { return size_; }
     // How much of it the host has given, in bytes.
     [[nodiscard]] uint64_t resident() const;
-    // The file behind it, whose offsets are those of the regions one after the other.
+    // The file behind it, whose offsets are those of the regions one after the other. -1: it began as an image.
     [[nodiscard]] int descriptor() const { return file_.get(); }
 
 private:
+    void map(int flags, int file, uint64_t offset, const std::function<Error()>& failure);
+
     uint64_t size_;
     UniqueFd file_;
     std::byte* mapping_ = nullptr;

@@ -20,7 +20,7 @@ namespace {
 
 // Devices stand one behind the other below the I/O APIC, each with an interrupt line of its own.
 constexpr uint64_t devices_at = 0xd0000000;
-constexpr uint32_t serial_line = 4, first_device_line = 5;
+constexpr uint32_t generation_line = 3, serial_line = 4, first_device_line = 5;
 constexpr size_t most_devices = kvm::VirtualMachine::interrupt_lines - first_device_line;
 
 // Huge pages are not among what is available otherwise.
@@ -36,7 +36,8 @@ constexpr uint32_t line_of(size_t slot) { return first_device_line + static_cast
 
 Machine::Machine(const MachineSetup& setup)
     : setup_{setup},
-      memory_{checked_size(setup), setup.huge_pages ? GuestMemory::Pages::Huge : GuestMemory::Pages::Small},
+      memory_{setup.snapshot ? GuestMemory{setup.snapshot->memory()}
+                             : GuestMemory{checked_size(setup), setup.huge_pages ? GuestMemory::Pages::Huge : GuestMemory::Pages::Small}},
       machine_{system_, memory_},
       serial_interrupt_{make_event()},
       serial_{loop_, setup.input, setup.output, serial_interrupt_.get()},
@@ -52,6 +53,8 @@ Machine::Machine(const MachineSetup& setup)
     ports_.add(abi::debug_exit_port, 4, exit_, "exit");
     ports_.add(Cmos::port, Cmos::size, cmos_, "clock");
     machine_.connect_interrupt(serial_interrupt_.get(), serial_line);
+    machine_.connect_interrupt(generation_interrupt_.get(), generation_line);
+    if (setup.orders.request >= 0) loop_.add_event(setup.orders.request, [this] { take_snapshot(); });
     if (setup.stop >= 0) loop_.add(setup.stop, EPOLLIN, [this](uint32_t) { finish({.kind = MachineEnd::Kind::Stopped, .status = 0, .details = {}}); });
 }
 
@@ -84,25 +87,40 @@ void Machine::load() {
         std::snprintf(announcement, sizeof announcement, "virtio_mmio.device=4K@0x%llx:%u ", static_cast<unsigned long long>(address_of(i)), line_of(i));
         data.command_line += announcement;
     }
+    if (setup_.orders.request >= 0) {
+        char announcement[64];
+        std::snprintf(announcement, sizeof announcement, "vmgenid=0x%llx:%u ", static_cast<unsigned long long>(generation_at), generation_line);
+        data.command_line += announcement;
+        begin_generation({});
+    }
     data.command_line += setup_.command_line;
     const LoadedImage image = load_image(memory_, setup_.image, setup_.name);
     data.module = setup_.module;
     data.image_end = image.end;
     data.cpus = setup_.cpus;
     const uint32_t start_info = write_start_info(memory_, data);
-    const auto leaves = kvm::supported_cpuid(system_, setup_.tsc_khz);
-    for (unsigned i = 0; i < setup_.cpus; ++i)
-        cpus_.push_back(std::make_unique<kvm::Cpu>(system_, machine_, i, kvm::cpuid_of(leaves, i, setup_.cpus)));
+    cpuid_ = kvm::supported_cpuid(system_, setup_.tsc_khz);
+    make_cpus();
     cpus_[0]->start_at(image.entry, start_info);
+    if (!debugger_) return;
+    const auto kill = [this] { finish({.kind = MachineEnd::Kind::Reset, .status = 0, .details = {}}); };
+    debugger_->attach({.system = system_, .memory = memory_, .cpus = cpus_, .image_start = image.start, .image_end = image.end, .kill = kill});
+}
+
+void Machine::make_cpus() {
+    for (unsigned i = 0; i < setup_.cpus; ++i)
+        cpus_.push_back(std::make_unique<kvm::Cpu>(system_, machine_, i, kvm::cpuid_of(cpuid_, i, setup_.cpus)));
 }
 
 MachineEnd Machine::run() {
-    load();
     kvm::Cpu::prepare_process();
+    if (setup_.snapshot) restore(*setup_.snapshot);
+    else load();
     if (setup_.statistics) statistics_.emplace();
     if (setup_.exit_trace >= 0) trace_.emplace(setup_.exit_trace);
     sandbox::Needs needs;
     for (const Slot& slot : slots_) slot.transport->device().list_needs(needs);
+    if (debugger_) debugger_->list_needs(needs);
     if (setup_.restricted) (void)sandbox::restrict_paths(needs.folders);
     for (Slot& slot : slots_) slot.transport->run();
     // All threads are there before none can be made any more.
@@ -116,6 +134,7 @@ MachineEnd Machine::run() {
     std::exception_ptr failure;
     try {
         for (size_t i = 0; i < setup_.affinity.size(); ++i) pin(threads[i].native_handle(), setup_.affinity[i]);
+        if (setup_.orders.request >= 0) list_snapshot_needs(needs);
         for (const unsigned long request : std::initializer_list<unsigned long>{KVM_RUN, KVM_GET_REGS, KVM_GET_SREGS}) needs.calls.push_back(sandbox::ioctl_call(request));
         if (setup_.restricted) sandbox::restrict_system_calls(needs.calls);
     } catch (const Error&) {
@@ -129,12 +148,25 @@ MachineEnd Machine::run() {
     loop_.run();
     for (const auto& cpu : cpus_) cpu->stop();
     for (std::thread& thread : threads) thread.join();
+    if (debugger_) {
+        const std::lock_guard guard{end_lock_};
+        debugger_->detach(end_ ? static_cast<uint8_t>(end_->status) : 0);
+    }
     // Devices end what is under way while the memory is there.
     slots_.clear();
     if (failure) std::rethrow_exception(failure);
     const std::lock_guard guard{end_lock_};
     if (statistics_) end_->figures = figures();
     return *end_;
+}
+
+void Machine::pause() {
+    for (const auto& cpu : cpus_) cpu->hold();
+    for (const auto& cpu : cpus_) cpu->wait_until_held();
+}
+
+void Machine::resume() {
+    for (const auto& cpu : cpus_) cpu->release();
 }
 
 Figures Machine::figures() const {

@@ -8,7 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "abi/generation.hpp"
+#include "vmm/boot/acpi.hpp"
 #include "vmm/bus.hpp"
+#include "vmm/debugger.hpp"
 #include "vmm/event_loop.hpp"
 #include "vmm/guest_memory.hpp"
 #include "vmm/kvm/cpu.hpp"
@@ -16,10 +19,20 @@
 #include "vmm/platform/cmos.hpp"
 #include "vmm/platform/host_channel.hpp"
 #include "vmm/platform/serial.hpp"
+#include "vmm/sandbox/needs.hpp"
+#include "vmm/snapshot/file.hpp"
 #include "vmm/statistics.hpp"
 #include "vmm/virtio/mmio.hpp"
 
 namespace eremite::vmm {
+
+// How a snapshot is asked for.
+struct SnapshotOrders {
+    int request = -1;   // an event descriptor: once it is signalled, the machine stands still, is written, and goes on. -1: there will be none
+    int file = -1;      // an empty file for it
+    int reply = -1;     // a line for who asked: "ok", a space and the bytes that were written; or what went wrong
+    std::string notes;  // of the caller's, which stand in the snapshot
+};
 
 struct MachineSetup {
     std::string name;                   // of the image, for messages
@@ -31,6 +44,9 @@ struct MachineSetup {
     unsigned cpus = 1;
     std::vector<unsigned> affinity{};  // the host's CPU for each of these; empty: any
     uint64_t tsc_khz = 0;  // of the host's time stamp counter; 0: not known
+    SnapshotOrders orders;
+    // The machine goes on from there, with its memory and processors, in the place of an image; `command_line` is what is new to it (abi/generation.hpp).
+    const SnapshotFile* snapshot = nullptr;
     // Descriptors, which stay the caller's; -1: none. `log` and `report` are of abi/host_channel.hpp.
     int input = -1, output = -1, log = -1, report = -1;
     bool statistics = false;  // are wanted at the end
@@ -55,6 +71,9 @@ struct MachineEnd {
 };
 
 class Machine {
+    // Behind the tables of ACPI, in the area that is no memory for the image.
+    static constexpr uint64_t generation_at = acpi_tables_end - abi::generation_page_size;
+
 public:
     using DeviceMaker = std::function<std::unique_ptr<virtio::Device>(virtio::Host&, const GuestMemory&)>;
 
@@ -67,8 +86,17 @@ public:
     // Before run(). Throws Error: there are too many, or what the maker throws.
     void add_device(const DeviceMaker& make);
 
+    // Before run().
+    void set_debugger(std::unique_ptr<Debugger> debugger) { debugger_ = std::move(debugger); }
+
     // Loads the image and runs it to its end. To be called once. Throws Error if it cannot start.
     [[nodiscard]] MachineEnd run();
+
+    // All processors stand still, their registers are complete, and no access of theirs is under way when pause() returns; the devices go on.
+    // resume() undoes one pause(). From the threads of the devices and of the loop. Requires: not a processor's thread, and no lock that is taken
+    // where processors access registers.
+    void pause();
+    void resume();
 
 private:
     struct Slot {
@@ -77,6 +105,12 @@ private:
     };
 
     void load();
+    void make_cpus();
+    void restore(const SnapshotFile& snapshot);
+    void begin_generation(const std::string& arguments);
+    void take_snapshot();
+    [[nodiscard]] std::vector<std::byte> state();
+    static void list_snapshot_needs(sandbox::Needs& needs);
     void connect(size_t slot);
     void run_cpu(kvm::Cpu& cpu);
     void finish(MachineEnd end);
@@ -94,10 +128,13 @@ private:
     DebugExit exit_;
     Cmos cmos_;
     std::vector<Slot> slots_;
+    UniqueFd generation_interrupt_ = make_event();
+    std::vector<kvm_cpuid_entry2> cpuid_;
     std::vector<std::unique_ptr<kvm::Cpu>> cpus_;
     std::optional<kvm::ExitTrace> trace_;
     std::optional<ProcessStatistics> statistics_;
     std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now(), entered_{};
+    std::unique_ptr<Debugger> debugger_;
     std::mutex end_lock_;
     std::optional<MachineEnd> end_;
 };

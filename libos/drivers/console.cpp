@@ -11,6 +11,7 @@
 #include "libos/drivers/interrupts.hpp"
 #include "libos/drivers/io_apic.hpp"
 #include "libos/drivers/serial.hpp"
+#include "libos/drivers/streams.hpp"
 #include "libos/log/log.hpp"
 #include "libos/sched/wait_queue.hpp"
 
@@ -21,8 +22,7 @@ namespace {
 constexpr unsigned serial_interrupt_line = 4;  // COM1
 
 constinit Serial serial{};
-constinit bool terminal = true;
-constinit bool framed = false;
+constinit ConsoleSetup setup{};
 
 // Received bytes that no read has taken yet.
 class InputQueue {
@@ -42,11 +42,11 @@ constinit bool ended = false;
 constinit bool listening = false;
 
 void receive(uint8_t byte) {
-    if (framed && !after_escape && byte == abi::stdin_escape) {
+    if (setup.framed_input && !after_escape && byte == abi::stdin_escape) {
         after_escape = true;
         return;
     }
-    if (framed && after_escape) {
+    if (setup.framed_input && after_escape) {
         after_escape = false;
         if (byte == 'E') {
             ended = true;
@@ -54,14 +54,6 @@ void receive(uint8_t byte) {
         }
     }
     if (!ended) queue.push(byte);
-}
-
-void receive_available() {
-    while (!queue.full()) {
-        const auto byte = serial.read();
-        if (!byte) return;
-        receive(*byte);
-    }
 }
 
 // Keeps together what is written at once.
@@ -80,17 +72,33 @@ sched::WaitQueue& waiting() {
 constinit fs::ReadinessSource source{};
 
 // Waiting threads look at their device themselves: that an interrupt came is all they need to know.
-void input_interrupt(void*) {
+void input_came() {
     const sync::Guard guard{input_lock};
     waiting().wake_all();
     source.notify(POLLIN | POLLRDNORM | POLLHUP);
 }
+void output_has_room() { source.notify(POLLOUT | POLLWRNORM); }
 
-constexpr Interrupt interrupt{input_interrupt, nullptr};
+constexpr Interrupt interrupt{[](void*) { input_came(); }, nullptr};
+
+// Requires the lock of the input.
+bool has_input_device() { return stream_for(ConsoleOutput::Standard, 0) || serial.present(); }
+void receive_available() {
+    Stream* const stream = stream_for(ConsoleOutput::Standard, 0);
+    do {
+        while (!queue.full()) {
+            const auto byte = stream ? stream->read() : serial.read();
+            if (!byte) break;
+            receive(*byte);
+        }
+        if (stream && stream->input_failed()) ended = true;
+        // Whoever takes from the queue asks for more.
+    } while (stream && !queue.full() && stream->listen());
+}
 
 // The interrupt is only wanted by programs that read their input.
 void listen() {
-    if (listening || !serial.present()) return;
+    if (listening || stream_for(ConsoleOutput::Standard, 0) || !serial.present()) return;
     listening = true;
     const auto vector = connect_interrupt(0, interrupt);
     if (!vector.ok() || !route_interrupt(serial_interrupt_line, 0, vector.value()).ok()) {
@@ -102,9 +110,9 @@ void listen() {
 
 }  // namespace
 
-void start_console(bool is_terminal, bool framed_input) {
-    terminal = is_terminal;
-    framed = framed_input;
+void start_console(const ConsoleSetup& wanted) {
+    setup = wanted;
+    if (wanted.virtio) want_streams({.input = input_came, .room = output_has_room});
 }
 
 void start_serial() {
@@ -125,12 +133,34 @@ void console_write_error(std::span<const char> text) {
     else serial.write(text);
 }
 
+Result<void> console_send(ConsoleOutput output, std::span<const char> text, bool nonblocking) {
+    if (Stream* const stream = stream_for(output, text.size())) return stream->write(text, nonblocking);
+    if (output == ConsoleOutput::Error) console_write_error(text);
+    else console_write(text);
+    return {};
+}
+
+void console_push(ConsoleOutput output) {
+    if (Stream* const stream = stream_for(output, 0)) stream->push();
+}
+
+bool console_writable(ConsoleOutput output) {
+    Stream* const stream = stream_for(output, 0);
+    return !stream || stream->writable();
+}
+
+void finish_console() {
+    for (const ConsoleOutput output : {ConsoleOutput::Standard, ConsoleOutput::Error})
+        if (Stream* const stream = stream_for(output, 0)) stream->flush();
+}
+
 Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
     if (buffer.empty()) return size_t{0};
+    start_streams();
     const sync::Guard guard{input_lock};
     listen();
     receive_available();
-    while (queue.empty() && !ended && serial.present()) {
+    while (queue.empty() && !ended && has_input_device()) {
         if (nonblocking) return Error{EAGAIN};
         if (waiting().wait(input_lock) == sched::Wakeup::Interrupted) return Error{restart_if_asked};
         receive_available();
@@ -141,14 +171,15 @@ Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
 }
 
 ConsoleInput console_input() {
+    start_streams();
     const sync::Guard guard{input_lock};
     listen();
     receive_available();
-    return {!queue.empty(), ended || !serial.present()};
+    return {!queue.empty(), ended || !has_input_device()};
 }
 
 fs::ReadinessSource& console_readiness_source() { return source; }
 
-bool console_is_terminal() { return terminal; }
+bool console_is_terminal() { return setup.terminal; }
 
 }  // namespace eremite::drivers

@@ -5,7 +5,13 @@ namespace eremite::drivers {
 
 // Finds the serial port and the host channel. First thing at boot, so that errors can be said.
 void start_serial();
-// From the kernel arguments `tty=` and `stdin=framed`.
-void start_console(bool is_terminal, bool framed_input);
+// From the kernel arguments `tty=`, `stdin=framed` and `streams=console`: behind the one of a capture, the machine has a virtio console for
+// standard input and output, and one for standard error.
+struct ConsoleSetup {
+    bool terminal = true;
+    bool framed_input = false;
+    bool virtio = false;
+};
+void start_console(const ConsoleSetup& setup);
 
 }  // namespace eremite::drivers

@@ -46,6 +46,7 @@ struct KernelArguments {
     uint32_t idle_poll = 200;                    // idle_poll=: microseconds (sched::set_idle_poll())
     bool terminal = true;                        // tty=0|1
     bool framed_input = false;                   // stdin=framed|raw
+    bool virtio_streams = false;                 // streams=ports|console
     bool disks = false;                          // disks=0|1: /dev/vda and so on
     bool statistics = false;                     // stats=0|1
 

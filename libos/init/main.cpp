@@ -7,6 +7,7 @@
 #include "libos/arch/cpu.hpp"
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/syscall.hpp"
+#include "libos/drivers/console.hpp"
 #include "libos/drivers/console_setup.hpp"
 #include "libos/drivers/device_memory.hpp"
 #include "libos/drivers/virtio/bus.hpp"
@@ -37,6 +38,7 @@
 #include "libos/sched/cpus.hpp"
 #include "libos/sched/threads.hpp"
 #include "libos/signal/signals.hpp"
+#include "libos/socket/vsock_sockets.hpp"
 #include "libos/syscall/futex.hpp"
 #include "libos/syscall/process.hpp"
 #include "libos/trace/trace.hpp"
@@ -103,7 +105,7 @@ Result<void> read_arguments(Boot& boot) {
     log::set_level(boot.arguments.log_level);
     if (boot.arguments.log_level > log::limit) log::warn("this kernel was built without messages of that level (CMake option EREMITE_LOG_LEVEL)");
     for (std::string_view word : boot.arguments.unknown) log::warn("unknown kernel argument: {}", word);
-    drivers::start_console(boot.arguments.terminal, boot.arguments.framed_input);
+    drivers::start_console({.terminal = boot.arguments.terminal, .framed_input = boot.arguments.framed_input, .virtio = boot.arguments.virtio_streams});
     boot_statistics().entry_tsc = boot.info.entry_tsc;
     boot_statistics().wanted = boot.arguments.statistics;
     return {};
@@ -244,7 +246,9 @@ constinit Process* program = nullptr;
 
 void end(int status) {
     init::store_files(status);
+    socket::finish_vsock();
     init::finish_network();
+    drivers::finish_console();
     init::end(status);
 }
 

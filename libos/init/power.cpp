@@ -8,6 +8,7 @@
 #include "libos/arch/supervisor.hpp"
 #include "libos/arch/syscall.hpp"
 #include "libos/arch/trap.hpp"
+#include "libos/drivers/console.hpp"
 #include "libos/drivers/host_channel.hpp"
 #include "libos/init/network/network.hpp"
 #include "libos/init/power_off.hpp"
@@ -19,6 +20,7 @@
 #include "libos/platform/clock.hpp"
 #include "libos/process/process.hpp"
 #include "libos/sched/threads.hpp"
+#include "libos/socket/vsock_sockets.hpp"
 #include "libos/trace/trace.hpp"
 
 namespace eremite::init {
@@ -128,7 +130,9 @@ void program_died(const ProgramFault& fault) {
     // Where there was no memory for a copy of the kernel's, locks are held. Not so where somebody has sent the signal.
     if (fault.signal != SIGKILL || fault.sent) {
         init::store_files(128 + fault.signal);
+        socket::finish_vsock();
         init::finish_network();
+        drivers::finish_console();
     }
     init::end(128 + fault.signal);
 }

@@ -6,6 +6,7 @@
 #include "libos/process/process.hpp"
 #include "libos/socket/inet_sockets.hpp"
 #include "libos/socket/local_socket.hpp"
+#include "libos/socket/vsock_sockets.hpp"
 #include "libos/syscall/file_support.hpp"
 
 namespace eremite::syscall {
@@ -57,6 +58,7 @@ Result<int> local_type(int type, int protocol) {
 }
 
 Result<Ref<socket::Socket>> create(int family, const TypeArgument& wanted, int protocol) {
+    if (family == AF_VSOCK) return socket::create_vsock_socket(wanted.type, protocol, wanted.nonblocking);
     if (family != AF_UNIX) return socket::create_network_socket(family, wanted.type, protocol, wanted.nonblocking);
     return Ref<socket::Socket>{TRY(make_ref<socket::LocalSocket>(TRY(local_type(wanted.type, protocol)), wanted.nonblocking))};
 }
@@ -107,7 +109,7 @@ Result<long> sys_accept(int descriptor, VirtualAddress address, VirtualAddress l
 
 Result<long> sys_socketpair(int family, int type, int protocol, VirtualAddress descriptors) {
     const TypeArgument wanted = TRY(parse_type(type));
-    if (family != AF_UNIX) return Error{family == AF_INET || family == AF_INET6 ? EOPNOTSUPP : EAFNOSUPPORT};
+    if (family != AF_UNIX) return Error{family == AF_INET || family == AF_INET6 || (family == AF_VSOCK && socket::has_vsock()) ? EOPNOTSUPP : EAFNOSUPPORT};
     const int local = TRY(local_type(wanted.type, protocol));
     fs::FileTable& files = process::current().files();
     socket::SocketPair pair = TRY(socket::create_local_pair(local, wanted.nonblocking));

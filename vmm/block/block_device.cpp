@@ -93,6 +93,20 @@ void BlockDevice::stop() {
     }
 }
 
+void BlockDevice::finish() {
+    while (under_way_ > 0 || !flushes_.empty()) {
+        engine_->kick();
+        if (under_way_ > 0) engine_->wait();
+        Outcome outcome;
+        while (engine_->take(outcome)) {
+            --under_way_;
+            finish_part(outcome);
+        }
+        begin_flushes();
+    }
+    queue_->flush();
+}
+
 void BlockDevice::list_needs(sandbox::Needs& needs) const {
     needs.add_calls({SYS_preadv, SYS_pwritev, SYS_pwritev2, SYS_fdatasync, SYS_fallocate, SYS_io_uring_enter});
 }

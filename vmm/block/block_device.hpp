@@ -32,6 +32,7 @@ public:
     void read_configuration(uint32_t offset, std::span<std::byte> to) const override;
     void start(uint64_t features, std::span<virtio::Queue* const> queues) override;
     void stop() override;
+    void finish() override;
     void list_needs(sandbox::Needs& needs) const override;
     void notified(uint16_t queue) override;
 

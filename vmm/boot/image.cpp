@@ -74,6 +74,7 @@ LoadedImage load_image(const GuestMemory& memory, Bytes file, const std::string&
         if (place.empty()) throw refuse("it does not fit into the machine's memory: use a larger --memory");
         // Fresh memory is zero, and segments of a sound image do not overlap.
         std::copy(bytes.begin(), bytes.end(), place.begin());
+        image.start = image.end == 0 ? segment->p_paddr : std::min(image.start, segment->p_paddr);
         image.end = std::max(image.end, segment->p_paddr + segment->p_memsz);
     }
     if (image.end == 0) throw refuse("damaged: nothing in it is to be loaded");

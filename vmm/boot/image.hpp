@@ -11,7 +11,8 @@ namespace eremite::vmm {
 
 struct LoadedImage {
     uint32_t entry = 0;  // physical address, in 32-bit protected mode without paging
-    uint64_t end = 0;    // of the last segment
+    uint64_t start = 0;  // of the first segment
+    uint64_t end = 0;    // of the last one
 };
 
 // Copies the segments to where they want to be. `name` is for messages. Throws Error: it is no such image, or the memory is too small for it.

@@ -72,9 +72,15 @@ void ConsoleDevice::close(End& end, const char* what, int error) {
 void ConsoleDevice::start(uint64_t, std::span<virtio::Queue* const> queues) { std::copy(queues.begin(), queues.end(), queues_.begin()); }
 
 void ConsoleDevice::stop() {
+    // What the machine handed over before it ended is not lost, unless whoever reads it is slow.
+    (void)transmit();
     queues_ = {};
     sends_ = false;
+    skipped_ = 0;
 }
+
+void ConsoleDevice::save(StateWriter& state) const { state.add<uint64_t>(sends_ ? sent_ : skipped_); }
+void ConsoleDevice::restore(StateReader& state) { skipped_ = state.take<uint64_t>(); }
 
 void ConsoleDevice::notified(uint16_t) { work(); }
 
@@ -95,7 +101,7 @@ bool ConsoleDevice::transmit() {
         if (!sends_) {
             if (!queue->pop(sending_) && !(queue->enable_notifications() && queue->pop(sending_))) return false;
             sends_ = true;
-            sent_ = 0;
+            sent_ = std::min(std::exchange(skipped_, 0), sending_.readable_bytes);
         }
         if (!write_some()) return false;
         if (sent_ < sending_.readable_bytes) continue;

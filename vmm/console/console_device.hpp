@@ -23,6 +23,8 @@ public:
     void start(uint64_t features, std::span<virtio::Queue* const> queues) override;
     void stop() override;
     void notified(uint16_t queue) override;
+    void save(StateWriter& state) const override;
+    void restore(StateReader& state) override;
 
 private:
     // Section 5.3.2.
@@ -53,6 +55,7 @@ private:
     virtio::Chain sending_, receiving_;
     bool sends_ = false;  // `sending_` is under way, and `sent_` bytes of it are written
     size_t sent_ = 0;
+    size_t skipped_ = 0;  // of the next chain: they were sent before the snapshot
 };
 
 }  // namespace eremite::vmm::console

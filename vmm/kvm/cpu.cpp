@@ -3,6 +3,7 @@
 #include <asm/processor-flags.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -16,7 +17,7 @@ namespace eremite::vmm::kvm {
 
 namespace {
 
-constexpr int stop_signal = SIGUSR1;
+constexpr int interrupt_signal = SIGUSR1;
 
 kvm_segment flat_segment(uint16_t selector, uint8_t type) {
     kvm_segment segment{};
@@ -32,7 +33,7 @@ kvm_segment flat_segment(uint16_t selector, uint8_t type) {
 void Cpu::prepare_process() {
     struct sigaction action {};
     action.sa_handler = [](int) {};
-    ::sigaction(stop_signal, &action, nullptr);
+    ::sigaction(interrupt_signal, &action, nullptr);
 }
 
 Cpu::Cpu(const System& system, const VirtualMachine& machine, unsigned index, const std::vector<kvm_cpuid_entry2>& leaves)
@@ -73,25 +74,52 @@ void Cpu::start_at(uint32_t entry, uint32_t start_info) {
 
 void Cpu::stop() {
     stopped_.store(true);
-    run_->immediate_exit = 1;
-    if (has_thread_.load()) ::pthread_kill(thread_.load(), stop_signal);
+    pause_.end();
+    interrupt();
+}
+
+void Cpu::hold() {
+    pause_.hold();
+    interrupt();
+}
+
+// Any thread sets it, while the processor's may be on its way in.
+void Cpu::set_immediate_exit(bool wanted) { std::atomic_ref{run_->immediate_exit}.store(wanted ? 1 : 0); }
+
+// The signal brings it out of the machine, or out of a wait in it; the mark is for one that is not in it yet.
+void Cpu::interrupt() {
+    set_immediate_exit(true);
+    const pid_t thread = thread_.load();
+    if (thread != 0) (void)::tgkill(::getpid(), thread, interrupt_signal);
 }
 
 Cpu::End Cpu::run(const Bus& ports, const Bus& memory, const ExitTrace* trace) {
     exits_.ports.resize(ports.size() + 1);
     exits_.memory.resize(memory.size() + 1);
-    thread_.store(::pthread_self());
-    has_thread_.store(true);
+    thread_.store(::gettid());
+    pause_.stand();
+    const End end = run_until_end(ports, memory, trace);
+    pause_.leave();
+    return end;
+}
+
+Cpu::End Cpu::run_until_end(const Bus& ports, const Bus& memory, const ExitTrace* trace) {
     while (!stopped_.load()) {
         if (::ioctl(fd_.get(), KVM_RUN, 0) != 0) {
-            if (errno == EINTR || errno == EAGAIN) {
+            if (errno == EINTR) {
                 ++exits_.signals;
+                // KVM has completed what it came out for before (api.rst, KVM_RUN). Whoever holds it too late for stand() to see it sets the mark
+                // after it is cleared here.
+                set_immediate_exit(false);
+                pause_.stand();
                 continue;
             }
+            if (errno == EAGAIN) continue;
             failure_ = std::string{"KVM_RUN: "} + std::strerror(errno);
             return End::Failed;
         }
         if (trace != nullptr) [[unlikely]] trace_event(*trace);
+        if (watcher_ && watcher_(*run_)) continue;
         switch (run_->exit_reason) {
             case KVM_EXIT_IO: access_ports(ports, trace); break;
             case KVM_EXIT_MMIO: access_memory(memory, trace); break;

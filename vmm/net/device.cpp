@@ -83,7 +83,16 @@ void NetDevice::stop() {
 bool NetDevice::use_pairs(size_t count) {
     if (count == 0 || count > pairs_.size() || !backend_->use(count)) return false;
     for (size_t i = 0; i < pairs_.size(); ++i) pairs_[i]->use(i < count);
+    used_pairs_ = count;
     return true;
+}
+
+// The network itself is another one after a restore, and so is the address.
+void NetDevice::save(StateWriter& state) const { state.add<uint64_t>(used_pairs_); }
+
+void NetDevice::restore(StateReader& state) {
+    if (!use_pairs(state.take<uint64_t>())) throw Error{"the snapshot is of a machine with more queues of its network device than there are now"};
+    host_.configuration_changed();
 }
 
 void NetDevice::notified(uint16_t queue) {

@@ -41,6 +41,8 @@ public:
     void stop() override;
     void list_needs(sandbox::Needs& needs) const override { backend_->list_needs(needs); }
     void notified(uint16_t queue) override;
+    void save(StateWriter& state) const override;
+    void restore(StateReader& state) override;
 
 private:
     [[nodiscard]] bool use_pairs(size_t count);
@@ -57,6 +59,7 @@ private:
     UniqueFd control_again_;
     // While the driver is ready.
     bool started_ = false;
+    size_t used_pairs_ = 0;
     size_t control_index_ = 0;
     std::optional<Control> control_;
 };

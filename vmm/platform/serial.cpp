@@ -26,13 +26,12 @@ Serial::Serial(EventLoop& loop, int input, int output, int interrupt)
         const std::lock_guard guard{lock_};
         watch_input();
     });
-    const std::lock_guard guard{lock_};
-    watch_input();
 }
 
-// Bytes are read from the input only while there is room for them, so that whoever writes them is held up and nothing is lost.
+// Bytes are read from the input only while there is room for them, so that whoever writes them is held up and nothing is lost; and only for a machine
+// that wants to hear of them, since it may have another way to the same input.
 void Serial::watch_input() {
-    const bool wanted = input_ >= 0 && !ended_ && count_ < fifo_size;
+    const bool wanted = input_ >= 0 && !ended_ && count_ < fifo_size && (interrupt_enable_ & enable_received) != 0;
     if (wanted == watched_) return;
     watched_ = wanted;
     if (wanted) loop_.add(input_, EPOLLIN, [this](uint32_t) { take_input(); });
@@ -48,6 +47,26 @@ void Serial::take_input() {
     for (ssize_t i = 0; i < got; ++i) fifo_[(first_ + count_++) % fifo_size] = bytes[static_cast<size_t>(i)];
     watch_input();
     raise_if_due();
+}
+
+void Serial::save(StateWriter& state) {
+    const std::lock_guard guard{lock_};
+    state.begin("serial port");
+    state.add(fifo_);
+    state.add<uint64_t>(first_);
+    state.add<uint64_t>(count_);
+    for (const uint8_t value : {interrupt_enable_, line_control_, modem_control_, scratch_, divisor_low_, divisor_high_, uint8_t{sent_is_due_}}) state.add(value);
+}
+
+void Serial::restore(StateReader& state) {
+    const std::lock_guard guard{lock_};
+    state.begin("serial port");
+    fifo_ = state.take<decltype(fifo_)>();
+    first_ = state.take<uint64_t>() % fifo_size;
+    count_ = std::min<uint64_t>(state.take<uint64_t>(), fifo_size);
+    for (uint8_t* const value : {&interrupt_enable_, &line_control_, &modem_control_, &scratch_, &divisor_low_, &divisor_high_}) *value = state.take<uint8_t>();
+    sent_is_due_ = state.take<uint8_t>() != 0;
+    signal_event(room_.get());
 }
 
 void Serial::raise_if_due() {
@@ -123,6 +142,7 @@ void Serial::write_register(uint64_t offset, uint8_t value) {
                 break;
             }
             interrupt_enable_ = value & 0xf;
+            signal_event(room_.get());  // the input is watched by its own thread
             sent_is_due_ = true;
             raise_if_due();
             break;

@@ -7,6 +7,7 @@
 
 #include "vmm/bus.hpp"
 #include "vmm/event_loop.hpp"
+#include "vmm/snapshot/state.hpp"
 
 namespace eremite::vmm {
 
@@ -19,6 +20,10 @@ public:
 
     void read(uint64_t offset, std::span<std::byte> data) override;
     void write(uint64_t offset, std::span<const std::byte> data) override;
+
+    // For a snapshot.
+    void save(StateWriter& state);
+    void restore(StateReader& state);
 
 private:
     [[nodiscard]] uint8_t read_register(uint64_t offset);

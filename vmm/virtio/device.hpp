@@ -12,6 +12,7 @@
 
 #include "vmm/event_loop.hpp"
 #include "vmm/sandbox/needs.hpp"
+#include "vmm/snapshot/state.hpp"
 #include "vmm/virtio/queue.hpp"
 
 namespace eremite::vmm::virtio {
@@ -59,6 +60,15 @@ public:
     virtual void list_needs(sandbox::Needs& needs) const { (void)needs; }
     // There may be something new in a queue.
     virtual void notified(uint16_t queue) = 0;
+
+    // For a snapshot, which is written under the lock of each device. A device that has no more of a request than that it took it from its queue need
+    // do nothing: after the restore it finds it there again.
+    // Ends what the host's kernel does in the guest's memory.
+    virtual void finish() {}
+    // What start() does not know. To be called between start() and stop(); restore() right behind start(). Throws Error: this cannot go into a
+    // snapshot; the snapshot is damaged.
+    virtual void save(StateWriter& state) const { (void)state; }
+    virtual void restore(StateReader& state) { (void)state; }
 };
 
 // Copies what is at `offset` of a configuration space.

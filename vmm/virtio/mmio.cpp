@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "vmm/error.hpp"
+
 namespace eremite::vmm::virtio {
 
 namespace {
@@ -173,19 +175,72 @@ void MmioTransport::write_status(uint32_t value) {
     if ((added & VIRTIO_CONFIG_S_DRIVER_OK) != 0) start();
 }
 
-void MmioTransport::start() {
-    if ((status_ & VIRTIO_CONFIG_S_FEATURES_OK) == 0) return needs_reset("the driver started before it had agreed on features");
-    std::vector<Queue*> ready(queues_.size(), nullptr);
+// Null, or what is wrong with them.
+const char* MmioTransport::start_queues(std::vector<Queue*>& ready) {
+    ready.assign(queues_.size(), nullptr);
     for (size_t i = 0; i < queues_.size(); ++i) {
         QueueRegisters& queue = queues_[i];
         if (!queue.ready) continue;
         queue.setup.event_index = (accepted_ & bit(VIRTIO_RING_F_EVENT_IDX)) != 0;
         queue.queue = Queue::make(memory_, queue.setup, [this] { interrupt(VIRTIO_MMIO_INT_VRING); });
-        if (!queue.queue) return needs_reset("a queue is not in memory");
+        if (!queue.queue) return "a queue is not in memory";
         ready[i] = &*queue.queue;
     }
+    return nullptr;
+}
+
+void MmioTransport::start() {
+    if ((status_ & VIRTIO_CONFIG_S_FEATURES_OK) == 0) return needs_reset("the driver started before it had agreed on features");
+    std::vector<Queue*> ready;
+    if (const char* const why = start_queues(ready)) return needs_reset(why);
     started_ = true;
     device_->start(accepted_, ready);
+}
+
+void MmioTransport::save(StateWriter& state) {
+    state.begin("virtio device");
+    state.add<uint32_t>(device_->type());
+    state.add(offered());
+    for (const uint32_t value : {status_, offered_half_, accepted_half_, selected_queue_, generation_}) state.add(value);
+    state.add(accepted_);
+    state.add(interrupt_status_.load());
+    state.add<uint64_t>(queues_.size());
+    if (started_) device_->finish();
+    for (const QueueRegisters& queue : queues_) {
+        state.add(queue.setup);
+        state.add(queue.ready);
+        // What was taken and not answered yet is taken again.
+        state.add<uint16_t>(queue.queue ? queue.queue->position().used : 0);
+    }
+    state.add(started_);
+    if (started_) device_->save(state);
+}
+
+void MmioTransport::restore(StateReader& state) {
+    const std::lock_guard guard{lock_};
+    state.begin("virtio device");
+    if (state.take<uint32_t>() != device_->type()) throw Error{"the snapshot is of a machine with other devices: give it the same kinds of --net, --mount and --volume"};
+    if (state.take<uint64_t>() != offered()) throw Error{std::string{device_->name()} + " can do other things than the one of the snapshot"};
+    for (uint32_t* const value : {&status_, &offered_half_, &accepted_half_, &selected_queue_, &generation_}) *value = state.take<uint32_t>();
+    accepted_ = state.take<uint64_t>();
+    interrupt_status_.store(state.take<uint32_t>());
+    if (state.take<uint64_t>() != queues_.size()) throw Error{std::string{device_->name()} + " has another number of queues than the one of the snapshot"};
+    std::vector<uint16_t> positions;
+    for (QueueRegisters& queue : queues_) {
+        queue.setup = state.take<QueueSetup>();
+        queue.ready = state.take<uint8_t>() != 0;
+        positions.push_back(state.take<uint16_t>());
+    }
+    if (state.take<uint8_t>() == 0) return;
+    std::vector<Queue*> ready;
+    if (start_queues(ready) != nullptr) throw Error{"the snapshot is damaged: a queue is not in memory"};
+    for (size_t i = 0; i < ready.size(); ++i)
+        if (ready[i]) ready[i]->set_position({.available = positions[i], .used = positions[i]});
+    started_ = true;
+    device_->start(accepted_, ready);
+    device_->restore(state);
+    // There may be requests that nobody is told of any more.
+    for (const QueueRegisters& queue : queues_) signal_event(queue.notification.get());
 }
 
 void MmioTransport::reset() {

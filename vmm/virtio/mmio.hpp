@@ -35,6 +35,11 @@ public:
     void read(uint64_t offset, std::span<std::byte> data) override;
     void write(uint64_t offset, std::span<const std::byte> data) override;
 
+    // For a snapshot. The lock is the device's; no processor accesses registers meanwhile. restore() comes before run(), in the place of a driver.
+    [[nodiscard]] std::mutex& device_lock() { return lock_; }
+    void save(StateWriter& state);
+    void restore(StateReader& state);
+
     // An event there is as good as a write of the queue's number to notify_register.
     [[nodiscard]] size_t queue_count() const { return queues_.size(); }
     [[nodiscard]] int notification(size_t queue) const { return queues_[queue].notification.get(); }
@@ -59,6 +64,7 @@ private:
     [[nodiscard]] uint64_t offered() const;
     [[nodiscard]] bool works() const;
     void start();
+    [[nodiscard]] const char* start_queues(std::vector<Queue*>& ready);
     void reset();
     void interrupt(uint32_t cause);
 

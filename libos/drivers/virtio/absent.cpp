@@ -1,4 +1,5 @@
 // Stands for virtio devices in an image without the component.
+#include "libos/drivers/streams.hpp"
 #include "libos/drivers/virtio/bus.hpp"
 #include "libos/drivers/virtio_rng.hpp"
 #include "libos/log/log.hpp"
@@ -14,6 +15,9 @@ void set_machine(const Machine& machine) {
 
 namespace eremite::drivers {
 
+void want_streams(const StreamCallbacks&) { log::warn("streams=console: this image was linked without the component virtio"); }
+void start_streams() {}
+Stream* stream_for(ConsoleOutput, size_t) { return nullptr; }
 Result<void> poll_virtio_entropy(std::span<uint8_t>) { return Error{ENODEV}; }
 Result<size_t> read_virtio_entropy(std::span<uint8_t>, bool) { return Error{ENODEV}; }
 

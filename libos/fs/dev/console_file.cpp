@@ -27,9 +27,10 @@ Terminal& terminal() {
 constinit std::atomic<SignalSender> signal_sender{nullptr};
 constexpr int foreground_process_group = 1;
 
-void put_out(ConsoleOutput output, std::span<const char> text) {
-    if (output == ConsoleOutput::Error) drivers::console_write_error(text);
-    else drivers::console_write(text);
+// Nobody is held up by what is not shown.
+void echo(std::span<const char> text) {
+    (void)drivers::console_send(ConsoleOutput::Standard, text, true);
+    drivers::console_push(ConsoleOutput::Standard);
 }
 
 void receive(std::span<const char> bytes) {
@@ -39,7 +40,7 @@ void receive(std::span<const char> bytes) {
             const sync::Guard guard{terminal_lock};
             reaction = terminal().receive(c);
         }
-        if (reaction.echo_length != 0) drivers::console_write({reaction.echo.data(), reaction.echo_length});
+        if (reaction.echo_length != 0) echo({reaction.echo.data(), reaction.echo_length});
         const SignalSender send = signal_sender.load(std::memory_order_relaxed);
         if (reaction.signal != 0 && send) send(reaction.signal);
     }
@@ -92,6 +93,7 @@ Result<size_t> ConsoleFile::write(IoBuffer& buffer) {
     buffer.wait_for_memory();
     std::array<char, 512> bytes;
     size_t done = 0;
+    Result<void> sent{};
     while (buffer.remaining() > 0) {
         const size_t piece = std::min(bytes.size(), buffer.remaining());
         const size_t taken = buffer.take(bytes.data(), piece);
@@ -103,19 +105,23 @@ Result<size_t> ConsoleFile::write(IoBuffer& buffer) {
                 const sync::Guard guard{terminal_lock};
                 length = terminal().translate_output(text, translated);
             }
-            put_out(output_, std::span<const char>{translated}.first(length));
-        } else if (taken > 0) {
-            put_out(output_, text);
+            sent = drivers::console_send(output_, std::span<const char>{translated}.first(length), nonblocking());
+        } else {
+            sent = drivers::console_send(output_, text, nonblocking());
         }
+        if (!sent.ok()) break;
         done += taken;
         if (taken < piece) break;
     }
-    if (done == 0 && buffer.faulted()) return Error{EFAULT};
+    drivers::console_push(output_);
+    if (done != 0) return done;
+    if (!sent.ok()) return sent.error();
+    if (buffer.faulted()) return Error{EFAULT};
     return done;
 }
 
 uint32_t ConsoleFile::readiness() {
-    uint32_t ready = writable() ? POLLOUT | POLLWRNORM : 0;
+    const uint32_t ready = writable() && drivers::console_writable(output_) ? POLLOUT | POLLWRNORM : 0;
     if (!readable()) return ready;
     drivers::ConsoleInput input = drivers::console_input();
     if (drivers::console_is_terminal()) {

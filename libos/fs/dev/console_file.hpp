@@ -5,8 +5,7 @@
 
 namespace eremite::fs::dev {
 
-// Which of the host's channels the output goes to.
-enum class ConsoleOutput : uint8_t { Standard, Error };
+using drivers::ConsoleOutput;
 
 class ConsoleFile final : public InodeFile {
 public:

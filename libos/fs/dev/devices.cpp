@@ -5,6 +5,7 @@
 #include "libos/fs/dev/console_file.hpp"
 #include "libos/fs/dev/disk_file.hpp"
 #include "libos/fs/dev/memory_devices.hpp"
+#include "libos/socket/vsock_sockets.hpp"
 
 namespace eremite::fs::dev {
 
@@ -19,6 +20,7 @@ constexpr uint64_t urandom_device = device_number(1, 9);
 constexpr uint64_t tty_device = device_number(5, 0);
 constexpr uint64_t console_device = device_number(5, 1);
 constexpr uint64_t hardware_random_device = device_number(10, 183);
+constexpr uint64_t vsock_device = device_number(10, 122);  // Linux takes any that is free
 
 struct DeviceName {
     std::string_view name;
@@ -63,6 +65,7 @@ Result<Ref<File>> open_device(Ref<Inode> node, uint32_t flags) {
         case random_device: return make_file<WaitedRandomFile>(std::move(node), flags);
         case urandom_device: return make_file<RandomFile>(std::move(node), flags);
         case hardware_random_device: return make_file<HardwareRandomFile>(std::move(node), flags);
+        case vsock_device: return socket::open_vsock_device(std::move(node), flags);
         case tty_device:
         case console_device: return make_file<ConsoleFile>(std::move(node), flags);
         default: return Error{ENXIO};
@@ -73,6 +76,7 @@ Result<void> populate(Inode& directory) {
     for (const DeviceName& device : device_names) {
         TRY(directory.create(device.name, {S_IFCHR | device.permissions, device.number}));
     }
+    if (socket::has_vsock()) TRY(directory.create("vsock", {S_IFCHR | 0666, vsock_device}));
     for (const LinkName& link : link_names) TRY(directory.create_symbolic_link(link.name, link.target));
     return {};
 }

@@ -1,100 +1,15 @@
-// The console's input: framing, waiting, the end. Each scenario has a process of its own, since the console lives as long
-// as the kernel; what it noted down is compared here.
-#include "libos/sched/wait_queue.hpp"
-#include "libos//drivers/console.hpp"
+// The console: framing, waiting and the end of its input; where its output goes.
+#include "libos/drivers/console.hpp"
 
 #include <gtest/gtest.h>
 
-#include <functional>
-#include <optional>
-
-#include "abi/host_channel.hpp"
 #include "cli/stdin_framing.hpp"
-#include "libos/arch/supervisor.hpp"
-#include "libos/drivers/console_setup.hpp"
-#include "libos/drivers/interrupts.hpp"
-#include "libos/drivers/io_apic.hpp"
-#include "libos/log/log.hpp"
-#include "libos/sched/wait_queue.hpp"
-#include "tests/unit/drivers/uart.hpp"
-#include "tests/unit/random/fresh.hpp"
+#include "tests/unit/drivers/console_scene.hpp"
 
-namespace eremite {
-namespace test {
-namespace {
-
-// What happens while the kernel waits. Without it a wait would last for ever.
-std::function<void()> on_wait;
-std::string routed;
-
-}  // namespace
-}  // namespace test
-
-// The only thread waits: what it waits for happens meanwhile.
-sched::Thread& sched::current_thread() {
-    static Thread thread{1};
-    return thread;
-}
-sched::Wakeup sched::block(sync::Spinlock&, Instant) {
-    if (!test::on_wait) std::abort();
-    test::on_wait();
-    return Wakeup::Woken;
-}
-void sched::wake(Thread&, Wakeup) {}
-bool log::enabled(Level) { return true; }
-void log::write_line(Level, std::string_view, std::span<const FormatArgument>) { test::routed += "a complaint "; }
-Result<unsigned> drivers::connect_interrupt(unsigned, const Interrupt&) { return 33u; }
-Result<void> drivers::route_interrupt(uint32_t line, unsigned cpu, unsigned vector) {
-    test::routed += std::to_string(line) + ">" + std::to_string(cpu) + "." + std::to_string(vector) + " ";
-    return {};
-}
-
-namespace test {
+namespace eremite::test {
 namespace {
 
 constexpr char escape = static_cast<char>(abi::stdin_escape);
-
-// A machine whose console has just been started, and notes of what it did.
-struct Scene {
-    enum Devices : unsigned { Nothing = 0, Serial = 1, Log = 2, Report = 4 };
-
-    explicit Scene(bool framed, unsigned devices = Serial | Log | Report, bool terminal = false) {
-        if (devices & Serial) uart.emplace(ports, abi::serial_port);
-        if (devices & Log) log.emplace(ports, abi::log_port);
-        if (devices & Report) report.emplace(ports, abi::report_port);
-        drivers::start_serial();
-        drivers::start_console(terminal, framed);
-    }
-    // Reads once and notes the bytes in brackets, or the error.
-    void read(size_t size = 4096, bool nonblocking = true) {
-        std::string buffer(size, '?');
-        const auto count = drivers::console_read(buffer, nonblocking);
-        notes += count.ok() ? "[" + buffer.substr(0, count.value()) + "]" : "{" + std::to_string(count.code()) + "}";
-    }
-    // Notes whether there is something to read, and the end.
-    void look() {
-        const drivers::ConsoleInput input = drivers::console_input();
-        notes += input.data ? "+" : "-";
-        if (input.ended) notes += ".";
-    }
-
-    Ports ports;
-    std::optional<Uart> uart;
-    std::optional<DebugPort> log, report;
-    std::string notes;
-};
-
-// The notes of a scenario.
-template <typename Body>
-std::string play(Body&& body) {
-    const Octets bytes = in_fresh_process([&] {
-        const std::string notes = body();
-        return Octets(notes.begin(), notes.end());
-    });
-    return {bytes.begin(), bytes.end()};
-}
-
-const std::string again = "{" + std::to_string(EAGAIN) + "}";
 
 // The notes of reading `pieces`, each of which arrives when the one before has been read.
 std::string framed_input(const std::vector<std::string>& pieces) {
@@ -342,5 +257,4 @@ TEST(ConsoleStart, TerminalOrNot) {
 }
 
 }  // namespace
-}  // namespace test
-}  // namespace eremite
+}  // namespace eremite::test

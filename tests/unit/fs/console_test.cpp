@@ -5,6 +5,7 @@
 #include "fixture.hpp"
 #include "libos/fs/dev/console_file.hpp"
 #include "libos/fs/dev/console_terminal.hpp"
+#include "base/restart.hpp"
 #include "libos/fs/dev/terminal.hpp"
 
 namespace eremite::test {
@@ -55,6 +56,19 @@ TEST_F(ConsoleTest, StreamsLookLikePipes) {
     EXPECT_EQ(read(*in), "ed\nmore");
     EXPECT_EQ(read(*in), "");
     EXPECT_EQ(in->readiness() & POLLIN, 0U);
+}
+
+TEST_F(ConsoleTest, FullOutput) {
+    const Ref<fs::File> out = *files().get(1);
+    EXPECT_NE(out->readiness() & POLLOUT, 0U);
+    console.full = true;
+    EXPECT_EQ(out->readiness() & POLLOUT, 0U);
+    EXPECT_EQ(put(*out, "text").code(), restart_if_asked);
+    out->set_flags(out->flags() | O_NONBLOCK);
+    EXPECT_EQ(put(*out, "text").code(), EAGAIN);
+    console.full = false;
+    EXPECT_EQ(put(*out, "text").value(), 4U);
+    EXPECT_EQ(console.output, "text");
 }
 
 TEST_F(ConsoleTest, StandardLinksReopenTheStreams) {

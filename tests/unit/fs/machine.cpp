@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/panic.hpp"
+#include "base/restart.hpp"
 #include "libos/arch/page_table.hpp"
 #include "libos/arch/smp.hpp"
 #include "libos/arch/tlb.hpp"
@@ -105,8 +106,14 @@ size_t user_zero(void* destination, size_t size) {
 
 namespace drivers {
 
-void console_write(std::span<const char> text) { test::console.output.append(text.data(), text.size()); }
 void console_write_error(std::span<const char> text) { test::console.errors.append(text.data(), text.size()); }
+Result<void> console_send(ConsoleOutput output, std::span<const char> text, bool nonblocking) {
+    if (test::console.full) return Error{nonblocking ? EAGAIN : restart_if_asked};
+    (output == ConsoleOutput::Error ? test::console.errors : test::console.output).append(text.data(), text.size());
+    return {};
+}
+void console_push(ConsoleOutput) {}
+bool console_writable(ConsoleOutput) { return !test::console.full; }
 Result<size_t> console_read(std::span<char> buffer, bool nonblocking) {
     std::string& input = test::console.input;
     if (input.empty() && nonblocking) return Error{EAGAIN};

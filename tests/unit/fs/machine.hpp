@@ -48,6 +48,7 @@ struct Console {
     std::string errors;
     std::string input;
     bool terminal = false;
+    bool full = false;  // there is no room for output
 };
 extern Console console;
 

@@ -1,0 +1,36 @@
+#pragma once
+// A debugger's way into a machine, if it has one.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "vmm/guest_memory.hpp"
+#include "vmm/kvm/cpu.hpp"
+#include "vmm/kvm/system.hpp"
+#include "vmm/sandbox/needs.hpp"
+
+namespace eremite::vmm {
+
+// All of it lives as long as the machine.
+struct Debuggee {
+    const kvm::System& system;
+    const GuestMemory& memory;
+    std::span<const std::unique_ptr<kvm::Cpu>> cpus;
+    // Physical addresses that the image was loaded at.
+    uint64_t image_start = 0, image_end = 0;
+    // The machine ends.
+    std::function<void()> kill;
+};
+
+class Debugger {
+public:
+    virtual ~Debugger() = default;
+    // The image is loaded, and no processor runs yet; those that it holds will not. Threads are made here. Throws Error.
+    virtual void attach(const Debuggee& machine) = 0;
+    virtual void list_needs(sandbox::Needs& needs) const = 0;
+    // The machine has ended, with this status for the user, and no processor runs any more. Returns when all threads have ended. After attach().
+    virtual void detach(uint8_t status) = 0;
+};
+
+}  // namespace eremite::vmm

@@ -1,0 +1,19 @@
+#pragma once
+// All that KVM knows of a processor and of a machine, for a snapshot (Documentation/virt/kvm/api.rst). Nothing of it may run meanwhile.
+#include "vmm/kvm/system.hpp"
+#include "vmm/snapshot/state.hpp"
+
+namespace eremite::vmm::kvm {
+
+// Interrupt controllers and clock. These throw Error.
+void save_machine(const VirtualMachine& machine, StateWriter& state);
+void restore_machine(const VirtualMachine& machine, StateReader& state);
+
+// `cpu`: the processor's descriptor. What it says of itself (CPUID) comes first, since all else depends on it.
+void save_cpu(const System& system, int cpu, StateWriter& state);
+void restore_cpu(int cpu, StateReader& state);
+
+// The requests (ioctl(2)) that the functions that save make.
+[[nodiscard]] std::span<const unsigned long> saving_requests();
+
+}  // namespace eremite::vmm::kvm
