@@ -176,6 +176,9 @@ bool VirtioNetPair::sending() {
 
 void VirtioNetPair::look_at_status() {
     if (!configuration_changed_.load(std::memory_order_relaxed) || !configuration_changed_.exchange(false)) return;
+    // A machine that goes on from a snapshot has another address.
+    for (size_t i = 0; device_->has(VIRTIO_NET_F_MAC) && i < capabilities_.mac.bytes.size(); ++i)
+        capabilities_.mac.bytes[i] = device_->read_configuration<uint8_t>(static_cast<uint32_t>(offsetof(virtio_net_config, mac) + i));
     if (!device_->has(VIRTIO_NET_F_STATUS)) return;
     const auto status = device_->read_configuration<uint16_t>(offsetof(virtio_net_config, status));
     link_up_ = (status & VIRTIO_NET_S_LINK_UP) != 0;

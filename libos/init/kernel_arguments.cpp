@@ -122,7 +122,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     if (equals == std::string_view::npos) {
         constexpr std::string_view with_value[] = {"log",   "tsc_mhz", "arg0", "init",  "tty",  "stdin",
                                                    "stats", "disks",   "cpus", "trace", "mount",    "idle_poll",
-                                                   "ip",    "gateway", "dns",  "mtu",   "hostname", "pcap", "streams"};
+                                                   "ip",    "gateway", "dns",  "mtu",   "hostname", "pcap", "streams", "vmgenid"};
         const bool incomplete = key.starts_with("env.") || std::find(std::begin(with_value), std::end(with_value), key) != std::end(with_value);
         return incomplete ? Result<void>{Error{EINVAL}} : out.unknown.push_back(word);
     }
@@ -140,6 +140,7 @@ Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     if (key == "disks") return set(out.disks, parse_switch(value));
     if (key == "stats") return set(out.statistics, parse_switch(value));
     if (key == "stdin") return set(out.framed_input, value == "framed" ? std::optional{true} : value == "raw" ? std::optional{false} : std::nullopt);
+    if (key == "vmgenid") return set(out.generation, if_not_empty(value));
     if (key == "streams") return set(out.virtio_streams, value == "console" ? std::optional{true} : value == "ports" ? std::optional{false} : std::nullopt);
     if (key == "mount") {
         const auto mount = parse_mount(value);

@@ -39,6 +39,7 @@ struct KernelArguments {
     Vector<std::string_view> unknown;            // kernel arguments that nobody knows
     std::string_view program_name = "program";   // arg0=
     std::string_view trace;                      // trace=syscalls[:PATTERN]; empty: nothing
+    std::string_view generation;                 // vmgenid=0xADDRESS:LINE
     std::string_view init_path;                  // init=: the program inside the archive
     log::Level log_level = log::Level::Warn;     // log=error|warn|info|debug
     uint64_t tsc_khz = 0;                        // tsc_mhz=, decimals allowed; 0: find out

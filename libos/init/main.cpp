@@ -17,6 +17,7 @@
 #include "libos/init/boot_memory.hpp"
 #include "libos/init/cpus.hpp"
 #include "libos/init/files.hpp"
+#include "libos/init/generation.hpp"
 #include "libos/init/initial_stack.hpp"
 #include "libos/init/kernel_arguments.hpp"
 #include "libos/init/layout.hpp"
@@ -150,6 +151,8 @@ Result<void> start_disks(Boot& boot) {
     return fs::dev::add_disks(*TRY(fs::find(process::current().fs(), process::current().fs().root(), "/dev")));
 }
 
+Result<void> watch_generation_step(Boot& boot) { return watch_generation(boot.arguments.generation); }
+
 Result<void> mount_step(Boot& boot) { return mount_arguments(process::current().fs(), boot.arguments.mounts.span()); }
 
 Result<void> start_network_step(Boot& boot) {
@@ -198,6 +201,7 @@ constexpr Step steps[] = {
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
     {"disks", start_disks, {"devices", "threads", "files"}},
     {"mounts", mount_step, {"devices", "threads", "files"}},
+    {"generation", watch_generation_step, {"devices", "threads", "random numbers"}},
     {"network", start_network_step, {"files", "random numbers", "other CPUs"}},
     {"program", load_program_step, {"memory", "disks", "mounts"}},
     {"initial stack", make_stack, {"program", "random numbers", "kernel arguments"}},

@@ -118,6 +118,10 @@ void start_wall_clock() {
     wall_clock_offset.store(*seconds * 1'000'000'000 - monotonic_now().ns, std::memory_order_relaxed);
 }
 
+void correct_wall_clock() {
+    if (const auto seconds = read_cmos_clock()) set_realtime(*seconds * 1'000'000'000);
+}
+
 Instant monotonic_now() { return {static_cast<int64_t>(ticks_to_ns(arch::cycle_counter() - start_tsc))}; }
 int64_t realtime_now() { return monotonic_now().ns + wall_clock_offset.load(std::memory_order_relaxed); }
 uint64_t tsc_khz() { return frequency_khz; }

@@ -11,5 +11,7 @@ namespace eremite::platform {
 void start_clock(const abi::BootInfo& info, uint64_t tsc_khz);
 // Reads the wall clock (CMOS real-time clock) once; without one, time starts at 1970 and the log says so.
 void start_wall_clock();
+// Reads it again: time has passed that this machine did not see.
+void correct_wall_clock();
 
 }  // namespace eremite::platform

@@ -1,6 +1,7 @@
 #include "libos/random/random.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "libos/random/chacha20.hpp"
@@ -25,10 +26,36 @@ void erase_key() {
     state[counter_at] = 0;
 }
 
+// What is watched, and as it was last.
+constinit const volatile uint8_t* identifier = nullptr;
+constinit std::array<uint8_t, 16> known_identifier{};
+
+// Requires the lock, as do all below it.
+void mix_in(std::span<const uint8_t> bytes) {
+    unsigned at = 0;
+    for (uint8_t byte : bytes) {
+        state[key_at + at / 4] ^= uint32_t{byte} << (at % 4 * 8);
+        if (++at == key_words * 4) {
+            erase_key();
+            at = 0;
+        }
+    }
+    erase_key();
+}
+
+void look_at_identifier() {
+    std::array<uint8_t, 16> now;
+    for (size_t i = 0; i < now.size(); ++i) now[i] = identifier[i];
+    if (now == known_identifier) return;
+    known_identifier = now;
+    mix_in(now);
+}
+
 }  // namespace
 
 void fill(std::span<uint8_t> bytes) {
     const sync::Guard guard{lock};
+    if (identifier) look_at_identifier();
     while (!bytes.empty()) {
         const ChachaState block = chacha_block(state);
         if (++state[counter_at] == 0) ++state[counter_at + 1];
@@ -41,16 +68,14 @@ void fill(std::span<uint8_t> bytes) {
 
 void add_seed(std::span<const uint8_t> bytes, bool trusted) {
     const sync::Guard guard{lock};
-    unsigned at = 0;
-    for (uint8_t byte : bytes) {
-        state[key_at + at / 4] ^= uint32_t{byte} << (at % 4 * 8);
-        if (++at == key_words * 4) {
-            erase_key();
-            at = 0;
-        }
-    }
-    erase_key();
+    mix_in(bytes);
     has_seed = has_seed || trusted;
+}
+
+void watch_identifier(const volatile uint8_t* place) {
+    const sync::Guard guard{lock};
+    identifier = place;
+    look_at_identifier();
 }
 
 bool seeded() { return has_seed; }

@@ -51,8 +51,18 @@ Result<void> DhcpClient::start(std::span<const uint8_t> host_name) {
     return {};
 }
 
+void DhcpClient::start_again() {
+    if (state_ == State::Stopped) return;
+    lose();
+    begin();
+}
+
 void DhcpClient::stop() {
     if (bound()) send(DhcpType::Release);
+    abandon();
+}
+
+void DhcpClient::abandon() {
     lose();
     state_ = State::Stopped;
     socket_.close();

@@ -28,7 +28,11 @@ public:
 
     // EADDRINUSE: another client is there.
     [[nodiscard]] Result<void> start(std::span<const uint8_t> host_name = {});
-    // Gives the address back.
+    // Asks anew, as one that has no address: the one that it had may be another machine's.
+    void start_again();
+    // Stops without a word.
+    void abandon();
+    // Gives the address back, and stops.
     void stop();
     [[nodiscard]] bool bound() const { return state_ >= State::Bound; }
     [[nodiscard]] const DhcpLease& lease() const { return lease_; }

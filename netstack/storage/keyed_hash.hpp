@@ -47,6 +47,8 @@ class RandomNumbers {
 public:
     explicit RandomNumbers(const HashKey& key) : key_{key} {}
     [[nodiscard]] uint64_t next() { return KeyedHash{key_}.add(++count_).finish(); }
+    // Other numbers follow from now on, in a way that only who knows the seed can tell.
+    void stir(uint64_t seed) { key_[0] = KeyedHash{key_}.add(seed).finish(); }
     [[nodiscard]] uint32_t below(uint32_t bound) { return static_cast<uint32_t>((next() >> 32) * bound >> 32); }
 
 private:

@@ -10,6 +10,8 @@ Result<void> start_network(const NetworkArguments& arguments, const fs::Context&
     return Error{ENOSYS};
 }
 
+void renew_network(const NetworkArguments&) {}
+
 void finish_network() {}
 
 }  // namespace eremite::init

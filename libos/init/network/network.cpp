@@ -15,6 +15,7 @@
 #include "libos/network/address_text.hpp"
 #include "libos/network/network.hpp"
 #include "libos/platform/clock.hpp"
+#include "libos/random/random.hpp"
 #include "libos/sched/wait_queue.hpp"
 #include "libos/syscall/process.hpp"
 #include "netstack/dhcp/client.hpp"
@@ -40,6 +41,8 @@ public:
     [[nodiscard]] Result<void> start(std::string_view host_name) {
         return client_.start({reinterpret_cast<const uint8_t*>(host_name.data()), host_name.size()});
     }
+    void start_again() { client_.start_again(); }
+    void abandon() { client_.abandon(); }
     [[nodiscard]] const net::DhcpLease* wait(ShardGuard& guard, Instant deadline) {
         while (!client_.bound()) {
             guard.pause();
@@ -130,6 +133,9 @@ struct Interface {
     Lease* lease = nullptr;
 };
 
+constinit std::array<Interface, net::Stack::most_interfaces - 1> storage{};
+constinit std::span<Interface> interfaces{};
+
 Result<network::Card*> claim_card() {
     auto card = drivers::claim_virtio_net();
     if (!card.ok() && card.code() == ENODEV) return drivers::claim_rtl8139();
@@ -190,6 +196,24 @@ Result<void> give_address(Shard& first, std::span<Interface> interfaces, std::st
     return add_address(*found->interface, *argument);
 }
 
+const net::Route* find_gateway(std::span<const net::Route> routes) {
+    const auto found = std::find_if(routes.begin(), routes.end(), [](const net::Route& route) { return !route.gateway.is_unspecified(); });
+    return found == routes.end() ? nullptr : &*found;
+}
+
+// All that were given, with the routes of the gateways.
+void forget_addresses(Shard& first) {
+    const ShardGuard guard{first};
+    for (const Interface& i : interfaces) {
+        if (i.lease) i.lease->abandon();
+        for (const net::InterfaceAddress& a : i.interface->addresses())
+            if (a.in_use && !a.from_router) (void)i.interface->remove_address(a.address);
+    }
+    net::IpLayer& ip = first.stack().ip();
+    while (const net::Route* const gateway = find_gateway(ip.routes().routes())) (void)ip.routes().remove(net::Route{*gateway});
+    ip.changed();
+}
+
 }  // namespace
 
 Result<void> start_network(const NetworkArguments& arguments, const fs::Context& context) {
@@ -198,8 +222,7 @@ Result<void> start_network(const NetworkArguments& arguments, const fs::Context&
         if (arguments.capture != "console") return refuse("pcap", arguments.capture, "packets can only go to a virtio console: write pcap=console");
         capture = TRY(start_capture());
     }
-    std::array<Interface, net::Stack::most_interfaces - 1> storage{};
-    const std::span interfaces = std::span{storage}.first(TRY(add_interfaces(storage, capture)));
+    interfaces = std::span{storage}.first(TRY(add_interfaces(storage, capture)));
     Names names{.host_name = arguments.host_name};
     TRY(add_servers(arguments.dns, names));
     if (interfaces.empty()) {
@@ -239,6 +262,29 @@ Result<void> start_network(const NetworkArguments& arguments, const fs::Context&
         if (i.lease) wait_for(*i.lease, first, i.name, deadline, names);
     if (arguments.host_name.empty() && !names.host_name.empty()) syscall::set_host_name(names.host_name);
     return make_name_files(context, names.host_name, names.domain, std::span{names.servers}.first(names.server_count));
+}
+
+void renew_network(const NetworkArguments& arguments) {
+    if (interfaces.empty()) return;
+    Shard& first = Network::running()->first();
+    uint64_t seed;
+    random::fill({reinterpret_cast<uint8_t*>(&seed), sizeof seed});
+    Network::running()->for_each([seed](Shard& shard) {
+        const ShardGuard guard{shard};
+        shard.stack().random().stir(seed);
+    });
+    if (!arguments.addresses.empty()) forget_addresses(first);
+    for (std::string_view address : arguments.addresses.span())
+        if (!give_address(first, interfaces, address).ok()) log::error("ip={}: this address cannot be had", address);
+    for (std::string_view gateway : arguments.gateways.span()) {
+        const ShardGuard guard{first};
+        if (!add_gateway(first, gateway).ok()) log::error("gateway={}: this gateway cannot be had", gateway);
+    }
+    const ShardGuard guard{first};
+    for (const Interface& i : interfaces) {
+        if (i.lease && arguments.addresses.empty()) i.lease->start_again();
+        i.interface->announce();
+    }
 }
 
 void finish_network() {
