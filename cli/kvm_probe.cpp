@@ -18,6 +18,8 @@
 #include <string>
 
 #include "cli/file.hpp"
+#include "vmm/error.hpp"
+#include "vmm/kvm/cpuid.hpp"
 
 namespace eremite::cli {
 
@@ -106,25 +108,6 @@ void explain(Outcome& outcome, const std::string& why) {
     why.copy(outcome.detail.data(), outcome.detail.size() - 1);
 }
 
-// The head of struct kvm_cpuid2. Its flexible array makes the struct larger in C++ than in C with the headers of Linux 6.1, and
-// the numbers of its ioctls with it.
-struct CpuidHeader {
-    uint32_t count;
-    uint32_t padding;
-};
-constexpr unsigned long get_supported_cpuid = _IOWR(KVMIO, 0x05, CpuidHeader);
-constexpr unsigned long set_cpuid = _IOW(KVMIO, 0x90, CpuidHeader);
-
-// The vCPU knows long mode only when its CPUID leaves say so.
-bool announce_features(int kvm, int vcpu) {
-    struct {
-        CpuidHeader header;
-        std::array<kvm_cpuid_entry2, 128> leaves;
-    } cpuid{};
-    cpuid.header.count = cpuid.leaves.size();
-    return ioctl(kvm, get_supported_cpuid, &cpuid) == 0 && ioctl(vcpu, set_cpuid, &cpuid) == 0;
-}
-
 bool set_registers(int vcpu) {
     kvm_sregs special{};
     if (ioctl(vcpu, KVM_GET_SREGS, &special) != 0) return false;
@@ -160,15 +143,13 @@ bool set_registers(int vcpu) {
     return ioctl(vcpu, KVM_SET_SREGS, &special) == 0 && ioctl(vcpu, KVM_SET_REGS, &registers) == 0;
 }
 
-Outcome run_trial() {
+Outcome run_trial(const vmm::kvm::System& kvm) {
     Outcome outcome;
     const auto fail = [&outcome](const char* what) {
         explain(outcome, fmt::format("{}: {}", what, std::strerror(errno)));
         return outcome;
     };
-    const UniqueFd kvm{::open("/dev/kvm", O_RDWR | O_CLOEXEC)};
-    if (!kvm) return fail("/dev/kvm");
-    const UniqueFd machine{ioctl(kvm.get(), KVM_CREATE_VM, 0)};
+    const UniqueFd machine{ioctl(kvm.descriptor(), KVM_CREATE_VM, 0)};
     if (!machine) return fail("KVM_CREATE_VM");
     // Intel hosts without unrestricted guests need a place for three pages; above the guest's memory is free.
     if (ioctl(machine.get(), KVM_SET_TSS_ADDR, 0xfffbd000) != 0) return fail("KVM_SET_TSS_ADDR");
@@ -181,9 +162,10 @@ Outcome run_trial() {
     if (ioctl(machine.get(), KVM_SET_USER_MEMORY_REGION, &region) != 0) return fail("KVM_SET_USER_MEMORY_REGION");
     const UniqueFd vcpu{ioctl(machine.get(), KVM_CREATE_VCPU, 0)};
     if (!vcpu) return fail("KVM_CREATE_VCPU");
-    if (!announce_features(kvm.get(), vcpu.get())) return fail("KVM_SET_CPUID2");
+    // It knows long mode only when its CPUID leaves say so.
+    vmm::kvm::set_cpuid(vcpu.get(), vmm::kvm::supported_cpuid(kvm, 0));
     if (!set_registers(vcpu.get())) return fail("KVM_SET_SREGS");
-    const int run_size = ioctl(kvm.get(), KVM_GET_VCPU_MMAP_SIZE, 0);
+    const int run_size = ioctl(kvm.descriptor(), KVM_GET_VCPU_MMAP_SIZE, 0);
     if (run_size < static_cast<int>(sizeof(kvm_run))) return fail("KVM_GET_VCPU_MMAP_SIZE");
     void* const mapping = mmap(nullptr, static_cast<size_t>(run_size), PROT_READ | PROT_WRITE, MAP_SHARED, vcpu.get(), 0);
     if (mapping == MAP_FAILED) return fail("kvm_run");
@@ -221,6 +203,17 @@ Outcome run_trial() {
         }
     }
     return outcome;
+}
+
+// In a process of its own, which nothing may leave by an exception.
+Outcome run_trial() {
+    try {
+        return run_trial(vmm::kvm::System{});
+    } catch (const vmm::Error& error) {
+        Outcome outcome;
+        explain(outcome, error.what());
+        return outcome;
+    }
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "cli/affinity_option.hpp"
 #include "cli/build_command.hpp"
+#include "cli/config_option.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/failure.hpp"
 #include "cli/info_command.hpp"
@@ -41,6 +42,7 @@ std::vector<std::string> join_gdb_port(int argc, char** argv) {
 
 struct RunWords {
     RunOptions options;
+    std::string config;
     std::string memory = "128M";
     std::string affinity;
     std::string vmm = "auto";
@@ -55,6 +57,7 @@ struct RunWords {
 };
 
 void define_run(CLI::App& app, RunWords& words) {
+    app.add_option("--config", words.config, "A TOML file with any of these options, by their long names, and `program` and `arguments`; the command line goes before it")->type_name("FILE");
     app.add_option("--memory", words.memory, "Memory of the machine: 8M, 1G")->capture_default_str();
     app.add_option("--cpus", words.options.cpus, "Number of CPUs")->check(CLI::Range(1U, most_cpus))->capture_default_str();
     app.add_option("--affinity", words.affinity, "Which CPU of the host each of these runs on, in their order: 0,2-3 (cell)")->type_name("LIST");
@@ -146,9 +149,21 @@ void take_program(std::vector<std::string> rest, RunOptions& options) {
     options.arguments = std::move(rest);
 }
 
-RunOptions finish_run(const CLI::App& app, RunWords& words) {
+// The program and its arguments: those of the command line, or else of the file, whose options count now.
+std::vector<std::string> take_config(CLI::App& app, const RunWords& words) {
+    std::vector<std::string> rest = app.remaining();
+    if (words.config.empty()) return rest;
+    const Config config = read_config(words.config);
+    apply_config(config, app);
+    if (!rest.empty() || !config.program) return rest;
+    rest = {"--", *config.program, "--"};
+    rest.insert(rest.end(), config.arguments.begin(), config.arguments.end());
+    return rest;
+}
+
+RunOptions finish_run(CLI::App& app, RunWords& words) {
     RunOptions& options = words.options;
-    take_program(app.remaining(), options);
+    take_program(take_config(app, words), options);
     const auto memory = parse_size(words.memory);
     if (!memory || *memory < smallest_memory) {
         throw Failure{exit_status::usage, fmt::format("run: --memory {}: not a size of 1 MiB or more; write 8M or 1G", words.memory)};

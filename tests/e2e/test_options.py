@@ -1,6 +1,7 @@
 """Options with bad values: the option and the value are named, and nothing is started."""
 
 import os
+import re
 
 from support import HELLO, MONITOR, CommandTest, clean_environment, program, why_not_on_cell
 
@@ -106,6 +107,42 @@ class Monitor(CommandTest):
         for words in (["--machine", "q35"], ["--accel", "tcg"], ["--icount"], ["--dry-run"], ["--cpu-model", "max"], ["--qemu", "other"]):
             with self.subTest(words):
                 self.check(self.eremite("run", "--vmm", "cell", *words, HELLO), USAGE, output=b"", errors=[words[0], "--vmm qemu"])
+
+
+class Config(CommandTest):
+    """--config: options from a file."""
+
+    def test_program_with_arguments_and_environment(self):
+        config = self.write("my.toml", f"""
+program = "{program('arguments')}"
+arguments = ["one", "--memory"]
+vmm = "qemu"
+accel = "tcg"
+memory = "24M"
+stats = true
+[env]
+NAME = "a value"
+""")
+        result = self.check(self.eremite("run", "--config", config), output=[r"^argument 3 \[one\]$", r"^argument 8 \[--memory\]$",
+                                                                            r"^variable 12 \[NAME=a value\]$"])
+        total = int(re.search(r"^memory.total +(\d+)", result.error_text, re.MULTILINE)[1])
+        self.assertLess(total, 24 << 20)
+
+    def test_command_line_wins(self):
+        config = self.write("my.toml", f'program = "{program("exit_status")}"\narguments = ["5"]\naccel = "tcg"\nvmm = "qemu"\nmemory = "1K"\n')
+        self.check(self.eremite("run", "--config", config), USAGE, output=b"", errors="--memory 1K")
+        self.check(self.eremite("run", "--config", config, "--memory", "64M"), 5, errors=b"")
+        self.check(self.eremite("run", "--config", config, "--memory", "64M", HELLO), output=b"hello world\n", errors=b"")
+
+    def test_mistakes(self):
+        for text, errors in (("\ncolour = 1\n", ":2: colour: no such option"), ("cpus = true\n", ":1: cpus: a number"), ("cpus = \n", ":1: ")):
+            with self.subTest(text):
+                config = self.write("my.toml", text)
+                self.check(self.eremite("run", "--config", config, HELLO), USAGE, output=b"", errors=f"eremite: {config}{errors}")
+        self.check(self.eremite("run", "--config", self.folder / "nothing", HELLO), USAGE, output=b"", errors="--config .*nothing: No such file")
+
+    def test_no_program(self):
+        self.check(self.eremite("run", "--config", self.write("my.toml", "cpus = 2\n")), USAGE, output=b"", errors="no PROGRAM given")
 
 
 class Usage(CommandTest):
