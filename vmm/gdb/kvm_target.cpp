@@ -143,7 +143,7 @@ bool KvmTarget::see(size_t index, const kvm_run& run) {
         constexpr uint64_t hits = 0xf;
         const bool is_step = (exit.dr6 & hits) == 0;
         // Most steps on the way to the guest's handlers end here.
-        if (is_step && wants_handlers_.load() && processors_[index].action.kind == Action::Kind::Continue && !processors_[index].state.handlers()) return true;
+        if (is_step && !processors_[index].steps_to_page && wants_handlers_.load() && processors_[index].action.kind == Action::Kind::Continue && !processors_[index].state.handlers()) return true;
     } else if (run.exit_reason == KVM_EXIT_INTERNAL_ERROR && run.internal.suberror == KVM_INTERNAL_ERROR_EMULATION) {
         const auto& failure = run.emulation_failure;
         const bool has_bytes = failure.ndata >= 1 && (failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES) != 0 && failure.insn_size >= 1;
@@ -200,7 +200,7 @@ void KvmTarget::let_go(size_t index) {
     kvm_guest_debug setting{};
     const bool is_debugged = !patches_.empty() || !watches_.empty() || one.registers[0] || one.action.kind == Action::Kind::Step;
     if (is_debugged) setting.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
-    const bool steps = one.action.kind == Action::Kind::Step || !watches_.empty() || one.steps_over;
+    const bool steps = one.action.kind == Action::Kind::Step || !watches_.empty() || one.steps_over || one.steps_to_page;
     if (steps || steps_to_handlers()) setting.control |= KVM_GUESTDBG_SINGLESTEP;
     if (steps && blocks_interrupts_) setting.control |= KVM_GUESTDBG_BLOCKIRQ;
     if (std::exchange(one.injects, false)) setting.control |= KVM_GUESTDBG_INJECT_BP;

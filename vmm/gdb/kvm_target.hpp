@@ -60,6 +60,8 @@ private:
         Action action;
         bool held = true;          // by us
         bool steps_over = false;   // a breakpoint of ours on a handler
+        // A page has been touched that is not there yet, and breakpoints of it.
+        std::optional<uint64_t> steps_to_page;
         bool injects = false;      // an INT3 that is the guest's own
         std::array<std::optional<Breakpoint>, debug_registers> registers;
         std::optional<Exit> exit;  // under lock_

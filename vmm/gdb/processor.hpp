@@ -38,6 +38,8 @@ public:
     [[nodiscard]] uint64_t rip() const;
     [[nodiscard]] PagingState paging() const;
     [[nodiscard]] std::string state() const;
+    // Of the last page fault.
+    [[nodiscard]] uint64_t faulting_page() const { return special().cr2 & ~(page_size - 1); }
     // How many bytes from the first on are mapped to memory. Takes pages one after the other: `use` gets the physical address and the bytes.
     template <typename Use>
     size_t for_each_page(uint64_t address, size_t length, Use use) const;
