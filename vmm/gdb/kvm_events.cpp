@@ -86,8 +86,8 @@ std::optional<Stop> KvmTarget::judge_handler(size_t index, uint64_t handler) {
         one.steps_over = false;
         return stop;
     }
-    // A step has ended; or the mark for steps was saved in the guest when a step ended elsewhere, and has come back.
-    if ((frame->rflags & trap_flag) == 0) return std::nullopt;
+    // A step has ended, even if its instruction cleared the flag for them; or the guest saved that flag during a step, and has restored it.
+    if (!one.steps && (frame->rflags & trap_flag) == 0) return std::nullopt;
     one.state.undo(*frame, frame->rip);
     one.steps_over = false;
     return judge_step(index);

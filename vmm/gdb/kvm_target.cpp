@@ -154,13 +154,18 @@ bool KvmTarget::see(size_t index, const kvm_run& run) {
     } else {
         return false;
     }
+    report(index, exit);
+    return is_ours;
+}
+
+// It stands until look() has seen it.
+void KvmTarget::report(size_t index, const Exit& exit) {
     {
         const std::lock_guard guard{lock_};
         processors_[index].exit = exit;
         processors_[index].state.cpu().hold();
     }
     signal_event(event_.get());
-    return is_ours;
 }
 
 bool KvmTarget::is_handler(uint64_t address) const {
@@ -201,7 +206,8 @@ void KvmTarget::let_go(size_t index) {
     const bool is_debugged = !patches_.empty() || !watches_.empty() || one.registers[0] || one.action.kind == Action::Kind::Step;
     if (is_debugged) setting.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
     const bool steps = one.action.kind == Action::Kind::Step || !watches_.empty() || one.steps_over || one.steps_to_page;
-    if (steps || steps_to_handlers()) setting.control |= KVM_GUESTDBG_SINGLESTEP;
+    one.steps = steps || steps_to_handlers();
+    if (one.steps) setting.control |= KVM_GUESTDBG_SINGLESTEP;
     if (steps && blocks_interrupts_) setting.control |= KVM_GUESTDBG_BLOCKIRQ;
     if (std::exchange(one.injects, false)) setting.control |= KVM_GUESTDBG_INJECT_BP;
     // The registers of the processor's manual, volume 3, 19.2: lengths of 1, 2, 8 and 4 bytes are 0 to 3.
@@ -217,6 +223,10 @@ void KvmTarget::let_go(size_t index) {
     }
     setting.arch.debugreg[7] = control;
     one.state.set_debug(setting);
+    if (steps && !debugs_ring_3_ && one.state.step_syscall()) {
+        constexpr uint64_t step = 0x4000;
+        report(index, {.kind = Exit::Kind::Debug, .exception = 1, .pc = 0, .dr6 = step});
+    }
     one.held = false;
     one.state.cpu().release();
 }

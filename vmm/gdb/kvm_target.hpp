@@ -59,6 +59,7 @@ private:
         Processor state;
         Action action;
         bool held = true;          // by us
+        bool steps = false;        // it was let go for one instruction
         bool steps_over = false;   // a breakpoint of ours on a handler
         // A page has been touched that is not there yet, and breakpoints of it.
         std::optional<uint64_t> steps_to_page;
@@ -73,6 +74,7 @@ private:
     };
 
     [[nodiscard]] bool see(size_t index, const kvm_run& run);
+    void report(size_t index, const Exit& exit);
     [[nodiscard]] std::optional<Exit> take_exit(size_t index);
     [[nodiscard]] std::optional<Stop> judge(size_t index, const Exit& exit);
     [[nodiscard]] std::optional<Stop> judge_breakpoint(size_t index, uint64_t address);

@@ -50,6 +50,9 @@ public:
     [[nodiscard]] std::optional<ExceptionFrame> frame() const;
     // As if the exception had not come: back to 64-bit code in ring 3, at `rip`.
     void undo(const ExceptionFrame& frame, uint64_t rip) const;
+    // Where `syscall` stays in ring 3: does that instruction, if it is the next one, which clears the flag for steps and so takes no step. False:
+    // it is another.
+    [[nodiscard]] bool step_syscall() const;
     void set_debug(const kvm_guest_debug& setting) const;
 
     static void list_needs(sandbox::Needs& needs);
