@@ -99,8 +99,11 @@ void KvmTarget::resume(std::span<const Action> actions) {
 
 // What a processor has come to meanwhile it comes to again when it goes on, as it stands before it; a step that has ended has ended.
 void KvmTarget::stop() {
-    for (OneProcessor& one : processors_)
+    turn_.reset();
+    for (OneProcessor& one : processors_) {
+        one.waits = false;
         if (!std::exchange(one.held, true)) one.state.cpu().hold();
+    }
     for (OneProcessor& one : processors_) one.state.cpu().wait_until_held();
     for (size_t i = 0; i < processors_.size(); ++i) {
         const auto exit = take_exit(i);
@@ -124,8 +127,21 @@ void KvmTarget::look() {
             tell_(*why);
             return;
         }
-        let_go(i);
+        go_on_after(i);
     }
+}
+
+// It has come to nothing that stops it.
+void KvmTarget::go_on_after(size_t index) {
+    if (turn_ != index) return let_go(index);
+    turn_.reset();
+    for (size_t i = 1; i < processors_.size(); ++i) {
+        const size_t next = (index + i) % processors_.size();
+        if (!processors_[next].waits) continue;
+        let_go(next);
+        break;
+    }
+    let_go(index);
 }
 
 std::optional<KvmTarget::Exit> KvmTarget::take_exit(size_t index) {
@@ -198,6 +214,9 @@ void KvmTarget::choose_registers(OneProcessor& one) const {
 
 void KvmTarget::let_go(size_t index) {
     OneProcessor& one = processors_[index];
+    one.waits = takes_turns() && one.state.is_runnable() && turn_ && *turn_ != index;
+    if (one.waits) return;
+    if (takes_turns() && one.state.is_runnable()) turn_ = index;
     choose_registers(one);
     wants_exits_.store(patches_.waits() || steps_to_handlers());
     wants_handlers_.store(steps_to_handlers());

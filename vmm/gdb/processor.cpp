@@ -140,6 +140,11 @@ std::string Processor::state() const {
     }
 }
 
+bool Processor::is_runnable() const {
+    kvm_mp_state state{};
+    return ::ioctl(cpu_.descriptor(), KVM_GET_MP_STATE, &state) == 0 && state.mp_state == KVM_MP_STATE_RUNNABLE;
+}
+
 bool Processor::read_bytes(const PagingState& paging, uint64_t address, std::span<std::byte> to) const {
     for (std::byte& byte : to) {
         const auto translation = translate(memory_, paging, address++);

@@ -38,6 +38,8 @@ public:
     [[nodiscard]] uint64_t rip() const;
     [[nodiscard]] PagingState paging() const;
     [[nodiscard]] std::string state() const;
+    // It neither sleeps nor has yet to be started.
+    [[nodiscard]] bool is_runnable() const;
     // Of the last page fault.
     [[nodiscard]] uint64_t faulting_page() const { return special().cr2 & ~(page_size - 1); }
     // How many bytes from the first on are mapped to memory. Takes pages one after the other: `use` gets the physical address and the bytes.
