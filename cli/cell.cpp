@@ -93,6 +93,9 @@ constexpr bool restricted = false;
 constexpr bool restricted = true;
 #endif
 
+// As if the image had said that it ended well, behind what it may have left of a line.
+constexpr std::string_view saved_report = "\nexit 0\n";
+
 // As the image reports its own (abi/host_channel.hpp), behind what it may have left of a line.
 void report_figures(const vmm::Figures& figures, int report) {
     if (figures.empty()) return;
@@ -140,7 +143,7 @@ int run(const VirtualMachine& machine, const CellDescriptors& descriptors) {
                        .cpus = machine.cpus,
                        .affinity = machine.affinity,
                        .tsc_khz = machine.tsc_khz,
-                       .orders = {.request = descriptors.snapshot_request, .file = descriptors.snapshot_file, .reply = descriptors.snapshot_reply, .notes = machine.notes},
+                       .orders = {.request = descriptors.snapshot_request, .file = descriptors.snapshot_file, .reply = descriptors.snapshot_reply, .ends = !machine.volumes.empty(), .notes = machine.notes},
                        .snapshot = snapshot ? &*snapshot : nullptr,
                        .input = STDIN_FILENO,
                        .output = STDOUT_FILENO,
@@ -159,6 +162,7 @@ int run(const VirtualMachine& machine, const CellDescriptors& descriptors) {
         case vmm::MachineEnd::Kind::Exit: return debug_exit_status(end.status);
         case vmm::MachineEnd::Kind::Failed: return failed;
         case vmm::MachineEnd::Kind::Stopped: die_by_signal(signals.get()); return failed;
+        case vmm::MachineEnd::Kind::Saved: vmm::write_all(report, std::as_bytes(std::span{saved_report})); break;
         case vmm::MachineEnd::Kind::Reset: break;
     }
     return ended_by_itself;

@@ -47,15 +47,18 @@ std::vector<std::byte> Machine::state() {
 
 void Machine::take_snapshot() {
     std::string reply;
+    bool ends = false;
     pause();
     try {
         std::vector<std::unique_lock<std::mutex>> locks;
         for (const Slot& slot : slots_) locks.emplace_back(slot.transport->device_lock());
         reply = "ok " + std::to_string(write_snapshot(setup_.orders.file, memory_, state()));
+        ends = setup_.orders.ends;
     } catch (const Error& error) {
         reply = error.what();
     }
-    resume();
+    if (ends) finish({.kind = MachineEnd::Kind::Saved, .status = 0, .details = {}});
+    else resume();
     reply += "\n";
     write_all(setup_.orders.reply, std::as_bytes(std::span{reply}));
 }
