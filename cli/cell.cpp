@@ -173,6 +173,8 @@ int run(const VirtualMachine& machine, const CellDescriptors& descriptors) {
 int run_cell(const VirtualMachine& machine, const CellDescriptors& descriptors) {
     // A reader of the output that goes away is no reason to end.
     std::signal(SIGPIPE, SIG_IGN);
+    // Nor is a limit of the size of files (setrlimit(2)), which a disk or a snapshot may reach: to write fails then.
+    std::signal(SIGXFSZ, SIG_IGN);
     // One heap for all threads, which hardly use it: each further one would take memory, and a look at the host's processors in /sys.
     ::mallopt(M_ARENA_MAX, 1);
     try {
