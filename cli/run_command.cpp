@@ -242,13 +242,13 @@ int conclude(const RunOptions& options, Vmm vmm, const Boot& boot, const Session
         fmt::print(stderr, "eremite: stopped after {} s (--timeout)\n", *options.timeout);
         return exit_status::timed_out;
     }
+    if (WIFSIGNALED(end.wait_status)) {
+        throw Failure{exit_status::eremite_failed, fmt::format("{} died by signal {}\n{}", vmm == Vmm::Cell ? "cell" : "QEMU", WTERMSIG(end.wait_status), end.vmm_messages)};
+    }
     const bool failed_to_start = !end.output_seen && !end.vmm_messages.empty();
     if (failed_to_start) {
         throw Failure{exit_status::eremite_failed,
                       vmm == Vmm::Cell ? end.vmm_messages.substr(0, end.vmm_messages.find_last_not_of('\n') + 1) : fmt::format("QEMU did not start:\n{}{}", end.vmm_messages, hint_for(end.vmm_messages, options))};
-    }
-    if (WIFSIGNALED(end.wait_status)) {
-        throw Failure{exit_status::eremite_failed, fmt::format("{} died by signal {}\n{}", vmm == Vmm::Cell ? "cell" : "QEMU", WTERMSIG(end.wait_status), end.vmm_messages)};
     }
     const int status = WEXITSTATUS(end.wait_status);
     // The debug-exit device: QEMU's status is the guest's, doubled, plus one. A program that ends well reports that, so that 1 alone

@@ -9,6 +9,7 @@
 #include "vmm/boot/acpi.hpp"
 #include "vmm/error.hpp"
 #include "vmm/kvm/cpu_state.hpp"
+#include "vmm/kvm/first_entry.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/output.hpp"
 
@@ -70,7 +71,7 @@ void Machine::restore(const SnapshotFile& snapshot) {
     for (Slot& slot : slots_) slot.transport->restore(state);
     serial_.restore(state);
     kvm::restore_machine(machine_, state);
-    for (const auto& cpu : cpus_) kvm::restore_cpu(cpu->descriptor(), state);
+    for (const auto& cpu : cpus_) kvm::restore_cpu(system_, cpu->descriptor(), memory_, generation_at - kvm::first_entry_scratch_size, state);
     begin_generation(setup_.command_line);
     signal_event(generation_interrupt_.get());
 }

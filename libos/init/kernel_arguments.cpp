@@ -43,12 +43,6 @@ std::optional<log::Level> parse_level(std::string_view text) {
     return std::nullopt;
 }
 
-std::optional<bool> parse_switch(std::string_view text) {
-    if (text == "0") return false;
-    if (text == "1") return true;
-    return std::nullopt;
-}
-
 // "2600.013" MHz -> 2600013 kHz. Nothing on anything else, zero included.
 std::optional<uint64_t> parse_mhz(std::string_view text) {
     uint64_t khz = 0;
@@ -110,52 +104,67 @@ Result<void> set(Field& field, const std::optional<T>& value) {
     return {};
 }
 
-std::optional<std::string_view> if_not_empty(std::string_view value) { return value.empty() ? std::nullopt : std::optional{value}; }
-
+// These store a text that is not empty.
+Result<void> set_text(std::string_view& field, std::string_view value) {
+    if (value.empty()) return Error{EINVAL};
+    field = value;
+    return {};
+}
 Result<void> add(Vector<std::string_view>& list, std::string_view value) {
     return value.empty() ? Result<void>{Error{EINVAL}} : list.push_back(value);
 }
 
+// One of two words.
+Result<void> set_choice(bool& field, std::string_view value, std::string_view no, std::string_view yes) {
+    if (value != no && value != yes) return Error{EINVAL};
+    field = value == yes;
+    return {};
+}
+Result<void> set_switch(bool& field, std::string_view value) { return set_choice(field, value, "0", "1"); }
+
+using Arguments = KernelArguments&;
+using Text = std::string_view;
+struct Argument {
+    const char* key;
+    Result<void> (*take)(Arguments out, Text value);
+};
+constexpr Argument arguments[] = {
+    {"log", [](Arguments out, Text value) { return set(out.log_level, parse_level(value)); }},
+    {"tsc_mhz", [](Arguments out, Text value) { return set(out.tsc_khz, parse_mhz(value)); }},
+    {"trace", [](Arguments out, Text value) { return set_text(out.trace, value); }},
+    {"tty", [](Arguments out, Text value) { return set_switch(out.terminal, value); }},
+    {"cpus", [](Arguments out, Text value) { return set(out.cpus, parse_count(value)); }},
+    {"idle_poll", [](Arguments out, Text value) { return set(out.idle_poll, value == "0" ? std::optional{0u} : parse_count(value)); }},
+    {"disks", [](Arguments out, Text value) { return set_switch(out.disks, value); }},
+    {"stats", [](Arguments out, Text value) { return set_switch(out.statistics, value); }},
+    {"stdin", [](Arguments out, Text value) { return set_choice(out.framed_input, value, "raw", "framed"); }},
+    {"streams", [](Arguments out, Text value) { return set_choice(out.virtio_streams, value, "ports", "console"); }},
+    {"vmgenid", [](Arguments out, Text value) { return set_text(out.generation, value); }},
+    {"mount",
+     [](Arguments out, Text value) {
+         const auto mount = parse_mount(value);
+         return mount ? out.mounts.push_back(*mount) : Result<void>{Error{EINVAL}};
+     }},
+    {"ip", [](Arguments out, Text value) { return add(out.network.addresses, value); }},
+    {"gateway", [](Arguments out, Text value) { return add(out.network.gateways, value); }},
+    {"dns", [](Arguments out, Text value) { return set_text(out.network.dns, value); }},
+    {"mtu", [](Arguments out, Text value) { return set_text(out.network.mtu, value); }},
+    {"pcap", [](Arguments out, Text value) { return set_text(out.network.capture, value); }},
+    {"hostname", [](Arguments out, Text value) { return set_text(out.network.host_name, value); }},
+    {"arg0", [](Arguments out, Text value) { return set(out.program_name, std::optional{value}); }},
+    {"init", [](Arguments out, Text value) { return set(out.init_path, std::optional{value}); }},
+};
+
 Result<void> parse_kernel_word(std::string_view word, KernelArguments& out) {
     const size_t equals = word.find('=');
     const std::string_view key = word.substr(0, equals);
-    if (equals == std::string_view::npos) {
-        constexpr std::string_view with_value[] = {"log",   "tsc_mhz", "arg0", "init",  "tty",  "stdin",
-                                                   "stats", "disks",   "cpus", "trace", "mount",    "idle_poll",
-                                                   "ip",    "gateway", "dns",  "mtu",   "hostname", "pcap", "streams", "vmgenid"};
-        const bool incomplete = key.starts_with("env.") || std::find(std::begin(with_value), std::end(with_value), key) != std::end(with_value);
-        return incomplete ? Result<void>{Error{EINVAL}} : out.unknown.push_back(word);
-    }
-    const std::string_view value = word.substr(equals + 1);
-    if (key.starts_with("env.")) {
-        if (key.size() == 4) return Error{EINVAL};
-        return out.environment.push_back(word.substr(4));
-    }
-    if (key == "log") return set(out.log_level, parse_level(value));
-    if (key == "tsc_mhz") return set(out.tsc_khz, parse_mhz(value));
-    if (key == "trace") return set(out.trace, if_not_empty(value));
-    if (key == "tty") return set(out.terminal, parse_switch(value));
-    if (key == "cpus") return set(out.cpus, parse_count(value));
-    if (key == "idle_poll") return value == "0" ? set(out.idle_poll, std::optional{0u}) : set(out.idle_poll, parse_count(value));
-    if (key == "disks") return set(out.disks, parse_switch(value));
-    if (key == "stats") return set(out.statistics, parse_switch(value));
-    if (key == "stdin") return set(out.framed_input, value == "framed" ? std::optional{true} : value == "raw" ? std::optional{false} : std::nullopt);
-    if (key == "vmgenid") return set(out.generation, if_not_empty(value));
-    if (key == "streams") return set(out.virtio_streams, value == "console" ? std::optional{true} : value == "ports" ? std::optional{false} : std::nullopt);
-    if (key == "mount") {
-        const auto mount = parse_mount(value);
-        return mount ? out.mounts.push_back(*mount) : Result<void>{Error{EINVAL}};
-    }
-    if (key == "ip") return add(out.network.addresses, value);
-    if (key == "gateway") return add(out.network.gateways, value);
-    if (key == "dns") return set(out.network.dns, if_not_empty(value));
-    if (key == "mtu") return set(out.network.mtu, if_not_empty(value));
-    if (key == "pcap") return set(out.network.capture, if_not_empty(value));
-    if (key == "hostname") return set(out.network.host_name, if_not_empty(value));
-    if (key == "arg0") out.program_name = value;
-    else if (key == "init") out.init_path = value;
-    else return out.unknown.push_back(word);
-    return {};
+    constexpr std::string_view environment = "env.";
+    const bool has_value = equals != word.npos;
+    if (key.starts_with(environment)) return has_value && key != environment ? out.environment.push_back(word.substr(environment.size())) : Error{EINVAL};
+    const auto known = std::find_if(std::begin(arguments), std::end(arguments), [key](const Argument& argument) { return argument.key == key; });
+    if (known == std::end(arguments)) return out.unknown.push_back(word);
+    if (!has_value) return Error{EINVAL};
+    return known->take(out, word.substr(equals + 1));
 }
 
 // Devices that QEMU's microvm and Firecracker announce at the end of the command line, after the program's arguments. A

@@ -28,6 +28,7 @@ std::optional<Stop> KvmTarget::judge(size_t index, const Exit& exit) {
     OneProcessor& one = processors_[index];
     find_handlers(index);
     if (patches_.waits()) patches_.follow(one.state.paging());
+    if (one.steps_to_page && !patches_.waits_for(*one.steps_to_page)) one.steps_to_page.reset();
     switch (exit.kind) {
         case Exit::Kind::Other: return std::nullopt;
         case Exit::Kind::Breakpoint: {
@@ -68,7 +69,12 @@ std::optional<Stop> KvmTarget::judge_handler(size_t index, uint64_t handler) {
     OneProcessor& one = processors_[index];
     // Before its first instruction, whose breakpoint must not come again.
     one.steps_over = true;
-    if (!handlers_ || handler == handlers_->page_fault) return std::nullopt;
+    if (handlers_ && handler == handlers_->page_fault) {
+        const uint64_t page = one.state.faulting_page();
+        // Nothing tells when it will be there, and the next instruction may be the one.
+        if (patches_.waits_for(page)) one.steps_to_page = page;
+        return std::nullopt;
+    }
     const auto frame = one.state.frame();
     if (!frame || !frame->is_of_ring_3()) return std::nullopt;
     if (handler == handlers_->breakpoint) {
@@ -80,8 +86,8 @@ std::optional<Stop> KvmTarget::judge_handler(size_t index, uint64_t handler) {
         one.steps_over = false;
         return stop;
     }
-    // A step has ended; or the mark for steps was saved in the guest when a step ended elsewhere, and has come back.
-    if ((frame->rflags & trap_flag) == 0) return std::nullopt;
+    // A step has ended, even if its instruction cleared the flag for them; or the guest saved that flag during a step, and has restored it.
+    if (!one.steps && (frame->rflags & trap_flag) == 0) return std::nullopt;
     one.state.undo(*frame, frame->rip);
     one.steps_over = false;
     return judge_step(index);

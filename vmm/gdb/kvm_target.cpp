@@ -99,8 +99,11 @@ void KvmTarget::resume(std::span<const Action> actions) {
 
 // What a processor has come to meanwhile it comes to again when it goes on, as it stands before it; a step that has ended has ended.
 void KvmTarget::stop() {
-    for (OneProcessor& one : processors_)
+    turn_.reset();
+    for (OneProcessor& one : processors_) {
+        one.waits = false;
         if (!std::exchange(one.held, true)) one.state.cpu().hold();
+    }
     for (OneProcessor& one : processors_) one.state.cpu().wait_until_held();
     for (size_t i = 0; i < processors_.size(); ++i) {
         const auto exit = take_exit(i);
@@ -124,8 +127,21 @@ void KvmTarget::look() {
             tell_(*why);
             return;
         }
-        let_go(i);
+        go_on_after(i);
     }
+}
+
+// It has come to nothing that stops it.
+void KvmTarget::go_on_after(size_t index) {
+    if (turn_ != index) return let_go(index);
+    turn_.reset();
+    for (size_t i = 1; i < processors_.size(); ++i) {
+        const size_t next = (index + i) % processors_.size();
+        if (!processors_[next].waits) continue;
+        let_go(next);
+        break;
+    }
+    let_go(index);
 }
 
 std::optional<KvmTarget::Exit> KvmTarget::take_exit(size_t index) {
@@ -143,7 +159,7 @@ bool KvmTarget::see(size_t index, const kvm_run& run) {
         constexpr uint64_t hits = 0xf;
         const bool is_step = (exit.dr6 & hits) == 0;
         // Most steps on the way to the guest's handlers end here.
-        if (is_step && wants_handlers_.load() && processors_[index].action.kind == Action::Kind::Continue && !processors_[index].state.handlers()) return true;
+        if (is_step && !processors_[index].steps_to_page && wants_handlers_.load() && processors_[index].action.kind == Action::Kind::Continue && !processors_[index].state.handlers()) return true;
     } else if (run.exit_reason == KVM_EXIT_INTERNAL_ERROR && run.internal.suberror == KVM_INTERNAL_ERROR_EMULATION) {
         const auto& failure = run.emulation_failure;
         const bool has_bytes = failure.ndata >= 1 && (failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES) != 0 && failure.insn_size >= 1;
@@ -154,13 +170,18 @@ bool KvmTarget::see(size_t index, const kvm_run& run) {
     } else {
         return false;
     }
+    report(index, exit);
+    return is_ours;
+}
+
+// It stands until look() has seen it.
+void KvmTarget::report(size_t index, const Exit& exit) {
     {
         const std::lock_guard guard{lock_};
         processors_[index].exit = exit;
         processors_[index].state.cpu().hold();
     }
     signal_event(event_.get());
-    return is_ours;
 }
 
 bool KvmTarget::is_handler(uint64_t address) const {
@@ -193,6 +214,9 @@ void KvmTarget::choose_registers(OneProcessor& one) const {
 
 void KvmTarget::let_go(size_t index) {
     OneProcessor& one = processors_[index];
+    one.waits = takes_turns() && one.state.is_runnable() && turn_ && *turn_ != index;
+    if (one.waits) return;
+    if (takes_turns() && one.state.is_runnable()) turn_ = index;
     choose_registers(one);
     wants_exits_.store(patches_.waits() || steps_to_handlers());
     wants_handlers_.store(steps_to_handlers());
@@ -200,8 +224,9 @@ void KvmTarget::let_go(size_t index) {
     kvm_guest_debug setting{};
     const bool is_debugged = !patches_.empty() || !watches_.empty() || one.registers[0] || one.action.kind == Action::Kind::Step;
     if (is_debugged) setting.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
-    const bool steps = one.action.kind == Action::Kind::Step || !watches_.empty() || one.steps_over;
-    if (steps || steps_to_handlers()) setting.control |= KVM_GUESTDBG_SINGLESTEP;
+    const bool steps = one.action.kind == Action::Kind::Step || !watches_.empty() || one.steps_over || one.steps_to_page;
+    one.steps = steps || steps_to_handlers();
+    if (one.steps) setting.control |= KVM_GUESTDBG_SINGLESTEP;
     if (steps && blocks_interrupts_) setting.control |= KVM_GUESTDBG_BLOCKIRQ;
     if (std::exchange(one.injects, false)) setting.control |= KVM_GUESTDBG_INJECT_BP;
     // The registers of the processor's manual, volume 3, 19.2: lengths of 1, 2, 8 and 4 bytes are 0 to 3.
@@ -217,6 +242,10 @@ void KvmTarget::let_go(size_t index) {
     }
     setting.arch.debugreg[7] = control;
     one.state.set_debug(setting);
+    if (steps && !debugs_ring_3_ && one.state.step_syscall()) {
+        constexpr uint64_t step = 0x4000;
+        report(index, {.kind = Exit::Kind::Debug, .exception = 1, .pc = 0, .dr6 = step});
+    }
     one.held = false;
     one.state.cpu().release();
 }

@@ -59,7 +59,11 @@ private:
         Processor state;
         Action action;
         bool held = true;          // by us
+        bool waits = false;        // for its turn
+        bool steps = false;        // it was let go for one instruction
         bool steps_over = false;   // a breakpoint of ours on a handler
+        // A page has been touched that is not there yet, and breakpoints of it.
+        std::optional<uint64_t> steps_to_page;
         bool injects = false;      // an INT3 that is the guest's own
         std::array<std::optional<Breakpoint>, debug_registers> registers;
         std::optional<Exit> exit;  // under lock_
@@ -71,6 +75,7 @@ private:
     };
 
     [[nodiscard]] bool see(size_t index, const kvm_run& run);
+    void report(size_t index, const Exit& exit);
     [[nodiscard]] std::optional<Exit> take_exit(size_t index);
     [[nodiscard]] std::optional<Stop> judge(size_t index, const Exit& exit);
     [[nodiscard]] std::optional<Stop> judge_breakpoint(size_t index, uint64_t address);
@@ -81,6 +86,8 @@ private:
     [[nodiscard]] bool is_handler(uint64_t address) const;
     void find_handlers(size_t index);
     void let_go(size_t index);
+    void go_on_after(size_t index);
+    [[nodiscard]] bool takes_turns() const { return !watches_.empty() && processors_.size() > 1; }
     [[nodiscard]] bool steps_to_handlers() const;
     void choose_registers(OneProcessor& one) const;
 
@@ -92,6 +99,8 @@ private:
     Patches patches_;
     std::vector<Breakpoint> in_registers_;
     std::vector<Watch> watches_;
+    // Of those that run and watch by steps one takes a step at a time, so that it is known whose it was. Who sleeps needs no turn to wake up.
+    std::optional<size_t> turn_;
     std::optional<Handlers> handlers_;
     std::mutex lock_;
     std::vector<OneProcessor> processors_;

@@ -32,13 +32,17 @@ bool Patches::waits() const {
     return std::ranges::any_of(places_, [](const auto& entry) { return !entry.second.settled; });
 }
 
-// A guest that starts has memory mapped where nothing has been loaded yet: there, only the image is sure to be what was meant.
+bool Patches::waits_for(uint64_t page) const {
+    const auto found = places_.lower_bound(page);
+    return found != places_.end() && found->first - page < page_size && !found->second.settled;
+}
+
+// A guest that starts has memory mapped one to one where nothing has been loaded yet: there, only the image is sure to be what was meant.
 void Patches::follow(const PagingState& state) {
     for (auto& [address, place] : places_) {
         const auto now = translate(memory_, state, address);
         if (!now) continue;
-        const bool identical = now->physical == address && !(state.is_on() && now->user);
-        const bool meant = now->executable && (!identical || is_image(now->physical));
+        const bool meant = now->executable && (now->physical != address || is_image(now->physical));
         if (!meant) continue;
         if (place.physical != now->physical) {
             take_away(place);

@@ -30,6 +30,7 @@ public:
     [[nodiscard]] bool empty() const { return places_.empty(); }
     // Some are nowhere in memory yet, or perhaps not where they will be.
     [[nodiscard]] bool waits() const;
+    [[nodiscard]] bool waits_for(uint64_t page) const;
     // Puts each where its address leads.
     void follow(const PagingState& state);
 

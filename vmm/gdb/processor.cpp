@@ -48,6 +48,16 @@ struct Segment {
 };
 constexpr Segment segments[] = {{Cs, &kvm_sregs::cs}, {Ss, &kvm_sregs::ss}, {Ds, &kvm_sregs::ds}, {Es, &kvm_sregs::es}, {Fs, &kvm_sregs::fs}, {Gs, &kvm_sregs::gs}};
 
+// struct kvm_msrs with room for two; its flexible array makes it larger in C++ than in C with some headers, and the number of its ioctl.
+struct ModelSpecificRegisters {
+    uint32_t count, padding;
+    kvm_msr_entry entries[2];
+};
+struct ModelSpecificHeader {
+    uint32_t count, padding;
+};
+constexpr unsigned long get_model_specific = _IOWR(KVMIO, 0x88, ModelSpecificHeader);
+
 // A 64-bit interrupt or trap gate (Intel's manual, volume 3, 7.14.1).
 struct Gate {
     uint16_t offset_low, selector;
@@ -130,6 +140,11 @@ std::string Processor::state() const {
     }
 }
 
+bool Processor::is_runnable() const {
+    kvm_mp_state state{};
+    return ::ioctl(cpu_.descriptor(), KVM_GET_MP_STATE, &state) == 0 && state.mp_state == KVM_MP_STATE_RUNNABLE;
+}
+
 bool Processor::read_bytes(const PagingState& paging, uint64_t address, std::span<std::byte> to) const {
     for (std::byte& byte : to) {
         const auto translation = translate(memory_, paging, address++);
@@ -186,10 +201,27 @@ void Processor::undo(const ExceptionFrame& frame, uint64_t rip) const {
     (void)::ioctl(cpu_.descriptor(), KVM_SET_REGS, &values);
 }
 
+bool Processor::step_syscall() const {
+    constexpr uint32_t lstar = 0xc0000082, fmask = 0xc0000084;
+    constexpr std::array instruction{std::byte{0x0f}, std::byte{0x05}};
+    kvm_regs values{};
+    std::array<std::byte, instruction.size()> bytes{};
+    const kvm_sregs others = special();
+    if (::ioctl(cpu_.descriptor(), KVM_GET_REGS, &values) != 0 || others.cs.dpl != 3 || (others.efer & long_mode_active) == 0) return false;
+    if (!read_bytes({.cr0 = others.cr0, .cr3 = others.cr3, .cr4 = others.cr4, .efer = others.efer}, values.rip, bytes) || bytes != instruction) return false;
+    ModelSpecificRegisters registers{.count = 2, .padding = 0, .entries = {{.index = lstar, .reserved = 0, .data = 0}, {.index = fmask, .reserved = 0, .data = 0}}};
+    if (::ioctl(cpu_.descriptor(), get_model_specific, &registers) != static_cast<int>(registers.count)) return false;
+    values.rcx = values.rip + instruction.size();
+    values.r11 = values.rflags;
+    values.rip = registers.entries[0].data;
+    values.rflags = (values.rflags & ~registers.entries[1].data) | X86_EFLAGS_FIXED;
+    return ::ioctl(cpu_.descriptor(), KVM_SET_REGS, &values) == 0;
+}
+
 void Processor::set_debug(const kvm_guest_debug& setting) const { (void)::ioctl(cpu_.descriptor(), KVM_SET_GUEST_DEBUG, &setting); }
 
 void Processor::list_needs(sandbox::Needs& needs) {
-    for (const unsigned long request : std::initializer_list<unsigned long>{KVM_SET_REGS, KVM_SET_SREGS, KVM_GET_FPU, KVM_SET_FPU, KVM_GET_MP_STATE, KVM_SET_GUEST_DEBUG})
+    for (const unsigned long request : std::initializer_list<unsigned long>{KVM_SET_REGS, KVM_SET_SREGS, KVM_GET_FPU, KVM_SET_FPU, KVM_GET_MP_STATE, KVM_SET_GUEST_DEBUG, get_model_specific})
         needs.calls.push_back(sandbox::ioctl_call(request));
 }
 

@@ -38,6 +38,10 @@ public:
     [[nodiscard]] uint64_t rip() const;
     [[nodiscard]] PagingState paging() const;
     [[nodiscard]] std::string state() const;
+    // It neither sleeps nor has yet to be started.
+    [[nodiscard]] bool is_runnable() const;
+    // Of the last page fault.
+    [[nodiscard]] uint64_t faulting_page() const { return special().cr2 & ~(page_size - 1); }
     // How many bytes from the first on are mapped to memory. Takes pages one after the other: `use` gets the physical address and the bytes.
     template <typename Use>
     size_t for_each_page(uint64_t address, size_t length, Use use) const;
@@ -48,6 +52,9 @@ public:
     [[nodiscard]] std::optional<ExceptionFrame> frame() const;
     // As if the exception had not come: back to 64-bit code in ring 3, at `rip`.
     void undo(const ExceptionFrame& frame, uint64_t rip) const;
+    // Where `syscall` stays in ring 3: does that instruction, if it is the next one, which clears the flag for steps and so takes no step. False:
+    // it is another.
+    [[nodiscard]] bool step_syscall() const;
     void set_debug(const kvm_guest_debug& setting) const;
 
     static void list_needs(sandbox::Needs& needs);

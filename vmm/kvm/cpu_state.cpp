@@ -10,6 +10,7 @@
 
 #include "vmm/error.hpp"
 #include "vmm/kvm/cpuid.hpp"
+#include "vmm/kvm/first_entry.hpp"
 
 namespace eremite::vmm::kvm {
 
@@ -90,9 +91,12 @@ void save_floating_point(const System& system, int cpu, StateWriter& state) {
     save<kvm_fpu>(cpu, KVM_GET_FPU, "KVM_GET_FPU", state);
 }
 
-void restore_floating_point(int cpu, StateReader& state) {
+void restore_floating_point(const System& system, int cpu, const GuestMemory& memory, uint64_t scratch, StateReader& state) {
     const auto saved = state.take_list<std::byte>();
-    if (saved.empty()) return restore<kvm_fpu>(cpu, KVM_SET_FPU, "KVM_SET_FPU", state);
+    if (saved.empty()) {
+        enter_once(cpu, static_cast<size_t>(::ioctl(system.descriptor(), KVM_GET_VCPU_MMAP_SIZE, 0)), memory, scratch);
+        return restore<kvm_fpu>(cpu, KVM_SET_FPU, "KVM_SET_FPU", state);
+    }
     const auto area = std::make_unique<SaveArea>();
     if (saved.size() > longest_area) throw Error{"the snapshot is damaged: its processors have too many registers"};
     std::copy(saved.begin(), saved.end(), area->bytes.begin());
@@ -121,10 +125,10 @@ void restore_machine(const VirtualMachine& machine, StateReader& state) {
 
 void save_cpu(const System& system, int cpu, StateWriter& state) {
     state.begin("processor");
+    save_floating_point(system, cpu, state);
     state.add_list(std::span<const kvm_msr_entry>{model_specific_registers(system, cpu)});
     save<kvm_sregs>(cpu, KVM_GET_SREGS, "KVM_GET_SREGS", state);
     save<kvm_xcrs>(cpu, KVM_GET_XCRS, "KVM_GET_XCRS", state);
-    save_floating_point(system, cpu, state);
     save<kvm_lapic_state>(cpu, KVM_GET_LAPIC, "KVM_GET_LAPIC", state);
     save<kvm_debugregs>(cpu, KVM_GET_DEBUGREGS, "KVM_GET_DEBUGREGS", state);
     save<kvm_vcpu_events>(cpu, KVM_GET_VCPU_EVENTS, "KVM_GET_VCPU_EVENTS", state);
@@ -132,12 +136,12 @@ void save_cpu(const System& system, int cpu, StateWriter& state) {
     save<kvm_regs>(cpu, KVM_GET_REGS, "KVM_GET_REGS", state);
 }
 
-void restore_cpu(int cpu, StateReader& state) {
+void restore_cpu(const System& system, int cpu, const GuestMemory& memory, uint64_t scratch, StateReader& state) {
     state.begin("processor");
+    restore_floating_point(system, cpu, memory, scratch, state);
     const auto model_specific = state.take_list<kvm_msr_entry>();
     restore<kvm_sregs>(cpu, KVM_SET_SREGS, "KVM_SET_SREGS", state);
     restore<kvm_xcrs>(cpu, KVM_SET_XCRS, "KVM_SET_XCRS", state);
-    restore_floating_point(cpu, state);
     restore<kvm_lapic_state>(cpu, KVM_SET_LAPIC, "KVM_SET_LAPIC", state);
     for (const kvm_msr_entry& entry : model_specific) set_register(cpu, entry);
     restore<kvm_debugregs>(cpu, KVM_SET_DEBUGREGS, "KVM_SET_DEBUGREGS", state);

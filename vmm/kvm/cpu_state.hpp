@@ -9,9 +9,9 @@ namespace eremite::vmm::kvm {
 void save_machine(const VirtualMachine& machine, StateWriter& state);
 void restore_machine(const VirtualMachine& machine, StateReader& state);
 
-// `cpu`: the processor's descriptor. What it says of itself (CPUID) comes first, since all else depends on it.
+// `cpu`: the descriptor of a processor, which knows what it says of itself (CPUID). `scratch`: as in first_entry.hpp.
 void save_cpu(const System& system, int cpu, StateWriter& state);
-void restore_cpu(int cpu, StateReader& state);
+void restore_cpu(const System& system, int cpu, const GuestMemory& memory, uint64_t scratch, StateReader& state);
 
 // The requests (ioctl(2)) that the functions that save make.
 [[nodiscard]] std::span<const unsigned long> saving_requests();

@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "vmm/descriptor_limit.hpp"
 #include "vmm/error.hpp"
 #include "vmm/net/format.hpp"
 
@@ -30,6 +31,8 @@ constexpr size_t many_frames = 256, most_frames = 4096, most_bytes = size_t{16} 
 // Memory of longer frames than those of most networks is not kept.
 constexpr size_t usual_frame = 2048;
 constexpr size_t most_mtu = 65521;  // of libslirp
+// All of them are looked at for each batch of frames.
+constexpr size_t most_connections = 4096;
 constexpr int64_t never = std::numeric_limits<int64_t>::max();
 
 int64_t now_ns() {
@@ -92,8 +95,12 @@ struct UserNetwork::Callbacks {
         std::erase_if(of(self).timers_, [timer](const auto& one) { return one.get() == timer; });
     }
     static void timer_mod(void* timer, int64_t at_ms, void*) { static_cast<Timer*>(timer)->at_ms = at_ms; }
-    static void register_poll_fd(int, void*) {}
-    static void unregister_poll_fd(int fd, void* self) { of(self).sockets_.forget(fd); }
+    static void register_poll_fd(int, void* self) { ++of(self).socket_count_; }
+    static void unregister_poll_fd(int fd, void* self) {
+        UserNetwork& network = of(self);
+        network.sockets_.forget(fd);
+        if (network.socket_count_ != 0) --network.socket_count_;
+    }
     // Everything is looked at again behind each call of libslirp.
     static void notify(void*) {}
     static int add_poll(int fd, int events, void* self) {
@@ -125,8 +132,8 @@ const SlirpCb UserNetwork::Callbacks::table{
     .timer_new_opaque = nullptr,
 };
 
-UserNetwork::UserNetwork(const std::vector<PublishedPort>& published, size_t mtu)
-    : alarm_{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)}, ready_{make_event()}, frames_(most_frames) {
+UserNetwork::UserNetwork(const std::vector<PublishedPort>& published, size_t mtu, size_t most_sockets)
+    : most_sockets_{most_sockets != 0 ? most_sockets : std::min(raise_descriptor_limit() / 4, most_connections)}, alarm_{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)}, ready_{make_event()}, frames_(most_frames) {
     if (!alarm_) throw system_error("timerfd_create");
     // libslirp writes to sockets whose peers may have gone; that is an error there, and no reason to end.
     (void)::signal(SIGPIPE, SIG_IGN);
@@ -253,9 +260,22 @@ Channel::Sent UserNetwork::send(std::span<const iovec> pieces) {
     for (const iovec& piece : pieces) size += piece.iov_len;
     outgoing_.resize(std::min(size, header_size + longest_frame) - header_size);
     (void)virtio::copy_from(pieces, header_size, outgoing_);
+    if (!may_pass(kind_of(outgoing_))) return Sent::Done;
     // SAFETY: bytes.
     ::slirp_input(slirp_, reinterpret_cast<const uint8_t*>(outgoing_.data()), static_cast<int>(outgoing_.size()));
     return Sent::Done;
+}
+
+// A machine that opens ever more connections loses what it sends for more of them, and does not take all descriptors of the process, which other
+// devices need. Some are left to what has no connections: the names of hosts are asked for so.
+bool UserNetwork::may_pass(UserFrame kind) const {
+    switch (kind) {
+        case UserFrame::Refused: return false;
+        case UserFrame::Connects: return socket_count_ < most_sockets_;
+        case UserFrame::Sends: return socket_count_ < most_sockets_ + most_sockets_ / 4;
+        case UserFrame::Other: break;
+    }
+    return true;
 }
 
 void UserNetwork::flush() {

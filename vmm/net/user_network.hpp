@@ -7,6 +7,7 @@
 
 #include "vmm/net/channel.hpp"
 #include "vmm/net/poll_set.hpp"
+#include "vmm/net/user_frame.hpp"
 #include "vmm/unique_fd.hpp"
 
 struct Slirp;
@@ -24,8 +25,9 @@ struct PublishedPort {
 
 class UserNetwork final : public Backend, private Channel {
 public:
-    // `mtu`: of the machine's side, in bytes; 0: 1500. Throws Error: a port that cannot be had, or there is no memory.
-    explicit UserNetwork(const std::vector<PublishedPort>& published, size_t mtu = 0);
+    // `mtu`: of the machine's side, in bytes; 0: 1500. `most_sockets`: how many the machine can open; 0: as many as this process may have leave to
+    // it. Throws Error: a port that cannot be had, or there is no memory.
+    explicit UserNetwork(const std::vector<PublishedPort>& published, size_t mtu = 0, size_t most_sockets = 0);
     UserNetwork(const UserNetwork&) = delete;
     UserNetwork& operator=(const UserNetwork&) = delete;
     ~UserNetwork() override;
@@ -55,10 +57,13 @@ private:
     void handle_events();
     void run_timers();
     void drop_first();
+    [[nodiscard]] bool may_pass(UserFrame kind) const;
     void prepare_to_wait();
     void set_alarm(int64_t now_ms, int64_t at_ms);
 
+    const size_t most_sockets_;
     PollSet sockets_;
+    size_t socket_count_ = 0;  // of libslirp, those that are published included
     // Where the host says who knows names.
     std::vector<UniqueFd> name_server_folders_;
     UniqueFd alarm_;  // timerfd(2): at the earliest timer, or before

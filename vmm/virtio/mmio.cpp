@@ -70,8 +70,12 @@ void MmioTransport::configuration_changed() {
 void MmioTransport::needs_reset(std::string_view why) {
     if ((status_ & VIRTIO_CONFIG_S_NEEDS_RESET) != 0) return;
     status_ |= VIRTIO_CONFIG_S_NEEDS_RESET;
-    std::fprintf(stderr, "cell: %.*s: %.*s; the device has to be reset\n", static_cast<int>(device_->name().size()), device_->name().data(),
-                 static_cast<int>(why.size()), why.data());
+    // The machine shall not fill anyone's log: it may reset the device and break it again as often as it likes.
+    if (complaints_ < most_complaints) {
+        const char* const last = ++complaints_ == most_complaints ? "; such is not told again" : "";
+        std::fprintf(stderr, "cell: %.*s: %.*s; the device has to be reset%s\n", static_cast<int>(device_->name().size()), device_->name().data(),
+                     static_cast<int>(why.size()), why.data(), last);
+    }
     if ((status_ & VIRTIO_CONFIG_S_DRIVER_OK) != 0) interrupt(VIRTIO_MMIO_INT_CONFIG);
 }
 

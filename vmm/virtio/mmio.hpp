@@ -18,6 +18,8 @@ public:
     static constexpr uint64_t size = 0x1000;
     static constexpr uint32_t notify_register = 0x050;
     static constexpr size_t most_queues = 64;
+    // How often a device tells the user that its driver broke the protocol.
+    static constexpr unsigned most_complaints = 4;
 
     // `interrupt`: an event descriptor whose events are an edge each on the device's interrupt line; it stays the caller's.
     MmioTransport(const GuestMemory& memory, int interrupt);
@@ -77,6 +79,7 @@ private:
     uint32_t status_ = 0, offered_half_ = 0, accepted_half_ = 0, selected_queue_ = 0;
     uint64_t accepted_ = 0;
     bool started_ = false;  // the device, and not stopped since
+    unsigned complaints_ = 0;
     // Section 4.2.2: changes whenever the configuration does.
     uint32_t generation_ = 0;
     // Read and written by CPUs while a device works, so without the lock.

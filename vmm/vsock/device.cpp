@@ -228,8 +228,8 @@ bool VsockDevice::receive() {
     for (unsigned left = packets_at_once; left > 0; --left) {
         if (refusals_.empty() && control_.empty() && data_.empty()) return false;
         if (!queue->pop(receiving_) && !(queue->enable_notifications() && queue->pop(receiving_))) return false;
-        if (receiving_.writable_bytes < sizeof(Header)) {
-            host_.needs_reset("a buffer has no room for a header");
+        if (receiving_.writable_bytes <= sizeof(Header)) {
+            host_.needs_reset("a buffer has no room for a packet");
             return false;
         }
         Header header{};

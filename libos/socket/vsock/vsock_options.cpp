@@ -47,7 +47,7 @@ Result<size_t> VsockSocket::option(int level, int name, std::span<uint8_t> value
 }
 
 void VsockSocket::set_buffer(uint64_t bytes) {
-    settings_.buffer = std::max(std::min(bytes, settings_.most_buffer), settings_.least_buffer);
+    settings_.buffer = std::min(std::max(bytes, settings_.least_buffer), settings_.most_buffer);
     port_.buffer = settings_.buffer_bytes();
     if (stream_) machine().endpoint.set_buffer(*stream_, settings_.buffer_bytes());
 }

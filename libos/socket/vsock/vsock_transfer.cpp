@@ -67,10 +67,10 @@ Result<size_t> VsockSocket::take(Message& message) {
 }
 
 Result<size_t> VsockSocket::receive(Message& message) {
-    if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
     const Instant end = deadline(receive_timeout);
     const sync::Guard guard{machine().lock};
     if (!connected()) return Error{ENOTCONN};
+    if ((message.flags & MSG_OOB) != 0) return Error{EOPNOTSUPP};
     const bool all = (message.flags & MSG_WAITALL) != 0 && (message.flags & MSG_PEEK) == 0;
     size_t done = 0;
     while (message.data.remaining() != 0 && (stream_->own_shut & no_receive) == 0) {

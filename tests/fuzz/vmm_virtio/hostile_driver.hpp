@@ -100,9 +100,9 @@ public:
         const auto slot = static_cast<uint16_t>(next_++ % 4);
         const uint64_t from = 4096 + slot * 1024U, to = 8192 + slot * 2048U;
         const auto first = static_cast<uint16_t>(2 * slot), second = static_cast<uint16_t>(2 * slot + 1);
-        put(from, readable);
         const bool reads = !readable.empty(), writes = writable != 0;
         if (!reads && !writes) return;
+        if (reads) put(from, readable);
         if (writes) descriptor(queue, second, {to, static_cast<uint32_t>(writable), VRING_DESC_F_WRITE, 0});
         if (reads) descriptor(queue, first, {from, static_cast<uint32_t>(readable.size()), static_cast<uint16_t>(writes ? VRING_DESC_F_NEXT : 0), second});
         offer(queue, reads ? first : second);

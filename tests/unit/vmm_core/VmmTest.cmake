@@ -10,6 +10,7 @@ set(vmm_sources
   ${root}/vmm/event_loop.cpp
   ${root}/vmm/guest_memory.cpp
   ${root}/vmm/host_memory.cpp
+  ${root}/vmm/snapshot/state.cpp
   ${root}/vmm/virtio/device.cpp
   ${root}/vmm/virtio/mmio.cpp
   ${root}/vmm/virtio/queue.cpp)

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "tests/unit/vmm_core/echo_device.hpp"
@@ -184,6 +185,20 @@ TEST_F(MmioTest, QueueOutsideOfMemory) {
     guest.reset();
     EXPECT_EQ(device->stops, 0);
     EXPECT_FALSE(needs_reset());
+}
+
+TEST_F(MmioTest, ADriverCannotFillTheLog) {
+    testing::internal::CaptureStderr();
+    for (int i = 0; i < 100; ++i) {
+        ASSERT_TRUE(guest.negotiate());
+        guest.tell_queue(1, {16, 0x1000, 0x2000, 0x3000, false});
+        guest.start();
+        EXPECT_TRUE(needs_reset());
+        guest.reset();
+    }
+    const std::string log = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), vmm::virtio::MmioTransport::most_complaints) << log;
+    EXPECT_NE(log.find("not told again\n"), std::string::npos) << log;
 }
 
 TEST_F(MmioTest, QueueLargerThanOffered) {

@@ -61,8 +61,8 @@ bool connect_to(const UniqueFd& fd, uint16_t port) {
 
 // A machine whose driver and stack turn with the test.
 struct Guest {
-    explicit Guest(const std::vector<PublishedPort>& published = {}, size_t mtu = 0) : host{9, options(mtu)} {
-        machine.make_device(std::make_unique<UserNetwork>(published, mtu));
+    explicit Guest(const std::vector<PublishedPort>& published = {}, size_t mtu = 0, size_t most_sockets = 0) : host{9, options(mtu)} {
+        machine.make_device(std::make_unique<UserNetwork>(published, mtu, most_sockets));
         host.device.sent = [this](const Bytes& bytes, const net::Offload&) { machine.add_frame(0, {{}, bytes}); };
         host.stack.advance(now());
     }
@@ -292,6 +292,50 @@ TEST(UserNetworkTest, WhatFloodsAMachineThatDoesNotListenHasABound) {
         while (socket.readable())
             if (bytes_of(socket.receive(from)).size() == 4) return true;
         return false;
+    });
+}
+
+TEST(UserNetworkTest, ConnectionsHaveABound) {
+    constexpr size_t most = 8, tried = 30;
+    uint16_t port = 0;
+    const UniqueFd listener = bound_socket(SOCK_STREAM, port);
+    ASSERT_EQ(::listen(listener.get(), 64), 0);
+    Guest guest{{}, 0, most};
+    guest.with_address();
+    Events events;
+    std::vector<UniqueFd> accepted;
+    const auto accept = [&] {
+        UniqueFd one{::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK)};
+        if (one) accepted.push_back(std::move(one));
+    };
+    std::vector<net::tcp::Connection*> connections;
+    for (size_t i = 0; i < tried; ++i) {
+        connections.push_back(guest.host.stack.tcp().connect({}, {host_address, port}, {}, &events).value());
+        for (int turns = 0; turns < 10; ++turns) {
+            guest.turn();
+            accept();
+        }
+    }
+    guest.run([&] {
+        accept();
+        return accepted.size() >= most;
+    });
+    for (int turns = 0; turns < 100; ++turns) {
+        guest.turn();
+        accept();
+    }
+    EXPECT_EQ(accepted.size(), most);
+    // Where some have gone there is room for others.
+    for (net::tcp::Connection* const connection : connections) connection->abort();
+    accepted.clear();
+    guest.run([&] {
+        net::tcp::Connection* const connection = guest.host.stack.tcp().connect({}, {host_address, port}, {}, &events).value();
+        for (int turns = 0; turns < 10; ++turns) {
+            guest.turn();
+            accept();
+        }
+        connection->abort();
+        return !accepted.empty();
     });
 }
 

@@ -1,0 +1,109 @@
+// Requests in proper queues that make no sense to their device: sectors that are not there, packets with absurd headers, large and small buffers.
+#include <linux/virtio_blk.h>
+
+#include "attacks.hpp"
+#include "device.hpp"
+
+namespace eremite::hostile {
+
+namespace {
+
+constexpr uint64_t rings_at = play_start + (uint64_t{2} << 20), ring_bytes = 0x4000, buffers_at = uint64_t{32} << 20;
+constexpr uint64_t header_at = play_start + (uint64_t{8} << 20);
+constexpr size_t queues_of_device = 2;
+constexpr uint64_t packet_header = 12;  // virtio_net_hdr_v1, whose header is not C++
+
+uint32_t any_length(Random& random) {
+    constexpr uint32_t edges[] = {1, 2, 15, 16, 511, 512, 513, 1024, 4096, 4097, 65536, 1 << 18};
+    return random.below(2) == 0 ? any_of(random, edges) : 1 + static_cast<uint32_t>(random.below(4096));
+}
+
+Segment any_segment(Random& random, bool writable) { return {buffers_at + random.below(uint64_t{16} << 20), any_length(random), writable}; }
+
+void write_disk_header(Random& random) {
+    constexpr uint32_t types[] = {VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_FLUSH, VIRTIO_BLK_T_GET_ID, VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES};
+    constexpr uint64_t sectors[] = {0, 1, 2047, 131071, 131072, 1 << 30, uint64_t{1} << 54, uint64_t{1} << 55, uint64_t{1} << 63, UINT64_MAX};
+    at<uint32_t>(header_at) = random.below(16) == 0 ? static_cast<uint32_t>(random.next()) : any_of(random, types);
+    at<uint64_t>(header_at + 8) = random.below(2) == 0 ? any_of(random, sectors) : random.below(131072);
+}
+
+// A header with random offloads, and a frame from the machine to anybody: random, or an IPv4 packet with something of TCP, UDP or ICMP.
+void write_packet(Random& random) {
+    for (uint64_t i = 0; i < 128; i += 8) at<uint64_t>(header_at + i) = random.next();
+    if (random.below(2) == 0)
+        for (uint64_t i = 0; i < 12; ++i) at<uint8_t>(header_at + i) = static_cast<uint8_t>(random.below(4) == 0 ? random.next() : 0);
+    if (random.below(4) == 0) return;
+    const uint64_t ethernet = header_at + packet_header, ip = ethernet + 14, payload = ip + 20;
+    constexpr uint8_t protocols[] = {1, 6, 6, 17, 41, 58};
+    constexpr uint16_t types[] = {0x0008, 0x0008, 0x0608, 0xdd86};  // IPv4, ARP, IPv6, as they lie in memory
+    at<uint16_t>(ethernet + 12) = any_of(random, types);
+    at<uint8_t>(ip) = random.below(8) == 0 ? static_cast<uint8_t>(random.next()) : 0x45;
+    at<uint16_t>(ip + 2) = static_cast<uint16_t>(random.below(2) == 0 ? random.next() : 0x2800);
+    at<uint16_t>(ip + 6) = static_cast<uint16_t>(random.below(4) == 0 ? random.next() : 0);
+    at<uint8_t>(ip + 9) = any_of(random, protocols);
+    // 10.0.2.15 to a host of the same network: nothing leaves this machine.
+    at<uint32_t>(ip + 12) = 0x0f02000a;
+    at<uint32_t>(ip + 16) = 0x0002000a | static_cast<uint32_t>(random.below(256)) << 24;
+    uint32_t sum = 0;
+    at<uint16_t>(ip + 10) = 0;
+    for (uint64_t i = 0; i < 20; i += 2) sum += at<uint16_t>(ip + i);
+    at<uint16_t>(ip + 10) = static_cast<uint16_t>(~((sum & 0xffff) + (sum >> 16)));
+    if (random.below(2) == 0) at<uint16_t>(payload + 12) = 0x0250;  // a TCP header of 20 bytes with SYN
+}
+
+void ask_disk(Random& random, Ring& ring) {
+    write_disk_header(random);
+    Segment segments[6];
+    size_t count = 0;
+    segments[count++] = {header_at, random.below(16) == 0 ? any_length(random) % 64 + 1 : 16, random.below(32) == 0};
+    const bool writable = random.below(2) == 0;
+    for (size_t more = random.below(5); more > 0; --more) segments[count++] = any_segment(random, writable);
+    if (random.below(16) != 0) segments[count - (count == 6 ? 1 : 0)] = {header_at + 64, 1, true}, count += count == 6 ? 0 : 1;
+    ring.offer({segments, count});
+}
+
+void ask_other(Random& random, Ring& ring, bool sends) {
+    Segment segments[5];
+    size_t count = 0;
+    if (sends) {
+        write_packet(random);
+        segments[count++] = {header_at, static_cast<uint32_t>(packet_header) + static_cast<uint32_t>(random.below(80)), false};
+    }
+    for (size_t more = random.below(4) + (sends ? 0 : 1); more > 0; --more) segments[count++] = any_segment(random, !sends);
+    ring.offer({segments, count});
+}
+
+}  // namespace
+
+void attack_requests(Random& random) {
+    const auto all = devices();
+    const size_t number = random.below(all.size());
+    const Device& device = all[number];
+    if (device.type == VIRTIO_ID_FS) return;
+    device.reset();
+    device.negotiate(random.below(2) == 0 ? UINT64_MAX : uint64_t{1} << VIRTIO_F_VERSION_1);
+    const uint64_t memory = rings_at + number * queues_of_device * ring_bytes;
+    Ring rings[]{{device, 0, memory}, {device, 1, memory + ring_bytes}};
+    rings[0].set_up();
+    if (device.type != VIRTIO_ID_BLOCK && device.type != VIRTIO_ID_RNG) rings[1].set_up();
+    device.go();
+    const bool sends = device.type == VIRTIO_ID_NET || device.type == VIRTIO_ID_CONSOLE;
+    Ring& ring = rings[sends ? 1 : 0];
+    // Two requests of six descriptors at most, so that none is written over while it is there.
+    for (size_t round = 1 + random.below(8); round > 0; --round) {
+        for (int i = 0; i < 2; ++i) {
+            if (device.type == VIRTIO_ID_BLOCK) ask_disk(random, ring);
+            else ask_other(random, ring, sends);
+        }
+        if (sends && random.below(4) == 0) ask_other(random, rings[0], false);
+        // Reset in the midst of work, now and then.
+        if (random.below(8) == 0 || !ring.wait()) return;
+    }
+}
+
+void disturb_requests(Random& random) {
+    for (int i = 0; i < 1000; ++i) at<uint8_t>(header_at + random.below(64)) = static_cast<uint8_t>(random.next());
+    for (int i = 0; i < 1000; ++i) asm volatile("pause");
+}
+
+}  // namespace eremite::hostile

@@ -1,0 +1,18 @@
+#include "vmm/descriptor_limit.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+namespace eremite::vmm {
+
+size_t raise_descriptor_limit() {
+    constexpr rlim_t least = 64, most = 1 << 20;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return least;
+    const rlimit possible{.rlim_cur = std::min(limit.rlim_max, std::max(most, limit.rlim_cur)), .rlim_max = limit.rlim_max};
+    if (::setrlimit(RLIMIT_NOFILE, &possible) == 0) limit = possible;
+    return std::clamp(limit.rlim_cur, least, most);
+}
+
+}  // namespace eremite::vmm
