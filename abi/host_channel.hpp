@@ -19,6 +19,8 @@ inline constexpr uint16_t log_port = 0xe9;
 //   register NAME VALUE     rip, rsp, rbp, rax, ... after `fault`, hexadecimal
 //   bias VALUE              what was added to the executable's addresses (0 unless static-PIE), hexadecimal
 //   stack ADDRESS BYTES     a piece of the stack from ADDRESS up, hexadecimal bytes without spaces
+//   crash                   the machine itself failed: its registers and stack follow, and those before do not count. Our own monitor says it,
+//                           for no image can
 inline constexpr uint16_t report_port = 0xea;
 inline constexpr uint8_t debugcon_answer = 0xe9;
 

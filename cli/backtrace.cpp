@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -176,7 +177,74 @@ std::vector<std::string> unwind(const std::filesystem::path& executable, DeadPro
     return lines;
 }
 
+// An executable of a machine that failed.
+struct Loaded {
+    MappedFile file;
+    ElfImage image;
+};
+
+// Whether the instruction before this address is a call, so that it may be one that a function returns to (AMD64 manual, volume 3, CALL).
+bool follows_call(const ElfImage& image, uint64_t address) {
+    constexpr size_t longest = 7;
+    const ElfSection* const section = image.section_at(address - 1);
+    if (section == nullptr || (section->flags & SHF_EXECINSTR) == 0 || address < section->address + longest) return false;
+    const auto bytes = image.bytes_at(address - longest, longest);
+    if (bytes.size() < longest) return false;
+    constexpr std::byte near_relative{0xe8}, indirect{0xff};
+    constexpr size_t relative_length = 5;
+    if (bytes[longest - relative_length] == near_relative) return true;
+    // The middle bits of the byte behind the operation are 2 for a call.
+    for (size_t length = 2; length < longest; ++length)
+        if (bytes[longest - length] == indirect && (std::to_integer<unsigned>(bytes[longest - length + 1]) >> 3 & 7) == 2) return true;
+    return false;
+}
+
+std::vector<Frame> scan_stack(std::span<const Loaded> executables, const Report& report) {
+    std::vector<Frame> frames;
+    for (const StackPiece& piece : report.stack) {
+        for (size_t at = 0; at + sizeof(uint64_t) <= piece.bytes.size() && frames.size() < most_frames; at += sizeof(uint64_t)) {
+            uint64_t word = 0;
+            std::memcpy(&word, piece.bytes.data() + at, sizeof word);
+            if (std::any_of(executables.begin(), executables.end(), [word](const Loaded& loaded) { return follows_call(loaded.image, word); }))
+                frames.push_back({word, false});
+        }
+    }
+    return frames;
+}
+
 }  // namespace
+
+std::string describe_crash(std::span<const std::filesystem::path> executables, const Report& report) {
+    const auto rip = report.registers.find("rip");
+    if (rip == report.registers.end()) return "  no backtrace: the processor's registers are not known\n";
+    static char* no_debug_path = nullptr;
+    const Dwfl_Callbacks callbacks{.find_elf = dwfl_build_id_find_elf,
+                                   .find_debuginfo = dwfl_standard_find_debuginfo,
+                                   .section_address = dwfl_offline_section_address,
+                                   .debuginfo_path = &no_debug_path};
+    const std::unique_ptr<Dwfl, decltype(&dwfl_end)> dwfl{dwfl_begin(&callbacks), &dwfl_end};
+    if (!dwfl) return "  no backtrace: there is no memory for it\n";
+    std::vector<Loaded> loaded;
+    dwfl_report_begin(dwfl.get());
+    for (const std::filesystem::path& path : executables) {
+        try {
+            MappedFile file{path};
+            const ElfImage image = ElfImage::parse(file.bytes(), path.string());
+            // One that is loaded anywhere else has no symbols at its addresses.
+            if (image.flavour() == ElfFlavour::StaticPie) continue;
+            if (dwfl_report_elf(dwfl.get(), path.filename().c_str(), path.c_str(), -1, 0, true) != nullptr) loaded.push_back({std::move(file), image});
+        } catch (const Failure&) {
+            // The others may do.
+        }
+    }
+    (void)dwfl_report_end(dwfl.get(), nullptr, nullptr);
+    std::vector<Frame> frames{{rip->second, true}};
+    const std::vector<Frame> callers = scan_stack(loaded, report);
+    frames.insert(frames.end(), callers.begin(), callers.end());
+    std::string text;
+    for (size_t i = 0; i < frames.size(); ++i) text += fmt::format("  #{:<2} {}{}\n", i, describe_frame(dwfl.get(), frames[i]), frames[i].exact ? "" : "  ?");
+    return text;
+}
 
 std::string describe_signal(int signal) {
     struct Name {

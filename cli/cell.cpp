@@ -15,6 +15,7 @@
 #include "cli/file.hpp"
 #include "vmm/block/block_device.hpp"
 #include "vmm/console/console_device.hpp"
+#include "vmm/crash/crash_report.hpp"
 #include "vmm/entropy/entropy_device.hpp"
 #include "vmm/error.hpp"
 #include "vmm/fs/device.hpp"
@@ -39,7 +40,7 @@ std::unique_ptr<vmm::net::Backend> network_of(const NetworkInterface& network) {
     if (!network.tap.empty()) return std::make_unique<vmm::net::Tap>(network.tap, network.queues);
     std::vector<vmm::net::PublishedPort> published;
     for (const ForwardedPort& port : network.forwarded)
-        published.push_back({.address = port.address, .host_port = port.host_port, .machine_port = port.machine_port, .udp = port.udp});
+        published.push_back({.address = port.address, .host_port = port.host_port, .machine_port = port.machine_port, .udp = port.udp, .machine_address = network.machine_address});
     return std::make_unique<vmm::net::UserNetwork>(published);
 }
 
@@ -93,15 +94,16 @@ constexpr bool restricted = false;
 constexpr bool restricted = true;
 #endif
 
-// As if the image had said that it ended well, behind what it may have left of a line.
-constexpr std::string_view saved_report = "\nexit 0\n";
-
-// As the image reports its own (abi/host_channel.hpp), behind what it may have left of a line.
-void report_figures(const vmm::Figures& figures, int report) {
-    if (figures.empty()) return;
-    std::string text = "\n";
-    for (const auto& [name, value] : figures) text += "stat " + name + " " + std::to_string(value) + "\n";
+// Lines as the image reports its own (abi/host_channel.hpp), behind what it may have left of one.
+void report_text(const std::string& lines, int report) {
+    const std::string text = "\n" + lines;
     vmm::write_all(report, std::as_bytes(std::span{text}));
+}
+
+void report_figures(const vmm::Figures& figures, int report) {
+    std::string lines;
+    for (const auto& [name, value] : figures) lines += "stat " + name + " " + std::to_string(value) + "\n";
+    if (!lines.empty()) report_text(lines, report);
 }
 
 // The signals that end the machine in good order. They are blocked in all threads and wait in a descriptor.
@@ -157,12 +159,13 @@ int run(const VirtualMachine& machine, const CellDescriptors& descriptors) {
     if (machine.gdb_port) cell.set_debugger(std::make_unique<vmm::gdb::Server>(*machine.gdb_port));
     const vmm::MachineEnd end = cell.run();
     report_figures(end.figures, report);
+    if (end.cpu >= 0) report_text(vmm::crash::crash_report(end.cpu, cell.memory()), report);
     if (!end.details.empty()) std::fprintf(stderr, "%s", end.details.c_str());
     switch (end.kind) {
         case vmm::MachineEnd::Kind::Exit: return debug_exit_status(end.status);
         case vmm::MachineEnd::Kind::Failed: return failed;
         case vmm::MachineEnd::Kind::Stopped: die_by_signal(signals.get()); return failed;
-        case vmm::MachineEnd::Kind::Saved: vmm::write_all(report, std::as_bytes(std::span{saved_report})); break;
+        case vmm::MachineEnd::Kind::Saved: report_text("exit 0\n", report); break;
         case vmm::MachineEnd::Kind::Reset: break;
     }
     return ended_by_itself;

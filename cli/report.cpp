@@ -110,6 +110,13 @@ bool Report::understand(std::string_view line) {
         fault = Fault{*signal, address};
         return true;
     }
+    if (key == "crash") {
+        if (!rest.empty()) return false;
+        crashed = true;
+        registers.clear();
+        stack.clear();
+        return true;
+    }
     if (key == "register") {
         const std::string_view name = next_word(rest);
         const auto value = parse_number<uint64_t>(rest, 16);

@@ -31,6 +31,7 @@ public:
     std::optional<int> exit_status;                       // 0 to 255
     std::vector<std::pair<std::string, uint64_t>> stats;  // in order of arrival; a name again replaces its value
     std::optional<Fault> fault;
+    bool crashed = false;  // registers and stack are those of the machine when it failed
     std::map<std::string, uint64_t, std::less<>> registers;
     uint64_t bias = 0;
     std::vector<StackPiece> stack;

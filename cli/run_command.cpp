@@ -227,7 +227,12 @@ void check_capture(const RunOptions& options, const Report& report) {
 int conclude(const RunOptions& options, Vmm vmm, const Boot& boot, const SessionEnd& end) {
     for (const std::string& line : end.report.malformed)
         fmt::print(stderr, "eremite: the image reported something not understood: {}\n", line);
-    if (end.report.fault) fmt::print(stderr, "{}", describe_fault(boot.program, end.report));
+    if (end.report.crashed) {
+        const std::vector<fs::path> executables = boot.kernel.empty() || boot.kernel == boot.program ? std::vector<fs::path>{boot.program} : std::vector<fs::path>{boot.kernel, boot.program};
+        fmt::print(stderr, "the machine failed:\n{}", describe_crash(executables, end.report));
+    } else if (end.report.fault) {
+        fmt::print(stderr, "{}", describe_fault(boot.program, end.report));
+    }
     if (options.stats) fmt::print(stderr, "{}", format_stats(end));
     check_capture(options, end.report);
     if (end.report.exit_status) return *end.report.exit_status;

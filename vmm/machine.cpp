@@ -182,8 +182,8 @@ Figures Machine::figures() const {
 void Machine::run_cpu(kvm::Cpu& cpu) {
     switch (cpu.run(ports_, registers_, trace_ ? &*trace_ : nullptr)) {
         case kvm::Cpu::End::Stopped: break;
-        case kvm::Cpu::End::Reset: finish({.kind = MachineEnd::Kind::Reset, .status = 0, .details = cpu.registers()}); break;
-        case kvm::Cpu::End::Failed: finish({.kind = MachineEnd::Kind::Failed, .status = 0, .details = cpu.failure() + "\n" + cpu.registers()}); break;
+        case kvm::Cpu::End::Reset: finish({.kind = MachineEnd::Kind::Reset, .status = 0, .details = cpu.registers(), .cpu = cpu.descriptor()}); break;
+        case kvm::Cpu::End::Failed: finish({.kind = MachineEnd::Kind::Failed, .status = 0, .details = cpu.failure() + "\n" + cpu.registers(), .cpu = cpu.descriptor()}); break;
     }
 }
 

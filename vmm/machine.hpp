@@ -70,6 +70,7 @@ struct MachineEnd {
     uint32_t status = 0;
     std::string details;  // for Reset and Failed: why, and the registers
     Figures figures{};    // if they were wanted
+    int cpu = -1;         // for Reset and Failed: the descriptor of the processor, which lives as long as the machine; -1: none
 };
 
 class Machine {
@@ -93,6 +94,7 @@ public:
 
     // Loads the image and runs it to its end. To be called once. Throws Error if it cannot start.
     [[nodiscard]] MachineEnd run();
+    [[nodiscard]] const GuestMemory& memory() const { return memory_; }
 
     // All processors stand still, their registers are complete, and no access of theirs is under way when pause() returns; the devices go on.
     // resume() undoes one pause(). From the threads of the devices and of the loop. Requires: not a processor's thread, and no lock that is taken

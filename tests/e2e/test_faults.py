@@ -1,6 +1,6 @@
 """A program that does something forbidden dies of a named signal, at a named place."""
 
-from support import CommandTest, program
+from support import CommandTest, cell_only, program
 
 SEGV, FPE, ILL, TRAP = 139, 136, 132, 133
 
@@ -75,3 +75,15 @@ class StaticPie(FaultTest):
 
     def test_wild_jump(self):
         self.fault("jump_nowhere", SEGV, "SIGSEGV", r"#1 .*jump_nowhere", r"#2 .*main")
+
+
+class TripleFault(CommandTest):
+    """The machine itself fails."""
+
+    @cell_only
+    def test_where_it_was_is_told(self):
+        result = self.check(self.run_program(program("triple_fault")), 125, output=b"",
+                            errors=["^the machine failed:$", "ended without an exit status", r"rip [0-9a-f]{16}"])
+        # A host's processor may reset its registers before anybody sees them (AMD64 manual, volume 2, 15.14.3).
+        if "rip 000000000000fff0" not in result.error_text:
+            self.assertRegex(result.error_text, r"#0 +0x[0-9a-f]+  failing_function\n  #1 +0x[0-9a-f]+  outer_function  \?\n")

@@ -41,6 +41,9 @@ int64_t now_ns() {
     return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
+// What DHCP tells the machine.
+constexpr const char* machine_address = "10.0.2.15";
+
 in_addr ipv4(const char* text) {
     in_addr address{};
     ::inet_pton(AF_INET, text, &address);
@@ -146,7 +149,7 @@ UserNetwork::UserNetwork(const std::vector<PublishedPort>& published, size_t mtu
     configuration.vnetwork = ipv4("10.0.2.0");
     configuration.vnetmask = ipv4("255.255.255.0");
     configuration.vhost = ipv4("10.0.2.2");
-    configuration.vdhcp_start = ipv4("10.0.2.15");
+    configuration.vdhcp_start = ipv4(machine_address);
     configuration.vnameserver = ipv4("10.0.2.3");
     configuration.in6_enabled = true;
     configuration.vprefix_addr6 = ipv6("fec0::");
@@ -184,8 +187,11 @@ void UserNetwork::publish(const PublishedPort& port) {
     in_addr host{};
     if (!port.address.empty() && ::inet_pton(AF_INET, port.address.c_str(), &host) != 1)
         throw Error{"port " + port.address + ":" + std::to_string(port.host_port) + ": the address is none of IPv4"};
+    in_addr machine = ipv4(machine_address);
+    if (!port.machine_address.empty() && ::inet_pton(AF_INET, port.machine_address.c_str(), &machine) != 1)
+        throw Error{"the machine's address " + port.machine_address + " is none of IPv4"};
     errno = 0;
-    if (::slirp_add_hostfwd(slirp_, port.udp ? 1 : 0, host, port.host_port, ipv4("10.0.2.15"), port.machine_port) == 0) return;
+    if (::slirp_add_hostfwd(slirp_, port.udp ? 1 : 0, host, port.host_port, machine, port.machine_port) == 0) return;
     throw port_error(port, errno != 0 ? errno : EADDRINUSE);
 }
 

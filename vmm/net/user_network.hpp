@@ -20,6 +20,7 @@ struct PublishedPort {
     uint16_t host_port = 0;
     uint16_t machine_port = 0;
     bool udp = false;
+    std::string machine_address{};  // IPv4, of the network's; empty: the one that DHCP tells
 };
 
 class UserNetwork final : public Backend, private Channel {

@@ -125,5 +125,16 @@ TEST(DescribeSignal, KnowsNames) {
     EXPECT_EQ(describe_signal(63), "signal 63");
 }
 
+TEST(Crash, WithoutRegistersOrExecutables) {
+    Report report;
+    EXPECT_NE(describe_crash({}, report).find("no backtrace"), std::string::npos);
+    report.registers["rip"] = 0x1000;
+    report.stack.push_back({0x2000, std::string(64, '\x41')});
+    const std::filesystem::path missing = "/nowhere/program";
+    const std::string text = describe_crash(std::span{&missing, 1}, report);
+    EXPECT_NE(text.find("#0  0x1000  (not in the program)"), std::string::npos) << text;
+    EXPECT_EQ(text.find("#1"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace eremite::cli

@@ -22,6 +22,19 @@ TEST(Report, UnderstandsEveryLine) {
     EXPECT_TRUE(report.malformed.empty());
 }
 
+TEST(Report, WhatCountsAfterACrashIsOfTheMachine) {
+    Report report;
+    report.feed("register rip 401000\nregister rbx 5\nstack 7fff0 00ff10\n");
+    EXPECT_FALSE(report.crashed);
+    report.feed("\ncrash\nregister rip 402000\nstack 1000 55\n");
+    EXPECT_TRUE(report.crashed);
+    EXPECT_EQ(report.registers.size(), 1U);
+    EXPECT_EQ(report.registers.at("rip"), 0x402000);
+    ASSERT_EQ(report.stack.size(), 1);
+    EXPECT_EQ(report.stack[0].address, 0x1000);
+    EXPECT_TRUE(report.malformed.empty());
+}
+
 TEST(Report, TakesPiecesCutAnywhere) {
     const std::string text = "stat a 1\nstat b 2\r\nexit 3\n";
     for (size_t cut = 0; cut <= text.size(); ++cut) {

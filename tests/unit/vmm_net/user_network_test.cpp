@@ -75,9 +75,9 @@ struct Guest {
         machine.start(bit(VIRTIO_NET_F_MRG_RXBUF) | bit(VIRTIO_NET_F_GUEST_CSUM));
         machine.give_buffers(0, 200, 2048);
     }
-    void with_address() {
+    void with_address(Ipv4Address address = machine_address) {
         start();
-        ASSERT_TRUE(host.interface->add_address(machine_address, 24).ok());
+        ASSERT_TRUE(host.interface->add_address(address, 24).ok());
     }
     void turn() {
         host.stack.advance(now());
@@ -211,10 +211,11 @@ TEST(UserNetworkTest, TheMachineReachesTheHost) {
     client.connection->close();
 }
 
-TEST(UserNetworkTest, APublishedPortForDatagrams) {
+// A question from the host to a port of the machine, and the answer.
+void exchange_datagrams(Ipv4Address address, const std::string& told) {
     const uint16_t port = free_port(SOCK_DGRAM);
-    Guest guest{{{"127.0.0.1", port, 53, true}}};
-    guest.with_address();
+    Guest guest{{{"127.0.0.1", port, 53, true, told}}};
+    guest.with_address(address);
     Events events;
     net::UdpSocket socket{guest.host.stack.udp(), events};
     ASSERT_TRUE(socket.bind({net::any_v4(), 53}).ok());
@@ -235,6 +236,9 @@ TEST(UserNetworkTest, APublishedPortForDatagrams) {
     guest.run([&] { return (size = ::recv(client.get(), buffer, sizeof buffer, 0)) >= 0; });
     EXPECT_EQ(Bytes(buffer, buffer + size), answer);
 }
+
+TEST(UserNetworkTest, APublishedPortForDatagrams) { exchange_datagrams(machine_address, {}); }
+TEST(UserNetworkTest, APublishedPortOfAMachineWithAnAddressOfItsOwn) { exchange_datagrams(Ipv4Address::of(10, 0, 2, 77), "10.0.2.77"); }
 
 // Many connections, one after the other: descriptors of the host come and go, with the same numbers.
 TEST(UserNetworkTest, ConnectionsComeAndGo) {
