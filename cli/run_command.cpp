@@ -304,6 +304,7 @@ int run_command(const RunOptions& options) {
         return 0;
     }
     if (options.network) require_tap(*options.network);
+    if (machine.vsock) require_vsock(*machine.vsock);
     if (options.log_level == "debug") fmt::print(stderr, "eremite: accelerator {}: {}\n", name_of(choice.accelerator), choice.reason);
     if (options.gdb_port) {
         fmt::print(stderr, "eremite: the machine waits for a debugger; in another terminal: {}\n",
