@@ -227,7 +227,8 @@ void KvmTarget::let_go(size_t index) {
     const bool steps = one.action.kind == Action::Kind::Step || !watches_.empty() || one.steps_over || one.steps_to_page;
     one.steps = steps || steps_to_handlers();
     if (one.steps) setting.control |= KVM_GUESTDBG_SINGLESTEP;
-    if (steps && blocks_interrupts_) setting.control |= KVM_GUESTDBG_BLOCKIRQ;
+    // GDB's step goes to the next instruction, and to no handler. Who only watches by steps needs its interrupts.
+    if ((one.action.kind == Action::Kind::Step || one.steps_over) && blocks_interrupts_) setting.control |= KVM_GUESTDBG_BLOCKIRQ;
     if (std::exchange(one.injects, false)) setting.control |= KVM_GUESTDBG_INJECT_BP;
     // The registers of the processor's manual, volume 3, 19.2: lengths of 1, 2, 8 and 4 bytes are 0 to 3.
     constexpr uint64_t reserved_one = 0x400, exact = 0x300;
