@@ -218,6 +218,13 @@ bool Processor::step_syscall() const {
     return ::ioctl(cpu_.descriptor(), KVM_SET_REGS, &values) == 0;
 }
 
+std::optional<uint64_t> Processor::behind_halt() const {
+    constexpr std::byte halt{0xf4};
+    const uint64_t at = rip();
+    std::byte byte{};
+    return read_bytes(paging(), at, {&byte, 1}) && byte == halt ? std::optional{at + 1} : std::nullopt;
+}
+
 void Processor::set_debug(const kvm_guest_debug& setting) const { (void)::ioctl(cpu_.descriptor(), KVM_SET_GUEST_DEBUG, &setting); }
 
 void Processor::list_needs(sandbox::Needs& needs) {

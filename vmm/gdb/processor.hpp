@@ -55,6 +55,8 @@ public:
     // Where `syscall` stays in ring 3: does that instruction, if it is the next one, which clears the flag for steps and so takes no step. False:
     // it is another.
     [[nodiscard]] bool step_syscall() const;
+    // Nothing: the next instruction is no hlt; else the address behind it.
+    [[nodiscard]] std::optional<uint64_t> behind_halt() const;
     void set_debug(const kvm_guest_debug& setting) const;
 
     static void list_needs(sandbox::Needs& needs);
