@@ -258,7 +258,7 @@ void KvmTarget::let_go(size_t index) {
     }
     setting.arch.debugreg[7] = control;
     one.state.set_debug(setting);
-    if (one.steps && !debugs_ring_3_ && one.state.step_syscall()) {
+    if (one.steps && !debugs_ring_3_ && one.state.step_by_hand()) {
         constexpr uint64_t step = 0x4000;
         report(index, {.kind = Exit::Kind::Debug, .exception = 1, .pc = 0, .dr6 = step});
     }
