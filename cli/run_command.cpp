@@ -265,17 +265,23 @@ int conclude(const RunOptions& options, Vmm vmm, const Boot& boot, const Session
                     end.vmm_messages)};
 }
 
+// With those that the user names, in their order.
+template <typename File>
+void replace_files(std::vector<File>& files, const std::vector<MountOption>& named, const std::string& what) {
+    if (!named.empty() && named.size() != files.size()) throw Failure{exit_status::usage, fmt::format("run: {}: give it as many, or none for the same ones", what)};
+    for (size_t i = 0; i < named.size(); ++i) {
+        files[i].path = fs::absolute(named[i].source).string();
+        files[i].read_only = named[i].read_only;
+    }
+}
+
 // Goes on from a snapshot, whose devices may have others behind them now.
 int restore(const RunOptions& options) {
     const SnapshotNotes notes = read_notes(options.restored);
     VirtualMachine machine = notes.machine;
     machine.restored = options.restored;
-    if (!options.volumes.empty() && options.volumes.size() != machine.volumes.size())
-        throw Failure{exit_status::usage, fmt::format("run: the machine of {} has {} volumes: give it as many, or none for the same ones", options.restored, machine.volumes.size())};
-    for (size_t i = 0; i < options.volumes.size(); ++i) {
-        machine.volumes[i].path = fs::absolute(options.volumes[i].source).string();
-        machine.volumes[i].read_only = options.volumes[i].read_only;
-    }
+    replace_files(machine.volumes, options.volumes, fmt::format("the machine of {} has {} volumes", options.restored, machine.volumes.size()));
+    replace_files(machine.folders, options.mounts, fmt::format("the machine of {} has {} folders", options.restored, machine.folders.size()));
     std::vector<std::string> words;
     if (options.network) {
         if (!machine.network) throw Failure{exit_status::usage, fmt::format("run: the machine of {} has no network: leave out --net", options.restored)};
@@ -347,8 +353,8 @@ int run_command(const RunOptions& options) {
     machine.affinity = options.affinity;
     machine.snapshot = options.snapshot;
     if (!options.snapshot.empty()) {
-        if (!options.mounts.empty() || !options.vsock.empty() || !options.capture.empty())
-            throw Failure{exit_status::usage, "run: a machine with --mount, --vsock or --pcap cannot go into a snapshot: leave these out, or --snapshot"};
+        if (!options.vsock.empty() || !options.capture.empty())
+            throw Failure{exit_status::usage, "run: a machine with --vsock or --pcap cannot go into a snapshot: leave these out, or --snapshot"};
         machine.notes = write_notes({.program = fs::absolute(boot.program).string(), .terminal = terminal, .machine = machine});
     }
     if (options.dry_run) {

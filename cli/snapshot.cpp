@@ -19,6 +19,28 @@ namespace eremite::cli {
 
 namespace {
 
+// Of volumes or folders.
+template <typename File>
+void write_files(vmm::StateWriter& notes, const std::vector<File>& files) {
+    notes.add<uint64_t>(files.size());
+    for (const File& file : files) {
+        notes.add_text(file.tag);
+        notes.add_text(file.path);
+        notes.add<uint8_t>(file.read_only);
+    }
+}
+
+template <typename File>
+void read_files(vmm::StateReader& notes, std::vector<File>& files) {
+    for (auto left = notes.take<uint64_t>(); left > 0; --left) {
+        File file;
+        file.tag = notes.take_text();
+        file.path = notes.take_text();
+        file.read_only = notes.take<uint8_t>() != 0;
+        files.push_back(file);
+    }
+}
+
 void write_network(vmm::StateWriter& notes, const NetworkInterface& network) {
     notes.add_text(network.tap);
     notes.add<uint32_t>(network.queues);
@@ -56,12 +78,8 @@ std::string write_notes(const SnapshotNotes& all) {
     notes.add(machine.memory);
     notes.add<uint32_t>(machine.cpus);
     notes.add(machine.tsc_khz);
-    notes.add<uint64_t>(machine.volumes.size());
-    for (const VolumeFile& volume : machine.volumes) {
-        notes.add_text(volume.tag);
-        notes.add_text(volume.path);
-        notes.add<uint8_t>(volume.read_only);
-    }
+    write_files(notes, machine.volumes);
+    write_files(notes, machine.folders);
     notes.add<uint8_t>(machine.network.has_value());
     if (machine.network) write_network(notes, *machine.network);
     const auto bytes = notes.bytes();
@@ -81,13 +99,8 @@ SnapshotNotes read_notes(const std::string& path) {
         machine.memory = notes.take<uint64_t>();
         machine.cpus = notes.take<uint32_t>();
         machine.tsc_khz = notes.take<uint64_t>();
-        for (auto left = notes.take<uint64_t>(); left > 0; --left) {
-            VolumeFile volume;
-            volume.tag = notes.take_text();
-            volume.path = notes.take_text();
-            volume.read_only = notes.take<uint8_t>() != 0;
-            machine.volumes.push_back(volume);
-        }
+        read_files(notes, machine.volumes);
+        read_files(notes, machine.folders);
         if (notes.take<uint8_t>() != 0) machine.network = read_network(notes);
         return all;
     } catch (const vmm::Error& error) {

@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -141,7 +142,7 @@ class BadSnapshots(SnapshotTest):
         self.refused("--restore", self.file, because="this is no snapshot")
         self.refused("--restore", self.file, HELLO, because="has its program", status=2)
         self.refused("--snapshot", self.folder / "none/file", HELLO, because="No such file")
-        self.refused("--snapshot", self.file, "--mount", f"{self.folder}:/x", HELLO, because="cannot go into a snapshot", status=2)
+        self.refused("--snapshot", self.file, "--vsock", self.folder / "x", HELLO, because="cannot go into a snapshot", status=2)
 
     def test_damaged_ones(self):
         machine = self.begin()
@@ -179,6 +180,38 @@ class SnapshotVolume(SnapshotTest, VolumeTest):
         copy.quit()
         self.check_sound(other)
         self.refused("--restore", self.file, "--volume", f"{other}:/data", "--volume", f"{volume}:/more", because="1 volumes", status=2)
+
+
+class SnapshotFolder(SnapshotTest):
+    def test_finds_its_files_again(self):
+        shared, other = self.folder / "shared", self.folder / "other"
+        (shared / "a/b").mkdir(parents=True)
+        (shared / "a/b/text").write_text("first")
+        (shared / "gone").write_text("soon")
+        machine = self.begin("--mount", f"{shared}:/data")
+        self.assertEqual(machine.ask("read /data/a/b/text"), "1 first")
+        self.assertEqual(machine.ask("read /data/gone"), "2 soon")
+        self.assertEqual(machine.ask("open /data/a/b/text"), "3 opened")
+        machine.snapshot(self.file)
+        machine.quit()
+        # As the machine knows the files.
+        shutil.copytree(shared, other)
+        (other / "gone").unlink()
+        copy = self.restore()
+        self.assertEqual(copy.ask("append more"), "4 written")
+        self.assertEqual(copy.ask("read /data/a/b/text"), "5 firstmore")
+        copy.quit()
+        copy = self.restore("--mount", f"{other}:/data")
+        self.assertEqual(copy.ask("append other"), "4 written")
+        self.assertEqual(copy.ask("read /data/gone"), "5 nothing")
+        self.assertEqual(copy.ask("write /data/new text"), "6 written")
+        copy.quit()
+        self.assertEqual((other / "a/b/text").read_text(), "firstother")
+        self.assertEqual((shared / "a/b/text").read_text(), "firstmore")
+        self.assertEqual((other / "new").read_text(), "text")
+        (other / "a/b/text").unlink()
+        self.refused("--restore", self.file, "--mount", f"{other}:/data", because="a/b/text of a shared folder open, which cannot be opened")
+        self.refused("--restore", self.file, "--mount", f"{self.folder}/none:/data", because="none", status=2)
 
 
 class SnapshotNetwork(SnapshotTest, NetworkTest):

@@ -2,9 +2,12 @@
 // What the guest has open, by numbers of ours, which are never used again.
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <unordered_map>
 
 #include "vmm/fs/result.hpp"
+#include "vmm/snapshot/state.hpp"
 #include "vmm/unique_fd.hpp"
 
 namespace eremite::vmm::fs {
@@ -33,6 +36,9 @@ public:
     [[nodiscard]] Result<int> file(uint64_t number);
     [[nodiscard]] Result<void> close(uint64_t number, Handle::Kind kind);
     void close_all() { handles_.clear(); }
+    // For a snapshot, as Inodes have it; `open` opens a path with these flags, or throws vmm::Error, as save() does for a file without a name.
+    void save(StateWriter& state, const std::function<std::string(int descriptor)>& path_of) const;
+    void restore(StateReader& state, const std::function<UniqueFd(const std::string& path, int flags)>& open);
     [[nodiscard]] size_t size() const { return handles_.size(); }
 
 private:

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include <unordered_map>
 
 #include "vmm/fs/entry_opener.hpp"
+#include "vmm/snapshot/state.hpp"
 
 namespace eremite::vmm::fs {
 
@@ -63,6 +65,10 @@ public:
     void forget(uint64_t number, uint64_t count);
     // All but the root.
     void forget_all();
+    // For a snapshot: `path_of` a descriptor below the root, "." for that, and nothing for what has no name. restore() comes first, and throws
+    // vmm::Error where the snapshot is damaged.
+    void save(StateWriter& state, const std::function<std::string(int descriptor)>& path_of) const;
+    void restore(StateReader& state);
     // ENFILE: there is none for one more.
     [[nodiscard]] Result<void> check_room() const { return inodes_.size() < most_ ? Result<void>{} : Error{ENFILE}; }
     // The root is one.

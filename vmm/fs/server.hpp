@@ -21,6 +21,10 @@ public:
     // The guest has gone: it knows no file any more, and has none open.
     void forget_all();
 
+    // For a snapshot (saving.cpp). These throw vmm::Error.
+    void save(StateWriter& state) const;
+    void restore(StateReader& state);
+
     // What it asks of the host's kernel.
     void list_needs(sandbox::Needs& needs) const;
 
