@@ -200,5 +200,69 @@ TEST(Generator, SaysWhetherItIsSeeded) {
     EXPECT_EQ(answers, (Octets{0, 0, 0, 1, 1}));
 }
 
+// Two copies of a machine go on with the same state, and each with an identifier of its own.
+TEST(Generator, CopiesWithOtherIdentifiers) {
+    enum class Copy : uint8_t { Same, One, Other, LastByte, Back };
+    const auto after = [](Copy copy) {
+        return in_fresh_process([copy] {
+            static uint8_t identifier[16] = {1, 2, 3};
+            random::add_seed(numbered(32), true);
+            random::watch_identifier(identifier);
+            Octets bytes = take(48);
+            if (copy == Copy::One || copy == Copy::Back) identifier[0] = 9;
+            if (copy == Copy::Other) identifier[0] = 8;
+            if (copy == Copy::LastByte) identifier[15] = 1;
+            if (copy == Copy::Back) {
+                (void)take(0);
+                identifier[0] = 1;
+            }
+            const Octets more = take(48);
+            bytes.insert(bytes.end(), more.begin(), more.end());
+            return bytes;
+        });
+    };
+    const Octets same = after(Copy::Same);
+    EXPECT_EQ(after(Copy::Same), same) << "one that is what it was changes nothing";
+    std::set<Octets> seen{same};
+    for (const Copy copy : {Copy::One, Copy::Other, Copy::LastByte, Copy::Back}) {
+        const Octets bytes = after(copy);
+        EXPECT_TRUE(std::equal(bytes.begin(), bytes.begin() + 48, same.begin())) << "before that";
+        EXPECT_TRUE(seen.insert(bytes).second) << static_cast<int>(copy);
+        EXPECT_EQ(after(copy), bytes);
+    }
+}
+
+TEST(Generator, WatchedIdentifierCountsFromTheStart) {
+    const auto with = [](uint8_t first) {
+        return in_fresh_process([first] {
+            static uint8_t identifier[16];
+            identifier[0] = first;
+            random::watch_identifier(identifier);
+            return take(64);
+        });
+    };
+    EXPECT_NE(with(1), with(2));
+    EXPECT_EQ(with(1), with(1));
+}
+
+// The known identifier is what was seen last: several requests after a change are one sequence.
+TEST(Generator, IdentifierIsMixedInOnce) {
+    const Octets real = in_fresh_process([] {
+        static uint8_t identifier[16];
+        random::watch_identifier(identifier);
+        for (size_t i = 0; i < sizeof identifier; ++i) identifier[i] = static_cast<uint8_t>(i + 1);
+        Octets all = take(16);
+        const Octets more = take(16);
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    });
+    Model model;
+    model.add_seed(numbered(16));
+    Octets expected = model.fill(16);
+    const Octets more = model.fill(16);
+    expected.insert(expected.end(), more.begin(), more.end());
+    EXPECT_EQ(real, expected);
+}
+
 }  // namespace
 }  // namespace eremite::test

@@ -1,4 +1,5 @@
 // What comes before what: with an engine whose operations end when the test says so.
+#include <algorithm>
 #include <cerrno>
 #include <map>
 
@@ -27,24 +28,31 @@ public:
     }
     void wait() override {
         ++waits;
-        if (done_.empty()) finish(0, 0);
+        if (done_.empty()) finish(0, whole(under_way.at(0).second));
     }
     // Ends the operation that is `at` among those under way.
     void finish(size_t at, int64_t result) {
+        order += letter(under_way.at(at).second);
         done_.push_back({under_way.at(at).first, result});
         under_way.erase(under_way.begin() + static_cast<ptrdiff_t>(at));
         vmm::signal_event(event_.get());
     }
     [[nodiscard]] std::string kinds() const {
         std::string letters;
-        for (const auto& [slot, operation] : under_way) letters += "RWSPZ"[static_cast<size_t>(operation.kind)];
+        for (const auto& [slot, operation] : under_way) letters += letter(operation);
         return letters;
     }
+    std::string order;  // of those that ended
 
     std::vector<std::pair<uint32_t, Operation>> unkicked, under_way;
     int waits = 0;
 
 private:
+    static char letter(const Operation& operation) { return "RWSPZ"[static_cast<size_t>(operation.kind)]; }
+    // The result of one that goes well.
+    static int64_t whole(const Operation& operation) {
+        return operation.kind == Operation::Kind::Read || operation.kind == Operation::Kind::Write ? static_cast<int64_t>(operation.length) : 0;
+    }
     vmm::UniqueFd event_ = vmm::make_event();
     std::vector<Outcome> done_;
 };
@@ -54,12 +62,15 @@ struct BlockOrder : ::testing::Test {
     BlockDriver driver{guest};
     ManualEngine* engine = nullptr;
 
-    void SetUp() override {
-        guest.attach([this](const vmm::GuestMemory&, vmm::virtio::Host& host) {
+    auto maker() {
+        return [this](const vmm::GuestMemory&, vmm::virtio::Host& host) {
             auto made = std::make_unique<ManualEngine>();
             engine = made.get();
             return std::make_unique<BlockDevice>(host, "disk0", vmm::block::Disk{.file = {}, .sectors = 1000, .can_punch = true}, "serial", std::move(made));
-        }, false);
+        };
+    }
+    void SetUp() override {
+        guest.attach(maker(), false);
         guest.bring_up(flush_feature, 1, {.size = 256, .indirect_segments = 8});
     }
     BlockRequest send(const BlockRequest& request, uintptr_t token = 0) {
@@ -268,6 +279,65 @@ TEST_F(BlockOrder, RequestsUnderWayHaveABound) {
     finish(0, 0);
     guest.settle();
     EXPECT_EQ(engine->under_way.size(), size_t{BlockDevice::depth}) << "it comes in the room of the one that is done";
+}
+
+// Nothing is under way in memory when a snapshot is written, and each request is answered once.
+TEST_F(BlockOrder, SnapshotEndsWhatIsUnderWay) {
+    const BlockRequest one = write(1), two = read(2), three = flush(3), four = write(4), five = flush(5);
+    driver.send(driver.make(VIRTIO_BLK_T_IN, 8, {}, 512), 6);
+    EXPECT_EQ(engine->kinds(), "WRW");
+    const auto state = guest.save();
+    EXPECT_EQ(engine->under_way.size(), 0U);
+    EXPECT_EQ(engine->order.size(), 5U);
+    EXPECT_LT(engine->order.find('W'), engine->order.find('S'));
+    EXPECT_LT(engine->order.rfind('W'), engine->order.rfind('S'));
+    for (const BlockRequest& request : {one, two, three, four, five}) EXPECT_EQ(driver.status(request), VIRTIO_BLK_S_OK);
+    EXPECT_TRUE(guest.interrupted());
+    guest.restore(state, maker());
+    guest.settle();
+    EXPECT_EQ(engine->kinds(), "R") << "what was not taken yet";
+    finish(0, 512);
+    std::vector<uintptr_t> done;
+    for (uintptr_t token; (token = next()) != 0;) done.push_back(token);
+    std::sort(done.begin(), done.end());
+    EXPECT_EQ(done, (std::vector<uintptr_t>{1, 2, 3, 4, 5, 6}));
+    const BlockRequest after = flush(7);
+    finish(0, 0);
+    EXPECT_EQ(next(), 7U);
+    EXPECT_EQ(driver.status(after), VIRTIO_BLK_S_OK);
+}
+
+TEST_F(BlockOrder, SnapshotWaitsForWhatIsDoneInParts) {
+    const BlockRequest request = read(1);
+    finish(0, 100);
+    EXPECT_EQ(engine->kinds(), "R");
+    (void)guest.save();
+    EXPECT_EQ(driver.status(request), VIRTIO_BLK_S_OK);
+    EXPECT_EQ(next(), 1U);
+}
+
+// The machine that is written goes on, too.
+TEST_F(BlockOrder, GoesOnAfterASnapshot) {
+    write(1);
+    (void)guest.save();
+    EXPECT_EQ(next(), 1U);
+    guest.settle();
+    write(2);
+    EXPECT_EQ(engine->kinds(), "W");
+    finish(0, 1024);
+    EXPECT_EQ(next(), 2U);
+}
+
+TEST_F(BlockOrder, SnapshotOfADiskWithoutItsQueue) {
+    guest.reset();
+    ASSERT_TRUE(guest.negotiate(flush_feature));
+    guest.start();
+    guest.restore(guest.save(), maker());
+    guest.reset();
+    guest.bring_up(flush_feature, 1);
+    flush(1);
+    finish(0, 0);
+    EXPECT_EQ(next(), 1U);
 }
 
 }  // namespace

@@ -51,6 +51,12 @@ struct Console : ::testing::Test {
         EXPECT_EQ(guest.get(VIRTIO_MMIO_DEVICE_ID), uint32_t{VIRTIO_ID_CONSOLE});
         guest.bring_up(0, 2);
     }
+    // The machine goes on from a snapshot, with these.
+    void restore(std::span<const std::byte> state, UniqueFd to, UniqueFd from = {}) {
+        guest.restore(state, [&](const vmm::GuestMemory&, vmm::virtio::Host& host) {
+            return std::make_unique<ConsoleDevice>(host, "console0", std::move(to), std::move(from));
+        });
+    }
     Segment text(std::string_view what) {
         const Segment segment = guest.heap.segment(what.size());
         guest.heap.write(segment, what);
@@ -221,6 +227,60 @@ TEST_F(Console, RequestsOfTheWrongKind) {
     EXPECT_EQ(guest.call(receive_queue, {}, {&segment, 1}), 1U);
 }
 
+std::string numbered_lines(size_t count) {
+    std::string lines;
+    for (size_t i = 0; i < count; ++i) lines += std::to_string(i) + "\n";
+    return lines;
+}
+
+// The reader of before has the first part of what was under way, that of the restored machine the rest, and what came behind it.
+TEST_F(Console, GoesOnInTheMiddleOfARequest) {
+    ASSERT_GT(::fcntl(output.to.get(), F_SETPIPE_SZ, 4096), 0);
+    attach(std::move(output.to), {}, false);
+    const std::string first = numbered_lines(2000), second = "second\n";
+    const size_t half = first.size() / 2;
+    const std::array pieces{text(std::string_view{first}.substr(0, half)), text(std::string_view{first}.substr(half))};
+    guest.send(transmit_queue, pieces, {});
+    send(text(second));
+    guest.settle();
+    ASSERT_FALSE(guest.queue(transmit_queue)->take()) << "the pipe is full";
+    const auto state = guest.save();
+    std::string before(first.size(), '\0');
+    const ssize_t count = ::read(output.from.get(), before.data(), before.size());
+    ASSERT_GT(count, 0);
+    ASSERT_LT(static_cast<size_t>(count), first.size());
+    before.resize(static_cast<size_t>(count));
+
+    Pipe next;
+    restore(state, std::move(next.to));
+    // A snapshot of what did not go on yet has the same.
+    const auto again = guest.save();
+    guest.settle();
+    EXPECT_EQ(before + read_exactly(next.from.get(), first.size() - before.size() + second.size()), first + second);
+    EXPECT_TRUE(guest.queue(transmit_queue)->take());
+    EXPECT_TRUE(guest.queue(transmit_queue)->take());
+    EXPECT_FALSE(guest.queue(transmit_queue)->take());
+    EXPECT_EQ(again, state);
+    send(text("whole"));
+    guest.settle();
+    EXPECT_EQ(read_exactly(next.from.get(), 5), "whole") << "nothing of that is left out";
+}
+
+TEST_F(Console, RoomForWhatIsTypedIsThereAfterARestore) {
+    attach(std::move(output.to), std::move(input.from), false);
+    const Segment one = guest.heap.segment(16), two = guest.heap.segment(16);
+    guest.send(receive_queue, {}, {&one, 1});
+    guest.send(receive_queue, {}, {&two, 1});
+    type("before");
+    guest.settle();
+    Pipe next;
+    restore(guest.save(), {}, std::move(next.from));
+    ASSERT_EQ(::write(next.to.get(), "after", 5), 5);
+    guest.settle();
+    EXPECT_EQ(guest.wait(receive_queue).written, 6U);
+    EXPECT_EQ(guest.wait(receive_queue).written, 5U);
+    EXPECT_EQ(guest.heap.text({one.address, 6}) + " " + guest.heap.text({two.address, 5}), "before after");
+}
 
 }  // namespace
 }  // namespace eremite::test

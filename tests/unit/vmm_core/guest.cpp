@@ -45,6 +45,13 @@ vmm::virtio::QueueSetup DriverQueue::setup() const {
 
 Guest::Guest(uint64_t memory_bytes) : memory{memory_bytes}, transport_{std::make_unique<vmm::virtio::MmioTransport>(memory, interrupt_.get())} {}
 
+std::vector<std::byte> Guest::save() {
+    vmm::StateWriter state;
+    const std::lock_guard guard{transport_->device_lock()};
+    transport_->save(state);
+    return {state.bytes().begin(), state.bytes().end()};
+}
+
 uint32_t Guest::get(uint32_t reg) {
     uint32_t value = 0;
     transport_->read(reg, std::as_writable_bytes(std::span{&value, 1}));

@@ -9,6 +9,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "virtio/split_queue.hpp"
@@ -78,6 +79,19 @@ public:
         if (threaded) transport_->run();
     }
     [[nodiscard]] vmm::virtio::MmioTransport& transport() { return *transport_; }
+    // The device's state, as a snapshot has it.
+    [[nodiscard]] std::vector<std::byte> save();
+    // The machine goes on from there with another device, which make(memory, host) returns; it has no thread. That of before is not heard of any more;
+    // it must have no thread. Throws Error, and then it goes on.
+    template <typename Make>
+    void restore(std::span<const std::byte> state, Make&& make) {
+        auto next = std::make_unique<vmm::virtio::MmioTransport>(memory, interrupt_.get());
+        next->attach(make(memory, next->host()));
+        vmm::StateReader reader{state};
+        next->restore(reader);
+        left_behind_.push_back(std::exchange(transport_, std::move(next)));
+        threaded_ = false;
+    }
     // Ends the device as the end of a machine does.
     void end() { transport_.reset(); }
 
@@ -122,6 +136,7 @@ public:
 
 private:
     vmm::UniqueFd interrupt_ = vmm::make_event();
+    std::vector<std::unique_ptr<vmm::virtio::MmioTransport>> left_behind_;
     std::unique_ptr<vmm::virtio::MmioTransport> transport_;
     bool threaded_ = true;
     std::vector<std::unique_ptr<DriverQueue>> queues_;
