@@ -148,7 +148,7 @@ int run(const VirtualMachine& machine, const CellDescriptors& descriptors) {
                        .cpus = machine.cpus,
                        .affinity = machine.affinity,
                        .tsc_khz = machine.tsc_khz,
-                       .orders = {.request = descriptors.snapshot_request, .file = descriptors.snapshot_file, .reply = descriptors.snapshot_reply, .notes = machine.notes},
+                       .orders = {.request = descriptors.snapshot_request, .file = descriptors.snapshot_file, .reply = descriptors.snapshot_reply, .ends = !machine.volumes.empty(), .notes = machine.notes},
                        .snapshot = snapshot ? &*snapshot : nullptr,
                        .input = STDIN_FILENO,
                        .output = STDOUT_FILENO,
@@ -168,6 +168,7 @@ int run(const VirtualMachine& machine, const CellDescriptors& descriptors) {
         case vmm::MachineEnd::Kind::Exit: return debug_exit_status(end.status);
         case vmm::MachineEnd::Kind::Failed: return failed;
         case vmm::MachineEnd::Kind::Stopped: die_by_signal(signals.get()); return failed;
+        case vmm::MachineEnd::Kind::Saved: report_text("exit 0\n", report); break;
         case vmm::MachineEnd::Kind::Reset: break;
     }
     return ended_by_itself;
@@ -178,6 +179,8 @@ int run(const VirtualMachine& machine, const CellDescriptors& descriptors) {
 int run_cell(const VirtualMachine& machine, const CellDescriptors& descriptors) {
     // A reader of the output that goes away is no reason to end.
     std::signal(SIGPIPE, SIG_IGN);
+    // Nor is a limit of the size of files (setrlimit(2)), which a disk or a snapshot may reach: to write fails then.
+    std::signal(SIGXFSZ, SIG_IGN);
     // One heap for all threads, which hardly use it: each further one would take memory, and a look at the host's processors in /sys.
     ::mallopt(M_ARENA_MAX, 1);
     try {

@@ -90,7 +90,7 @@ void define_run(CLI::App& app, RunWords& words) {
     app.add_option("--share", words.share, "How folders are mounted: auto is virtio-fs where virtiofsd runs (as root, not for :ro), else 9p")
         ->check(CLI::IsMember({"auto", "virtio-fs", "9p"}))
         ->capture_default_str();
-    app.add_option("--snapshot", words.options.snapshot, "Write the running machine to this file when SIGUSR1 comes, and go on (cell)")->type_name("FILE");
+    app.add_option("--snapshot", words.options.snapshot, "Write the running machine to this file when SIGUSR1 comes, and go on; with a --volume, whose file belongs to the snapshot as it is then, end (cell)")->type_name("FILE");
     app.add_option("--restore", words.options.restored, "Go on from a snapshot, in the place of a PROGRAM; its --volume and --net may be others (cell)")->type_name("FILE");
     app.add_flag("--gdb{1234}", words.gdb_port, "Wait for gdb before the first instruction, on this port")->type_name("[PORT]");
     app.add_option("--timeout", words.options.timeout, "Stop after this many seconds, with exit status 124")->check([](const std::string& text) {

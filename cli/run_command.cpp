@@ -359,6 +359,7 @@ int run_command(const RunOptions& options) {
         return 0;
     }
     if (options.network) require_tap(*options.network);
+    if (machine.vsock) require_vsock(*machine.vsock);
     if (options.log_level == "debug") {
         fmt::print(stderr, "eremite: accelerator {}: {}\n", name_of(choice.accelerator), choice.reason);
         fmt::print(stderr, "eremite: monitor {}: {}\n", name_of(monitor.vmm), monitor.reason);

@@ -277,7 +277,7 @@ private:
     }
 
     // What arrives before the image has set up its serial port is lost there.
-    [[nodiscard]] bool input_allowed() const { return end_.output_seen || !machine_.restored.empty() || Clock::now() - start_ >= input_delay; }
+    [[nodiscard]] bool input_allowed() const { return end_.output_seen || machine_.vmm == Vmm::Cell || Clock::now() - start_ >= input_delay; }
 
     // When an end from outside stops waiting for a reader of our output that does not read.
     [[nodiscard]] Clock::time_point patience_end() const { return *stopped_ + output_delay; }

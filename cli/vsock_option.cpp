@@ -37,11 +37,15 @@ VsockDevice parse_vsock_option(const std::string& text, Vmm vmm) {
     }
     if (!number || *number <= VMADDR_CID_HOST || *number >= VMADDR_CID_ANY)
         throw Failure{exit_status::usage, fmt::format("run: --vsock {}: with QEMU this is the machine's number, 3 or more; paths of Unix sockets are for --vmm cell", text)};
-    if (::access(host_device, R_OK | W_OK) != 0)
-        throw Failure{exit_status::eremite_failed, fmt::format("--vsock {}: this host's {} is not there or not usable (modprobe vhost_vsock); --vmm cell needs no such device", text, host_device)};
     VsockDevice device;
     device.cid = static_cast<uint32_t>(*number);
     return device;
+}
+
+void require_vsock(const VsockDevice& device) {
+    if (!device.path.empty() || ::access(host_device, R_OK | W_OK) == 0) return;
+    throw Failure{exit_status::eremite_failed,
+                  fmt::format("--vsock {}: this host's {} is not there or not usable (modprobe vhost_vsock); --vmm cell needs no such device", device.cid, host_device)};
 }
 
 }  // namespace eremite::cli

@@ -31,6 +31,7 @@ struct SnapshotOrders {
     int request = -1;   // an event descriptor: once it is signalled, the machine stands still, is written, and goes on. -1: there will be none
     int file = -1;      // an empty file for it
     int reply = -1;     // a line for who asked: "ok", a space and the bytes that were written; or what went wrong
+    bool ends = false;  // the machine does not go on: what it has on disks stays as the snapshot knows it
     std::string notes;  // of the caller's, which stand in the snapshot
 };
 
@@ -63,6 +64,7 @@ struct MachineEnd {
         Reset,  // a triple fault, or it reset itself
         Failed,  // KVM could not go on
         Stopped,  // from outside
+        Saved,    // in a snapshot, after which it was not to go on
     };
     Kind kind = Kind::Exit;
     uint32_t status = 0;

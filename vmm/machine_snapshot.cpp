@@ -47,15 +47,18 @@ std::vector<std::byte> Machine::state() {
 
 void Machine::take_snapshot() {
     std::string reply;
+    bool ends = false;
     pause();
     try {
         std::vector<std::unique_lock<std::mutex>> locks;
         for (const Slot& slot : slots_) locks.emplace_back(slot.transport->device_lock());
         reply = "ok " + std::to_string(write_snapshot(setup_.orders.file, memory_, state()));
+        ends = setup_.orders.ends;
     } catch (const Error& error) {
         reply = error.what();
     }
-    resume();
+    if (ends) finish({.kind = MachineEnd::Kind::Saved, .status = 0, .details = {}});
+    else resume();
     reply += "\n";
     write_all(setup_.orders.reply, std::as_bytes(std::span{reply}));
 }
@@ -73,6 +76,9 @@ void Machine::restore(const SnapshotFile& snapshot) {
     kvm::restore_machine(machine_, state);
     for (const auto& cpu : cpus_) kvm::restore_cpu(system_, cpu->descriptor(), memory_, generation_at - kvm::first_entry_scratch_size, state);
     begin_generation(setup_.command_line);
+    // An edge may have been on its way to the interrupt controller when that was saved, or have come before it was restored. One more tells nothing new.
+    for (const Slot& slot : slots_) signal_event(slot.interrupt.get());
+    signal_event(serial_interrupt_.get());
     signal_event(generation_interrupt_.get());
 }
 

@@ -32,6 +32,8 @@ void set_thread_pointer(uint64_t value);
 [[nodiscard]] uint64_t announced_timer_khz();
 // The hypervisor's name ("KVMKVMKVM", "TCGTCGTCGTCG"), 12 characters; empty on bare metal.
 [[nodiscard]] std::string_view hypervisor_name();
+// KVM's leaf of features (Linux: Documentation/virt/kvm/x86/cpuid.rst), bits KVM_FEATURE_*; 0: the hypervisor is not KVM.
+[[nodiscard]] uint32_t kvm_features();
 // Is every instruction emulated (QEMU's TCG)? What is cheap then is not what is cheap on a CPU.
 [[nodiscard]] bool emulated();
 

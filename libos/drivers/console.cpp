@@ -112,14 +112,14 @@ void listen() {
 
 void start_console(const ConsoleSetup& wanted) {
     setup = wanted;
-    if (wanted.virtio) want_streams({.input = input_came, .room = output_has_room});
+    // From here on input is not lost: the command waits for a sign of that. A virtio console keeps it anyway.
+    if (!wanted.virtio) report("stat boot.console_tsc {}", arch::cycle_counter());
+    else want_streams({.input = input_came, .room = output_has_room});
 }
 
 void start_serial() {
     serial.start(abi::serial_port);
     start_host_channel();
-    // From here on input is not lost: the command waits for a sign of that.
-    report("stat boot.console_tsc {}", arch::cycle_counter());
 }
 
 void console_write(std::span<const char> text) {

@@ -109,17 +109,23 @@ void start_clock(const abi::BootInfo& info, uint64_t tsc_khz) {
     }
 }
 
-void start_wall_clock() {
+namespace {
+
+std::optional<int64_t> read_wall_clock() {
+    if (const auto ns = read_pvclock_realtime()) return ns;
     const auto seconds = read_cmos_clock();
-    if (!seconds) {
-        log::info("no real-time clock: the wall clock starts at 1970");
-        return;
-    }
-    wall_clock_offset.store(*seconds * 1'000'000'000 - monotonic_now().ns, std::memory_order_relaxed);
+    return seconds ? std::optional{*seconds * 1'000'000'000} : std::nullopt;
+}
+
+}  // namespace
+
+void start_wall_clock() {
+    if (const auto ns = read_wall_clock()) wall_clock_offset.store(*ns - monotonic_now().ns, std::memory_order_relaxed);
+    else log::info("no real-time clock: the wall clock starts at 1970");
 }
 
 void correct_wall_clock() {
-    if (const auto seconds = read_cmos_clock()) set_realtime(*seconds * 1'000'000'000);
+    if (const auto ns = read_wall_clock()) set_realtime(*ns);
 }
 
 Instant monotonic_now() { return {static_cast<int64_t>(ticks_to_ns(arch::cycle_counter() - start_tsc))}; }

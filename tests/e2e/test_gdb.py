@@ -75,9 +75,9 @@ class Gdb(CommandTest):
         self.assertEqual((status, output), (0, b"hello world\n"))
 
     def test_watchpoint_and_two_processors(self):
-        commands = ["break main", "continue", "info threads", "watch turns", "continue", "backtrace 1", "continue", "backtrace 1", "delete", "detach"]
+        commands = ["break take_turn", "continue", "info threads", "delete", "watch turns", "continue", "backtrace 1", "continue", "backtrace 1", "delete", "detach"]
         gdb, status, output, _ = self.debug(program("two_threads"), *commands, options=["--cpus", "2"])
-        self.check(gdb, output=[r"^\* 1 +Thread .*CPU.?0", r"^  2 +Thread .*CPU.?1", r"hit Breakpoint 1, main \(",
+        self.check(gdb, output=[r"1 +Thread .*CPU.?0", r"2 +Thread .*CPU.?1", r"hit Breakpoint 1, .*take_turn \(",
                                 r"Old value = 0\nNew value = 1\n.*take_turn \(", r"#0 .*take_turn \(who=.*0\)",
                                 r"Old value = 1\nNew value = 2\n.*take_turn \(", r"#0 .*take_turn \(who=.*1\)"])
         self.assertEqual((status, output), (0, b"6 turns\n"))

@@ -63,20 +63,20 @@ class Hostile(CommandTest):
         self.attack("addresses", 3000)
 
     def test_ports(self):
-        self.attack("ports", 1500)
+        self.attack("ports", 1000)
 
     def test_rings(self):
-        self.attack("rings", 5000)
+        self.attack("rings", 3000)
 
     def test_requests(self):
-        self.attack("requests", 150)
+        self.attack("requests", 80)
 
     def test_files(self):
-        self.attack("files", 40)
+        self.attack("files", 25)
 
     def test_what_is_shared_it_reads(self):
         self.write("shared/a", SECRET)
         self.attack("files", 1, status=ESCAPED)
 
     def test_all_together_and_a_triple_fault(self):
-        self.attack("all", 800, "fault", 125, "triple fault")
+        self.attack("all", 400, "fault", 125, "triple fault")

@@ -94,6 +94,8 @@ void BlockDevice::stop() {
 }
 
 void BlockDevice::finish() {
+    // A driver may start without setting up the queue.
+    if (!queue_) return;
     while (under_way_ > 0 || !flushes_.empty()) {
         engine_->kick();
         if (under_way_ > 0) engine_->wait();

@@ -4,6 +4,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <optional>
+
 #include "vmm/fs/operations.hpp"
 
 namespace eremite::vmm::fs::operations {
@@ -35,8 +37,8 @@ Result<fuse_open_out> open_and_add(Share& share, const Inode& inode, uint32_t gu
 }
 
 // A file that was made just now, and opened: the guest gets both. What is put in front of the handle is the very file, whatever became of its name.
-Result<void> tell_made(Share& share, UniqueFd file, Reply& reply) {
-    const Inodes::Known known = TRY(share.inodes.tell(TRY(share.reopen(file.get(), O_PATH))));
+Result<void> tell_made(Share& share, UniqueFd file, std::optional<Inodes::Place> place, Reply& reply) {
+    const Inodes::Known known = TRY(share.inodes.tell(TRY(share.reopen(file.get(), O_PATH)), place));
     const fuse_open_out open = TRY(add_handle(share, std::move(file)));
     reply.put(entry_of(known));
     reply.put(open);
@@ -90,7 +92,7 @@ Result<void> create(Share& share, Request& request, Reply& reply) {
         // What is there already is not opened by its name, which may lead to something that must not be opened.
         return share.open_beneath(folder, name, flags | O_CREAT | O_EXCL, in.mode & ~in.umask & permission_bits);
     }();
-    if (made.ok()) return tell_made(share, std::move(made).value(), reply);
+    if (made.ok()) return tell_made(share, std::move(made).value(), Inodes::Place{folder.number, name}, reply);
     if (made.code() != EEXIST || (in.flags & O_EXCL) != 0) return made.error();
     const Inodes::Known known = TRY(share.look_up(folder, name));
     const auto opened = open_and_add(share, known.inode, in.flags, in.open_flags);
@@ -119,7 +121,7 @@ Result<void> make_nameless(Share& share, Request& request, Reply& reply) {
         if (!file) return Error{errno};
         return file;
     }();
-    return tell_made(share, TRY(std::move(made)), reply);
+    return tell_made(share, TRY(std::move(made)), {}, reply);
 }
 
 Result<void> read(Share& share, Request& request, Reply& reply) {
@@ -145,7 +147,8 @@ Result<void> write(Share& share, Request& request, Reply& reply) {
 // Some file systems tell what went wrong only when a descriptor is closed (close(2)).
 Result<void> flush(Share& share, Request& request, Reply&) {
     const int file = TRY(share.handles.file(request.take<fuse_flush_in>().fh));
-    const int copy = ::fcntl(file, F_DUPFD_CLOEXEC, 0);
+    int copy = ::fcntl(file, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0 && errno == EMFILE && share.inodes.close_some()) copy = ::fcntl(file, F_DUPFD_CLOEXEC, 0);
     TRY(done(copy));
     return done(::close(copy));
 }

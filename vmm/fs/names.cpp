@@ -25,12 +25,20 @@ Result<void> rename_by(Share& share, Request& request, uint64_t new_folder, unsi
     const char* const to = TRY(request.name());
     const Inode& source = *TRY(share.inodes.find(request.node()));
     const Inode& target = *TRY(share.inodes.find(new_folder));
-    return done(::renameat2(source.descriptor.get(), from, target.descriptor.get(), to, flags));
+    // What is called so now and is moved, replaced or exchanged.
+    TRY(share.inodes.prepare_to_unname({source.number, from}));
+    TRY(share.inodes.prepare_to_unname({target.number, to}));
+    TRY(done(::renameat2(source.descriptor.get(), from, target.descriptor.get(), to, flags)));
+    share.inodes.moved({target.number, to});
+    if ((flags & RENAME_EXCHANGE) != 0) share.inodes.moved({source.number, from});
+    return {};
 }
 
 Result<void> remove(Share& share, Request& request, int flags) {
     const char* const name = TRY(request.name());
     const Inode& folder = *TRY(share.inodes.find(request.node()));
+    // The guest may have it open, or know it by another name.
+    TRY(share.inodes.prepare_to_unname({folder.number, name}));
     return done(::unlinkat(folder.descriptor.get(), name, flags));
 }
 

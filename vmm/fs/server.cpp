@@ -122,6 +122,7 @@ Result<void> Server::run(const fuse_in_header& header, std::span<const iovec> re
     const std::span copy = std::span{body_}.first(body);
     if (virtio::copy_from(readable, sizeof header, copy) != body) return Error{EINVAL};
     Request request{header, copy, readable, data};
+    share_.inodes.begin_request();
     switch (header.opcode) {
         case FUSE_INIT: return initialize(request, reply);
         case FUSE_DESTROY: forget_all(); return {};

@@ -3,6 +3,7 @@
 // what later versions add in operations; locks stay the guest's own, as it is the only one.
 #include <string>
 
+#include "vmm/descriptor_limit.hpp"
 #include "vmm/fs/share.hpp"
 #include "vmm/sandbox/needs.hpp"
 
@@ -10,8 +11,9 @@ namespace eremite::vmm::fs {
 
 class Server {
 public:
-    // To be made by the process that serves, not by one that forks later. Throws vmm::Error: the folder cannot be shared.
-    Server(const std::string& folder, bool read_only) : share_{folder, read_only}, body_(most_body) {}
+    // To be made by the process that serves, not by one that forks later. `descriptors`: how many that can have open. Throws vmm::Error: the folder
+    // cannot be shared.
+    Server(const std::string& folder, bool read_only, size_t descriptors = raise_descriptor_limit()) : share_{folder, read_only, descriptors}, body_(most_body) {}
 
     // Answers one request, within the calling thread, which becomes one that works on files for guests (thread.hpp). `readable` has the
     // request, `writable` gets its reply. Returns how many bytes that has: 0 if there is none, or no room for its header.

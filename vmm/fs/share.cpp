@@ -1,10 +1,8 @@
 #include "vmm/fs/share.hpp"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "vmm/error.hpp"
@@ -13,30 +11,22 @@ namespace eremite::vmm::fs {
 
 namespace {
 
-constexpr uint64_t stay_beneath = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+// How many files the guest can know, each of which takes some hundred bytes here; and how many of them have a descriptor. Others are for files that are
+// open, and for other devices.
+constexpr size_t most_inodes = 1 << 20, most_descriptors = 1 << 16;
 
-int openat2(int folder, const char* name, int flags, mode_t mode) {
-    const open_how how{.flags = static_cast<uint32_t>(flags), .mode = mode, .resolve = stay_beneath};
-    return static_cast<int>(::syscall(SYS_openat2, folder, name, &how, sizeof how));
+// Calls `open`, and once more if the process has no descriptors left and those of some files can be closed.
+template <typename Open>
+Result<UniqueFd> with_room(Inodes& inodes, Open&& open) {
+    auto opened = open();
+    if (opened.code() == EMFILE && inodes.close_some()) return open();
+    return opened;
 }
 
 UniqueFd open_or_throw(const std::string& what, const char* path, int flags) {
     UniqueFd opened{::open(path, flags | O_CLOEXEC)};
     if (!opened) throw system_error(what);
     return opened;
-}
-
-// Each file that the guest knows takes a descriptor, so the process asks for as many as it may have.
-size_t most_descriptors() {
-    constexpr rlim_t least = 64, most = 1 << 20;
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return least;
-    // Whoever may raises its own bound as well.
-    const rlimit all{.rlim_cur = most, .rlim_max = std::max(most, limit.rlim_max)};
-    if (::setrlimit(RLIMIT_NOFILE, &all) == 0) return most;
-    const rlimit possible{.rlim_cur = std::min(limit.rlim_max, std::max(most, limit.rlim_cur)), .rlim_max = limit.rlim_max};
-    if (::setrlimit(RLIMIT_NOFILE, &possible) == 0) limit = possible;
-    return std::clamp(limit.rlim_cur, least, most);
 }
 
 // linux/kdev_t.h: device numbers of 32 bits, the minor ones in two parts.
@@ -46,37 +36,36 @@ uint32_t device_number(uint32_t major, uint32_t minor) { return (minor & 0xff) |
 
 DescriptorName::DescriptorName(int descriptor) { std::to_chars(text_.data(), text_.data() + text_.size() - 1, descriptor); }
 
-Share::Share(const std::string& path, bool is_read_only)
+Share::Share(const std::string& path, bool is_read_only, size_t possible)
     : read_only{is_read_only},
       descriptors{open_or_throw("cannot share a folder without /proc", "/proc/self/fd", O_PATH | O_DIRECTORY)},
       folder{open_or_throw("cannot share " + path + ", which has to be a folder that you may read", path.c_str(), O_RDONLY | O_DIRECTORY)},
-      inodes{UniqueFd{::openat(folder.get(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, most_descriptors() / 8 * 7},
-      handles{most_descriptors() / 16},
+      inodes{UniqueFd{::openat(folder.get(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, most_inodes, std::min(possible / 4, most_descriptors)},
+      handles{possible / 4},
       is_root_{::geteuid() == 0},
-      // Kernels before 5.6, and some containers, have it not.
-      has_openat2_{UniqueFd{openat2(folder.get(), ".", O_PATH | O_CLOEXEC, 0)}} {}
+      opener_{folder.get()} {}
 
-Result<UniqueFd> Share::open_beneath(const Inode& in, const char* name, int flags, mode_t mode) const {
-    flags |= O_NOFOLLOW | O_CLOEXEC;
-    // A name is one component, and O_NOFOLLOW is about the last one: openat(2) leads nowhere else either.
-    UniqueFd opened{has_openat2_ ? openat2(in.descriptor.get(), name, flags, mode) : ::openat(in.descriptor.get(), name, flags, mode)};
-    if (!opened) return Error{errno};
-    return opened;
+Result<UniqueFd> Share::open_beneath(const Inode& in, const char* name, int flags, mode_t mode) {
+    return with_room(inodes, [&] { return opener_.open(in.descriptor.get(), name, flags, mode); });
 }
 
-Result<UniqueFd> Share::reopen(int descriptor, int flags) const {
-    UniqueFd opened{::openat(descriptors.get(), DescriptorName{descriptor}.text(), flags | O_CLOEXEC)};
-    if (!opened) return Error{errno};
-    return opened;
+Result<UniqueFd> Share::reopen(int descriptor, int flags) {
+    return with_room(inodes, [&]() -> Result<UniqueFd> {
+        UniqueFd opened{::openat(descriptors.get(), DescriptorName{descriptor}.text(), flags | O_CLOEXEC)};
+        if (!opened) return Error{errno};
+        return opened;
+    });
 }
 
-Result<UniqueFd> Share::open(const Inode& inode, int flags) const {
+Result<UniqueFd> Share::open(const Inode& inode, int flags) {
     if (inode.type == S_IFLNK) return Error{ELOOP};
     if (inode.type != S_IFREG && inode.type != S_IFDIR) return Error{ENXIO};
     return reopen(inode.descriptor.get(), flags);
 }
 
-Result<Inodes::Known> Share::look_up(const Inode& in, const char* name) { return inodes.tell(TRY(open_beneath(in, name, O_PATH))); }
+Result<Inodes::Known> Share::look_up(const Inode& in, const char* name) {
+    return inodes.tell(TRY(open_beneath(in, name, O_PATH)), Inodes::Place{in.number, name});
+}
 
 ActAs Share::act_for(const Request& request) const {
     if (!is_root_ || (request.user() == 0 && request.group() == 0)) return ActAs{};

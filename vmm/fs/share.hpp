@@ -24,15 +24,15 @@ private:
 
 class Share {
 public:
-    // Throws vmm::Error: the folder cannot be shared.
-    Share(const std::string& folder, bool read_only);
+    // `descriptors`: how many the process can have open. Throws vmm::Error: the folder cannot be shared.
+    Share(const std::string& folder, bool read_only, size_t descriptors);
 
     // Opens what has this name in a folder. Errors of openat2(2); ELOOP: a symbolic link, unless `flags` have O_PATH.
-    [[nodiscard]] Result<UniqueFd> open_beneath(const Inode& folder, const char* name, int flags, mode_t mode = 0) const;
+    [[nodiscard]] Result<UniqueFd> open_beneath(const Inode& folder, const char* name, int flags, mode_t mode = 0);
     // Opens the file of a descriptor anew. Requires: it is neither a symbolic link nor a device, or `flags` have O_PATH.
-    [[nodiscard]] Result<UniqueFd> reopen(int descriptor, int flags) const;
+    [[nodiscard]] Result<UniqueFd> reopen(int descriptor, int flags);
     // Opens a file of the guest's. ELOOP: a symbolic link; ENXIO: a device, a FIFO or a socket, which the guest has its own of.
-    [[nodiscard]] Result<UniqueFd> open(const Inode& inode, int flags) const;
+    [[nodiscard]] Result<UniqueFd> open(const Inode& inode, int flags);
     // Looks a name up in a folder, which counts as told.
     [[nodiscard]] Result<Inodes::Known> look_up(const Inode& folder, const char* name);
     // The guest's user, whom new files belong to; us if we are not root.
@@ -50,7 +50,8 @@ public:
     std::vector<iovec> pieces;
 
 private:
-    const bool is_root_, has_openat2_;
+    const bool is_root_;
+    const EntryOpener opener_;
 };
 
 // What replies tell of a file.

@@ -59,6 +59,7 @@ bool KvmTarget::is_int3(size_t index, uint64_t address) {
 }
 
 std::optional<Stop> KvmTarget::judge_register(size_t index, const Breakpoint& hit) {
+    if (processors_[index].steps_to == hit.address) return judge_step(index);
     const bool is_ours = std::ranges::find(in_registers_, hit) == in_registers_.end();
     if (is_ours) return judge_handler(index, hit.address);
     return stop_of(hit.kind, index, hit.address);

@@ -212,11 +212,29 @@ void KvmTarget::choose_registers(OneProcessor& one) const {
     if (patches_.waits()) put({.kind = Kind::Hardware, .address = handlers_->page_fault});
 }
 
+void KvmTarget::choose_step(OneProcessor& one, kvm_guest_debug& setting) const {
+    const bool is_wanted = one.action.kind == Action::Kind::Step || one.steps_over;
+    one.steps = is_wanted || !watches_.empty() || one.steps_to_page || steps_to_handlers();
+    if (one.steps_to && one.steps) {
+        one.steps = one.steps_over = false;
+        // There is room: nothing of GDB's is in these registers where this is necessary.
+        one.registers.back() = {.kind = Kind::Hardware, .address = *one.steps_to};
+        return;
+    }
+    one.steps_to.reset();
+    if (one.steps) setting.control |= KVM_GUESTDBG_SINGLESTEP;
+    // GDB's step goes to the next instruction, and to no handler. Who only watches by steps needs its interrupts.
+    if (is_wanted && blocks_interrupts_) setting.control |= KVM_GUESTDBG_BLOCKIRQ;
+}
+
 void KvmTarget::let_go(size_t index) {
     OneProcessor& one = processors_[index];
-    one.waits = takes_turns() && one.state.is_runnable() && turn_ && *turn_ != index;
+    // An interpreted hlt that is a step sleeps later than it should: a breakpoint behind it is its end.
+    one.steps_to = debugs_ring_3_ ? std::nullopt : one.state.behind_halt();
+    const bool needs_turn = takes_turns() && one.state.is_runnable() && !one.steps_to;
+    one.waits = needs_turn && turn_ && *turn_ != index;
     if (one.waits) return;
-    if (takes_turns() && one.state.is_runnable()) turn_ = index;
+    if (needs_turn) turn_ = index;
     choose_registers(one);
     wants_exits_.store(patches_.waits() || steps_to_handlers());
     wants_handlers_.store(steps_to_handlers());
@@ -224,15 +242,13 @@ void KvmTarget::let_go(size_t index) {
     kvm_guest_debug setting{};
     const bool is_debugged = !patches_.empty() || !watches_.empty() || one.registers[0] || one.action.kind == Action::Kind::Step;
     if (is_debugged) setting.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
-    const bool steps = one.action.kind == Action::Kind::Step || !watches_.empty() || one.steps_over || one.steps_to_page;
-    one.steps = steps || steps_to_handlers();
-    if (one.steps) setting.control |= KVM_GUESTDBG_SINGLESTEP;
-    if (steps && blocks_interrupts_) setting.control |= KVM_GUESTDBG_BLOCKIRQ;
+    choose_step(one, setting);
     if (std::exchange(one.injects, false)) setting.control |= KVM_GUESTDBG_INJECT_BP;
     // The registers of the processor's manual, volume 3, 19.2: lengths of 1, 2, 8 and 4 bytes are 0 to 3.
     constexpr uint64_t reserved_one = 0x400, exact = 0x300;
     uint64_t control = reserved_one | exact;
-    for (size_t i = 0; i < debug_registers && one.registers[i] && !one.steps_over; ++i) {
+    for (size_t i = 0; i < debug_registers && !one.steps_over; ++i) {
+        if (!one.registers[i]) continue;
         const Breakpoint& breakpoint = *one.registers[i];
         const uint64_t kind = breakpoint.kind == Kind::Hardware ? 0 : breakpoint.kind == Kind::WatchWrites ? 1 : 3;
         const uint64_t length = breakpoint.kind == Kind::Hardware || breakpoint.length == 1 ? 0 : breakpoint.length == 2 ? 1 : breakpoint.length == 4 ? 3 : 2;
@@ -242,7 +258,7 @@ void KvmTarget::let_go(size_t index) {
     }
     setting.arch.debugreg[7] = control;
     one.state.set_debug(setting);
-    if (steps && !debugs_ring_3_ && one.state.step_syscall()) {
+    if (one.steps && !debugs_ring_3_ && one.state.step_by_hand()) {
         constexpr uint64_t step = 0x4000;
         report(index, {.kind = Exit::Kind::Debug, .exception = 1, .pc = 0, .dr6 = step});
     }

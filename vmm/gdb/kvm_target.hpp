@@ -64,6 +64,7 @@ private:
         bool steps_over = false;   // a breakpoint of ours on a handler
         // A page has been touched that is not there yet, and breakpoints of it.
         std::optional<uint64_t> steps_to_page;
+        std::optional<uint64_t> steps_to;  // behind a hlt
         bool injects = false;      // an INT3 that is the guest's own
         std::array<std::optional<Breakpoint>, debug_registers> registers;
         std::optional<Exit> exit;  // under lock_
@@ -90,6 +91,7 @@ private:
     [[nodiscard]] bool takes_turns() const { return !watches_.empty() && processors_.size() > 1; }
     [[nodiscard]] bool steps_to_handlers() const;
     void choose_registers(OneProcessor& one) const;
+    void choose_step(OneProcessor& one, kvm_guest_debug& setting) const;
 
     const Debuggee machine_;
     std::function<void(const Stop&)> tell_;

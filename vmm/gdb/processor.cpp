@@ -201,21 +201,41 @@ void Processor::undo(const ExceptionFrame& frame, uint64_t rip) const {
     (void)::ioctl(cpu_.descriptor(), KVM_SET_REGS, &values);
 }
 
-bool Processor::step_syscall() const {
-    constexpr uint32_t lstar = 0xc0000082, fmask = 0xc0000084;
-    constexpr std::array instruction{std::byte{0x0f}, std::byte{0x05}};
-    kvm_regs values{};
-    std::array<std::byte, instruction.size()> bytes{};
+bool Processor::is_next(const kvm_sregs& others, std::span<const std::byte> instruction) const {
+    std::vector<std::byte> bytes(instruction.size());
+    const PagingState paging{.cr0 = others.cr0, .cr3 = others.cr3, .cr4 = others.cr4, .efer = others.efer};
+    return read_bytes(paging, rip(), bytes) && std::ranges::equal(bytes, instruction);
+}
+
+bool Processor::step_by_hand() const {
+    constexpr std::array syscall{std::byte{0x0f}, std::byte{0x05}}, iretq{std::byte{0x48}, std::byte{0xcf}};
     const kvm_sregs others = special();
-    if (::ioctl(cpu_.descriptor(), KVM_GET_REGS, &values) != 0 || others.cs.dpl != 3 || (others.efer & long_mode_active) == 0) return false;
-    if (!read_bytes({.cr0 = others.cr0, .cr3 = others.cr3, .cr4 = others.cr4, .efer = others.efer}, values.rip, bytes) || bytes != instruction) return false;
+    if ((others.efer & long_mode_active) == 0) return false;
+    if (others.cs.dpl != 0) return is_next(others, syscall) && step_syscall();
+    const auto to = is_next(others, iretq) ? frame() : std::nullopt;
+    if (!to || !to->is_of_ring_3()) return false;
+    undo(*to, to->rip);
+    return true;
+}
+
+bool Processor::step_syscall() const {
+    constexpr uint32_t lstar = 0xc0000082, fmask = 0xc0000084, length = 2;
+    kvm_regs values{};
+    if (::ioctl(cpu_.descriptor(), KVM_GET_REGS, &values) != 0) return false;
     ModelSpecificRegisters registers{.count = 2, .padding = 0, .entries = {{.index = lstar, .reserved = 0, .data = 0}, {.index = fmask, .reserved = 0, .data = 0}}};
     if (::ioctl(cpu_.descriptor(), get_model_specific, &registers) != static_cast<int>(registers.count)) return false;
-    values.rcx = values.rip + instruction.size();
+    values.rcx = values.rip + length;
     values.r11 = values.rflags;
     values.rip = registers.entries[0].data;
     values.rflags = (values.rflags & ~registers.entries[1].data) | X86_EFLAGS_FIXED;
     return ::ioctl(cpu_.descriptor(), KVM_SET_REGS, &values) == 0;
+}
+
+std::optional<uint64_t> Processor::behind_halt() const {
+    constexpr std::byte halt{0xf4};
+    const uint64_t at = rip();
+    std::byte byte{};
+    return read_bytes(paging(), at, {&byte, 1}) && byte == halt ? std::optional{at + 1} : std::nullopt;
 }
 
 void Processor::set_debug(const kvm_guest_debug& setting) const { (void)::ioctl(cpu_.descriptor(), KVM_SET_GUEST_DEBUG, &setting); }

@@ -48,18 +48,22 @@ public:
 
     // Nothing before the guest's kernel has told the processor, in 64-bit mode.
     [[nodiscard]] std::optional<Handlers> handlers() const;
-    // That of an exception that has come just now. Requires: it stands at the first instruction of its handler.
+    // What stands at the top of the stack. Requires: it is at the first instruction of its handler, or at its iretq.
     [[nodiscard]] std::optional<ExceptionFrame> frame() const;
     // As if the exception had not come: back to 64-bit code in ring 3, at `rip`.
     void undo(const ExceptionFrame& frame, uint64_t rip) const;
-    // Where `syscall` stays in ring 3: does that instruction, if it is the next one, which clears the flag for steps and so takes no step. False:
-    // it is another.
-    [[nodiscard]] bool step_syscall() const;
+    // Where ring 0 is interpreted and `syscall` stays in ring 3: does the next instruction, if it is that or an iretq to ring 3, which both lose
+    // the flag for steps. False: it is another.
+    [[nodiscard]] bool step_by_hand() const;
+    // Nothing: the next instruction is no hlt; else the address behind it.
+    [[nodiscard]] std::optional<uint64_t> behind_halt() const;
     void set_debug(const kvm_guest_debug& setting) const;
 
     static void list_needs(sandbox::Needs& needs);
 
 private:
+    [[nodiscard]] bool step_syscall() const;
+    [[nodiscard]] bool is_next(const kvm_sregs& others, std::span<const std::byte> instruction) const;
     [[nodiscard]] kvm_sregs special() const;
     [[nodiscard]] bool read_bytes(const PagingState& paging, uint64_t address, std::span<std::byte> to) const;
 

@@ -91,7 +91,9 @@ bool NetDevice::use_pairs(size_t count) {
 void NetDevice::save(StateWriter& state) const { state.add<uint64_t>(used_pairs_); }
 
 void NetDevice::restore(StateReader& state) {
-    if (!use_pairs(state.take<uint64_t>())) throw Error{"the snapshot is of a machine with more queues of its network device than there are now"};
+    const auto pairs = state.take<uint64_t>();
+    // Behind those that the driver agreed on stands the control queue.
+    if (pairs > control_index_ / 2 || !use_pairs(pairs)) throw Error{"the snapshot is of a machine with more queues of its network device than there are now"};
     host_.configuration_changed();
 }
 

@@ -59,7 +59,7 @@ void read_at(int file, std::span<std::byte> bytes, uint64_t offset) {
 
 bool is_zero(std::span<const std::byte> bytes) { return bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0; }
 
-// What the machine never touched is a hole in the file of its memory, which is not looked at.
+// What the machine never touched is a hole in the file of its memory, which is not looked at: to look at it takes memory.
 uint64_t next_data(int file, uint64_t offset, uint64_t size) {
     if (file < 0) return offset;
     const off_t found = ::lseek(file, static_cast<off_t>(offset), SEEK_DATA);
@@ -67,18 +67,27 @@ uint64_t next_data(int file, uint64_t offset, uint64_t size) {
     return errno == ENXIO ? size : offset;
 }
 
+// Where the data at `offset` ends; `size` if that cannot be told.
+uint64_t next_hole(int file, uint64_t offset, uint64_t size) {
+    const off_t found = file < 0 ? -1 : ::lseek(file, static_cast<off_t>(offset), SEEK_HOLE);
+    const uint64_t end = found < 0 ? size : (static_cast<uint64_t>(found) + page - 1) / page * page;
+    return end > offset ? end : size;
+}
+
 // Returns how much was written.
 uint64_t write_region(int file, uint64_t at, const GuestMemory& memory, uint64_t offset, std::span<const std::byte> bytes) {
+    const uint64_t end = offset + bytes.size();
     uint64_t written = 0;
-    for (size_t done = 0; done < bytes.size();) {
-        const uint64_t data = next_data(memory.descriptor(), offset + done, offset + bytes.size());
-        done = std::max<size_t>(done, std::min<uint64_t>(data - offset, bytes.size()));
-        const auto part = bytes.subspan(done, std::min(piece, bytes.size() - done));
-        if (!part.empty() && !is_zero(part)) {
-            write_at(file, part, at + done);
+    for (uint64_t done = offset; done < end;) {
+        const uint64_t data = next_data(memory.descriptor(), done, end);
+        if (data >= end) break;
+        const uint64_t data_end = std::min({next_hole(memory.descriptor(), data, end), data + piece, end});
+        const auto part = bytes.subspan(data - offset, data_end - data);
+        if (!is_zero(part)) {
+            write_at(file, part, at + data - offset);
             written += part.size();
         }
-        done += part.size();
+        done = data_end;
     }
     return written;
 }

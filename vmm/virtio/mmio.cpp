@@ -227,15 +227,20 @@ void MmioTransport::restore(StateReader& state) {
     if (state.take<uint64_t>() != offered()) throw Error{std::string{device_->name()} + " can do other things than the one of the snapshot"};
     for (uint32_t* const value : {&status_, &offered_half_, &accepted_half_, &selected_queue_, &generation_}) *value = state.take<uint32_t>();
     accepted_ = state.take<uint64_t>();
+    if ((accepted_ & ~offered()) != 0 && (status_ & VIRTIO_CONFIG_S_FEATURES_OK) != 0) throw Error{"the snapshot is damaged: a driver accepted what was not offered"};
     interrupt_status_.store(state.take<uint32_t>());
     if (state.take<uint64_t>() != queues_.size()) throw Error{std::string{device_->name()} + " has another number of queues than the one of the snapshot"};
     std::vector<uint16_t> positions;
-    for (QueueRegisters& queue : queues_) {
-        queue.setup = state.take<QueueSetup>();
-        queue.ready = state.take<uint8_t>() != 0;
+    for (size_t i = 0; i < queues_.size(); ++i) {
+        queues_[i].setup = state.take<QueueSetup>();
+        if (queues_[i].setup.size > device_->queue_sizes()[i]) throw Error{"the snapshot is damaged: a queue is too long"};
+        queues_[i].ready = state.take<uint8_t>() != 0;
         positions.push_back(state.take<uint16_t>());
     }
     if (state.take<uint8_t>() == 0) return;
+    // Else the driver could start it a second time.
+    constexpr uint32_t started_status = VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK;
+    if ((status_ & started_status) != started_status) throw Error{"the snapshot is damaged: a device works without a driver"};
     std::vector<Queue*> ready;
     if (start_queues(ready) != nullptr) throw Error{"the snapshot is damaged: a queue is not in memory"};
     for (size_t i = 0; i < ready.size(); ++i)

@@ -84,6 +84,8 @@ std::string_view hypervisor_name() {
     return {name, 12};
 }
 
+uint32_t kvm_features() { return hypervisor_name().starts_with("KVMKVMKVM") ? cpuid(hypervisor_base + 1).eax : 0; }
+
 bool emulated() { return hypervisor_name() == "TCGTCGTCGTCG"; }
 
 CpuDescription describe_cpu() {

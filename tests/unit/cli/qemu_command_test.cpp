@@ -95,6 +95,14 @@ TEST(QemuCommand, Capture) {
     EXPECT_TRUE(has_pair(qemu_command(machine), "-device", "virtio-serial-pci,max_ports=1"));
 }
 
+TEST(QemuCommand, Vsock) {
+    VirtualMachine machine;
+    machine.vsock.emplace().cid = 17;
+    EXPECT_TRUE(has_pair(qemu_command(machine), "-device", "vhost-vsock-device,guest-cid=17"));
+    machine.machine = Machine::Q35;
+    EXPECT_TRUE(has_pair(qemu_command(machine), "-device", "vhost-vsock-pci,guest-cid=17"));
+}
+
 TEST(QemuCommand, CountingInstructionsTakesTcg) {
     VirtualMachine machine;
     machine.accelerator = Accelerator::Kvm;

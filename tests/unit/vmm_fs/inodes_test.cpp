@@ -14,7 +14,7 @@ using vmm::fs::Inodes;
 TEST_F(ShareTest, NoMoreInodesThanThereMayBe) {
     for (const char* name : {"a", "b", "c"}) write_host(shared / name, "");
     const auto named = [this](const char* name) { return UniqueFd{::open((shared / name).c_str(), O_PATH)}; };
-    Inodes inodes{UniqueFd{::open(shared.c_str(), O_PATH)}, 3};
+    Inodes inodes{UniqueFd{::open(shared.c_str(), O_PATH)}, 3, 64};
     const uint64_t a = inodes.tell(named("a")).value().inode.number;
     EXPECT_EQ(inodes.tell(named("b")).code(), 0);
     EXPECT_EQ(inodes.check_room().code(), ENFILE);
