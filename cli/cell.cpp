@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cli/file.hpp"
+#include "vmm/balloon/balloon_device.hpp"
 #include "vmm/block/block_device.hpp"
 #include "vmm/console/console_device.hpp"
 #include "vmm/crash/crash_report.hpp"
@@ -81,6 +82,8 @@ void add_devices(vmm::Machine& cell, const VirtualMachine& machine, int log) {
         cell.add_device([&](Host& host, const vmm::GuestMemory&) {
             return std::make_unique<vmm::net::NetDevice>(host, network_of(*machine.network), vmm::net::Settings{});
         });
+    if (machine.balloon)
+        cell.add_device([](Host& host, const vmm::GuestMemory& memory) { return std::make_unique<vmm::balloon::BalloonDevice>(host, memory, "balloon"); });
     if (machine.vsock)
         cell.add_device([&](Host& host, const vmm::GuestMemory&) {
             return std::make_unique<vmm::vsock::VsockDevice>(host, "vsock", machine.vsock->path, vmm::vsock::Settings{.cid = machine.vsock->cid});

@@ -61,6 +61,7 @@ void define_run(CLI::App& app, RunWords& words) {
     app.add_option("--memory", words.memory, "Memory of the machine: 8M, 1G")->capture_default_str();
     app.add_option("--cpus", words.options.cpus, "Number of CPUs")->check(CLI::Range(1U, most_cpus))->capture_default_str();
     app.add_option("--affinity", words.affinity, "Which CPU of the host each of these runs on, in their order: 0,2-3 (cell)")->type_name("LIST");
+    app.add_flag("--balloon", words.options.balloon, "Memory that the program does not use any more goes back to the host (cell)");
     app.add_flag("--huge-pages", words.options.huge_pages, "Memory of the host's pool of huge pages, all of it at once (cell)");
     app.add_option("--vmm", words.vmm, "What runs the machine: qemu, or cell, our own monitor for KVM; auto is cell where KVM is used and no option is QEMU's alone")
         ->check(CLI::IsMember({"auto", "qemu", "cell"}))
@@ -128,6 +129,7 @@ std::string_view cell_option(const RunWords& words) {
     if (!words.options.restored.empty()) return "--restore";
     if (words.options.trace_exits) return "--trace-exits";
     if (words.options.huge_pages) return "--huge-pages";
+    if (words.options.balloon) return "--balloon";
     if (!words.affinity.empty()) return "--affinity";
     return {};
 }

@@ -68,6 +68,7 @@ struct VirtualMachine {
     // is of the host's huge pages.
     bool statistics = false, trace_exits = false;
     bool huge_pages = false;
+    bool balloon = false;  // free memory comes back to the host
     std::vector<unsigned> affinity;  // the host's CPU for each of the machine's; empty: any
     // The same: a file for a snapshot, or one that the machine goes on from; `kernel_command_line` is then what is new to it. Empty: none.
     std::string snapshot, restored;

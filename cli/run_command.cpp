@@ -168,6 +168,7 @@ std::vector<std::string> kernel_arguments(const RunOptions& options, Vmm vmm, co
     if (!terminal) words.emplace_back("stdin=framed");
     if (vmm == Vmm::Cell) words.emplace_back("streams=console");
     if (options.stats) words.emplace_back("stats=1");
+    if (options.balloon) words.emplace_back("balloon=1");
     if (!options.trace.empty()) words.push_back(options.trace == "*" ? "trace=syscalls" : "trace=syscalls:" + options.trace);
     if (!boot.init_path.empty()) words.push_back("init=" + boot.init_path);
     std::ranges::copy(mount_arguments(options), std::back_inserter(words));
@@ -350,11 +351,12 @@ int run_command(const RunOptions& options) {
     machine.statistics = options.stats;
     machine.trace_exits = options.trace_exits;
     machine.huge_pages = options.huge_pages;
+    machine.balloon = options.balloon;
     machine.affinity = options.affinity;
     machine.snapshot = options.snapshot;
     if (!options.snapshot.empty()) {
-        if (!options.vsock.empty() || !options.capture.empty())
-            throw Failure{exit_status::usage, "run: a machine with --vsock or --pcap cannot go into a snapshot: leave these out, or --snapshot"};
+        if (!options.vsock.empty() || !options.capture.empty() || options.balloon)
+            throw Failure{exit_status::usage, "run: a machine with --vsock, --pcap or --balloon cannot go into a snapshot: leave these out, or --snapshot"};
         machine.notes = write_notes({.program = fs::absolute(boot.program).string(), .terminal = terminal, .machine = machine});
     }
     if (options.dry_run) {

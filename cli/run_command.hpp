@@ -44,6 +44,7 @@ struct RunOptions {
     bool stats = false;
     bool trace_exits = false;
     bool huge_pages = false;
+    bool balloon = false;  // free memory is reported to the host
     std::vector<unsigned> affinity;  // the host's CPU for each of the machine's; empty: any
 };
 

@@ -135,6 +135,7 @@ constexpr Argument arguments[] = {
     {"tty", [](Arguments out, Text value) { return set_switch(out.terminal, value); }},
     {"cpus", [](Arguments out, Text value) { return set(out.cpus, parse_count(value)); }},
     {"idle_poll", [](Arguments out, Text value) { return set(out.idle_poll, value == "0" ? std::optional{0u} : parse_count(value)); }},
+    {"balloon", [](Arguments out, Text value) { return set_switch(out.balloon, value); }},
     {"disks", [](Arguments out, Text value) { return set_switch(out.disks, value); }},
     {"stats", [](Arguments out, Text value) { return set_switch(out.statistics, value); }},
     {"stdin", [](Arguments out, Text value) { return set_choice(out.framed_input, value, "raw", "framed"); }},

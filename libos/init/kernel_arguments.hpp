@@ -48,6 +48,7 @@ struct KernelArguments {
     bool terminal = true;                        // tty=0|1
     bool framed_input = false;                   // stdin=framed|raw
     bool virtio_streams = false;                 // streams=ports|console
+    bool balloon = false;                        // balloon=0|1: free memory is reported to the host
     bool disks = false;                          // disks=0|1: /dev/vda and so on
     bool statistics = false;                     // stats=0|1
 

@@ -11,6 +11,7 @@
 #include "libos/drivers/console_setup.hpp"
 #include "libos/drivers/device_memory.hpp"
 #include "libos/drivers/virtio/bus.hpp"
+#include "libos/drivers/virtio_balloon.hpp"
 #include "libos/fs/dev/console_terminal.hpp"
 #include "libos/fs/dev/disk_file.hpp"
 #include "libos/fs/path.hpp"
@@ -151,6 +152,13 @@ Result<void> start_disks(Boot& boot) {
     return fs::dev::add_disks(*TRY(fs::find(process::current().fs(), process::current().fs().root(), "/dev")));
 }
 
+// The program runs without it, too.
+Result<void> start_balloon(Boot& boot) {
+    if (!boot.arguments.balloon) return {};
+    if (const auto started = drivers::start_virtio_balloon(); !started.ok()) log::warn("balloon=1: free memory cannot be reported (error {})", started.code());
+    return {};
+}
+
 Result<void> watch_generation_step(Boot& boot) { return watch_generation(boot.arguments.generation); }
 
 Result<void> mount_step(Boot& boot) { return mount_arguments(process::current().fs(), boot.arguments.mounts.span()); }
@@ -201,6 +209,7 @@ constexpr Step steps[] = {
     {"files", mount_files, {"memory", "kernel arguments", "clocks"}},
     {"disks", start_disks, {"devices", "threads", "files"}},
     {"mounts", mount_step, {"devices", "threads", "files"}},
+    {"balloon", start_balloon, {"devices", "threads", "clocks"}},
     {"generation", watch_generation_step, {"devices", "threads", "random numbers"}},
     {"network", start_network_step, {"files", "random numbers", "other CPUs"}},
     {"program", load_program_step, {"memory", "disks", "mounts"}},

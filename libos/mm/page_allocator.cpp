@@ -16,9 +16,12 @@ namespace {
 // has them, all others with the lock held.
 constexpr uint8_t inside = 0;
 constexpr uint8_t is_free = 0x40;
+constexpr uint8_t is_reported = 0x20;  // beside is_free: the host does not have memory there
 constexpr uint8_t is_allocated = 0x80;
 constexpr uint8_t is_cached = 0xc0;
 constexpr uint8_t order_mask = 0x1f;
+
+constexpr bool is_free_of(uint8_t state, unsigned order) { return (state & ~is_reported) == (is_free | order); }
 
 // Larger blocks are not worth what is lost for them.
 constexpr unsigned largest_reclaimed = 3;
@@ -44,7 +47,8 @@ Result<void> PageAllocator::add(PhysicalRange range) {
     // The largest aligned blocks that fit. Two neighbours that could merge cannot arise.
     while (first < end) {
         const unsigned order = std::min({unsigned(std::countr_zero(first)), unsigned(std::bit_width(end - first)) - 1, maximum_order});
-        zone.store(first, is_free | order);
+        // Nobody has touched it yet.
+        zone.store(first, is_free | is_reported | order);
         push(first, order);
         first += uint64_t{1} << order;
     }
@@ -111,10 +115,11 @@ bool PageAllocator::take(unsigned order, uint64_t& frame) {
     listed_.store(listed_pages() - (uint64_t{1} << order), std::memory_order_relaxed);
     if (have == order) return true;
     const Zone& zone = zone_of(frame);
+    const unsigned reported = zone.load(frame) & is_reported;
     while (have > order) {
         --have;
         const uint64_t upper = frame + (uint64_t{1} << have);
-        zone.store(upper, is_free | have);
+        zone.store(upper, is_free | reported | have);
         push(upper, have);
     }
     return true;
@@ -126,7 +131,7 @@ void PageAllocator::release(const Zone& zone, uint64_t frame, unsigned order) {
     for (; order < maximum_order; ++order) {
         const uint64_t size = uint64_t{1} << order;
         const uint64_t buddy = frame ^ size;
-        if (buddy < zone.first || buddy + size > zone.end || zone.load(buddy) != (is_free | order)) break;
+        if (buddy < zone.first || buddy + size > zone.end || !is_free_of(zone.load(buddy), order)) break;
         remove(buddy, order);
         zone.store(std::max(frame, buddy), inside);
         frame = std::min(frame, buddy);
@@ -288,6 +293,49 @@ void PageAllocator::free_to_lists(const Zone& zone, uint64_t frame, unsigned ord
     sync::Guard guard{lock_};
     if (order == 0) drain(cache, PageCache::capacity / 2);
     release(zone, frame, order);
+}
+
+std::optional<PageAllocator::Block> PageAllocator::take_unreported(unsigned smallest, unsigned largest, uint64_t spare) {
+    sync::Guard guard{lock_};
+    for (unsigned order = maximum_order + 1; order-- > smallest;) {
+        for (const FreeBlock* block = lists_[order]; block; block = block->next) {
+            const uint64_t frame = physical_of_direct_map(VirtualAddress{block}).value >> page_shift;
+            const Zone& zone = zone_of(frame);
+            if (zone.load(frame) & is_reported) continue;
+            const unsigned part = std::min(order, largest);
+            if (listed_pages() < reserve() + spare + (uint64_t{1} << part)) return {};
+            remove(frame, order);
+            listed_.store(listed_pages() - (uint64_t{1} << part), std::memory_order_relaxed);
+            while (order > part) {
+                --order;
+                const uint64_t upper = frame + (uint64_t{1} << order);
+                zone.store(upper, is_free | order);
+                push(upper, order);
+            }
+            return Block{allocated(frame, part), part};
+        }
+    }
+    return {};
+}
+
+void PageAllocator::free_reported(const Block& block) {
+    uint64_t frame = block.address.value >> page_shift;
+    unsigned order = block.order;
+    const Zone& zone = zone_of(frame);
+    require(zone.load(frame) == (is_allocated | order), "page allocator: reported block is not allocated");
+    sync::Guard guard{lock_};
+    listed_.store(listed_pages() + (uint64_t{1} << order), std::memory_order_relaxed);
+    // One that is not reported stays apart until it is, or until an ordinary release merges both.
+    for (; order < maximum_order; ++order) {
+        const uint64_t size = uint64_t{1} << order;
+        const uint64_t buddy = frame ^ size;
+        if (buddy < zone.first || buddy + size > zone.end || zone.load(buddy) != (is_free | is_reported | order)) break;
+        remove(buddy, order);
+        zone.store(std::max(frame, buddy), inside);
+        frame = std::min(frame, buddy);
+    }
+    zone.store(frame, is_free | is_reported | order);
+    push(frame, order);
 }
 
 void PageAllocator::split(PhysicalAddress block, unsigned order) {

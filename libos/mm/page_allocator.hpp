@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "base/address.hpp"
@@ -49,6 +50,15 @@ public:
     void free(PhysicalAddress block, unsigned order);
     // Turns an allocated block into 2^order single pages, to be freed one by one.
     void split(PhysicalAddress block, unsigned order);
+    // For who reports free memory to the host (virtio 1.2 section 5.5.6.7), which takes it back until it is touched. Takes a free block that the host
+    // may have filled, of 2^smallest to 2^largest pages; ordinary use keeps `spare` pages. Nothing: there is none.
+    struct Block {
+        PhysicalAddress address;
+        unsigned order;
+    };
+    [[nodiscard, gnu::cold]] std::optional<Block> take_unreported(unsigned smallest, unsigned largest, uint64_t spare);
+    // Such a block, whose memory the host has back. It counts as reported until it, or a neighbour that it merges with, is used.
+    [[gnu::cold]] void free_reported(const Block& block);
     // The order of an allocated block. Panics when none starts here.
     [[nodiscard]] unsigned order_of(PhysicalAddress block) const;
     // True for memory that `add` took over.

@@ -86,4 +86,4 @@ class TripleFault(CommandTest):
                             errors=["^the machine failed:$", "ended without an exit status", r"rip [0-9a-f]{16}"])
         # A host's processor may reset its registers before anybody sees them (AMD64 manual, volume 2, 15.14.3).
         if "rip 000000000000fff0" not in result.error_text:
-            self.assertRegex(result.error_text, r"#0 +0x[0-9a-f]+  failing_function\n  #1 +0x[0-9a-f]+  outer_function  \?\n")
+            self.assertRegex(result.error_text, r"#0 +0x[0-9a-f]+  failing_function .*triple_fault.S:20\n  #1 +0x[0-9a-f]+  outer_function .*  \?\n")

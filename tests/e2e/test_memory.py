@@ -1,8 +1,11 @@
 """How little memory is enough, and what is said where it is not."""
 
+import pathlib
 import re
+import subprocess
+import time
 
-from support import HELLO, CommandTest, program
+from support import COMMAND, HELLO, LIMIT, MONITOR, CommandTest, cell_only, children_of, clean_environment, program
 
 # What the kernel says.
 TOO_LITTLE = r"too little memory to start: the machine has (\d+) MiB; (\d+) MiB should do"
@@ -64,3 +67,32 @@ class Exhaustion(CommandTest):
 
     def test_in_a_large_machine(self):
         self.exhaust(300)
+
+
+class Balloon(CommandTest):
+    """--balloon: what a program does not use any more goes back to the host."""
+
+    @cell_only
+    def test_freed_memory_comes_back(self):
+        run = subprocess.Popen([COMMAND, "run", *MONITOR, "--balloon", "--memory", "256M", program("idle_memory")], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+        for stream in (run.stdin, run.stdout, run.stderr):
+            self.addCleanup(stream.close)
+        self.addCleanup(run.wait)
+        self.addCleanup(run.kill)
+        self.assertEqual(run.stdout.readline(), b"used\n")
+        status = pathlib.Path(f"/proc/{children_of(run.pid)[0]}/status")
+
+        def shared_memory():
+            return int(re.search(r"^RssShmem:\s+(\d+) kB$", status.read_text(), re.MULTILINE)[1]) << 10
+
+        self.assertGreater(shared_memory(), 64 << 20)
+        run.stdin.write(b"x")
+        run.stdin.flush()
+        end = time.monotonic() + LIMIT
+        while shared_memory() > 24 << 20:
+            self.assertLess(time.monotonic(), end, f"the machine still has {shared_memory() >> 20} MiB")
+            time.sleep(0.1)
+        # It has the rest of its memory still.
+        run.stdin.close()
+        self.assertEqual(run.wait(LIMIT), 0, run.stderr.read())

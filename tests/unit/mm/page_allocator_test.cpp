@@ -41,6 +41,66 @@ TEST(PageAllocator, ServesAlignedBlocksAndTakesThemBack) {
     EXPECT_EQ(memory->allocate(15).code(), ENOMEM);
 }
 
+// Which blocks are reported, until there is none.
+uint64_t report_all(PageAllocator& memory, unsigned largest = 12, uint64_t spare = 0) {
+    uint64_t pages = 0;
+    while (const auto block = memory.take_unreported(9, largest, spare)) {
+        EXPECT_LE(block->order, largest);
+        EXPECT_TRUE(block->address.is_aligned(page_size << block->order));
+        pages += uint64_t{1} << block->order;
+        memory.free_reported(*block);
+    }
+    return pages;
+}
+
+TEST(PageAllocator, ReportsWhatWasUsedOnce) {
+    auto memory = std::make_unique<PageAllocator>();
+    ASSERT_TRUE(memory->add(fresh_memory(uint64_t{64} << 20)).ok());
+    const uint64_t start = memory->free_pages();
+    // What nobody has touched need not be.
+    EXPECT_EQ(report_all(*memory), 0U);
+    const auto block = memory->allocate(11);
+    ASSERT_TRUE(block.ok());
+    EXPECT_EQ(report_all(*memory), 0U);
+    memory->free(block.value(), 11);
+    const uint64_t reported = report_all(*memory);
+    EXPECT_GE(reported, uint64_t{1} << 11);
+    EXPECT_EQ(report_all(*memory), 0U);
+    EXPECT_EQ(memory->free_pages(), start);
+    // It is whole again, and can be used as before.
+    std::vector<PhysicalAddress> blocks;
+    for (unsigned order = 13; order-- > 0;)
+        if (const auto again = memory->allocate(order); again.ok()) blocks.push_back(again.value());
+    EXPECT_EQ(blocks.size(), 13U);
+    for (const PhysicalAddress again : blocks) memory->free(again, memory->order_of(again));
+    EXPECT_EQ(memory->free_pages(), start);
+    // What was not split off stays reported.
+    const uint64_t second = report_all(*memory);
+    EXPECT_GE(second, uint64_t{1} << 12);
+    EXPECT_EQ(report_all(*memory), 0U);
+}
+
+TEST(PageAllocator, ReportsInPartsAndLeavesSomeToOthers) {
+    auto memory = std::make_unique<PageAllocator>();
+    ASSERT_TRUE(memory->add(fresh_memory(uint64_t{64} << 20)).ok());
+    const uint64_t start = memory->free_pages();
+    const auto block = memory->allocate(13);
+    ASSERT_TRUE(block.ok());
+    memory->free(block.value(), 13);
+    EXPECT_FALSE(memory->take_unreported(9, 12, start));
+    memory->set_promised(start);
+    EXPECT_FALSE(memory->take_unreported(9, 12, 0));
+    memory->set_promised(0);
+    const auto part = memory->take_unreported(9, 9, 0);
+    ASSERT_TRUE(part);
+    EXPECT_EQ(memory->free_pages(), start - 512);
+    // Given back without the host's having it, it is to be reported yet.
+    memory->free(part->address, part->order);
+    EXPECT_GE(report_all(*memory, 9), uint64_t{1} << 13);
+    EXPECT_EQ(memory->free_pages(), start);
+    EXPECT_TRUE(memory->allocate(13).ok());
+}
+
 TEST(PageAllocator, KeepsWhatIsPromised) {
     using Use = PageAllocator::Use;
     auto memory = std::make_unique<PageAllocator>();
