@@ -41,7 +41,7 @@ struct DescriptorsTest : ShareTest {
         const Answer opened = open(node, O_RDONLY);
         if (opened.error != 0) return "error " + std::to_string(opened.error);
         const uint64_t handle = opened.as<fuse_open_out>().fh;
-        const std::string text = read(handle, 0, 4096).text();
+        const std::string text = read(handle, 0, 4096, 8192).text();
         EXPECT_EQ(ask(FUSE_RELEASE, node, Body{}.add(fuse_release_in{.fh = handle, .flags = 0, .release_flags = 0, .lock_owner = 0})).error, 0);
         return text;
     }
@@ -49,7 +49,7 @@ struct DescriptorsTest : ShareTest {
 };
 
 TEST_F(DescriptorsTest, ATreeOfMoreFilesThanDescriptors) {
-    constexpr int folders = 30, files = 50;
+    constexpr int folders = 12, files = 50;
     std::vector<std::pair<uint64_t, std::string>> all;
     for (int i = 0; i < folders; ++i) {
         const std::string folder = "folder" + std::to_string(i);
@@ -73,7 +73,7 @@ TEST_F(DescriptorsTest, ATreeOfMoreFilesThanDescriptors) {
 }
 
 TEST_F(DescriptorsTest, ListingWithLookUp) {
-    for (int i = 0; i < 2000; ++i) write_host(shared / ("file" + std::to_string(i)), "");
+    for (int i = 0; i < 1000; ++i) write_host(shared / ("file" + std::to_string(i)), "");
     const uint64_t folder = folder_handle_of(FUSE_ROOT_ID);
     size_t entries = 0;
     for (uint64_t offset = 0;;) {
@@ -86,9 +86,9 @@ TEST_F(DescriptorsTest, ListingWithLookUp) {
             at += FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET_DIRENTPLUS + entry.dirent.namelen);
         }
     }
-    EXPECT_EQ(entries, 2002U);
+    EXPECT_EQ(entries, 1002U);
     EXPECT_LE(descriptors(), most / 2);
-    EXPECT_EQ(look_up("file1999").error, 0);
+    EXPECT_EQ(look_up("file999").error, 0);
 }
 
 TEST_F(DescriptorsTest, FilesThatTheGuestRemovesOrMovesStayWhatTheyAre) {
