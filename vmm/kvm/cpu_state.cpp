@@ -44,11 +44,15 @@ void restore(int fd, unsigned long number, const char* what, StateReader& state)
 // In the order in which they are restored: the deadline of the timer is in units of the counter.
 constexpr std::array<uint32_t, 2> last{0x10, 0x6e0};  // IA32_TIME_STAMP_COUNTER, IA32_TSC_DEADLINE
 
+// Whoever sets these asks for the time to be written into memory, once: what stands there now is something else.
+constexpr std::array<uint32_t, 2> requests_of_time{0x11, 0x4b564d00};  // MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK_NEW
+
 std::vector<kvm_msr_entry> model_specific_registers(const System& system, int cpu) {
     RegisterNumbers list;
     request(system.descriptor(), list_registers, "KVM_GET_MSR_INDEX_LIST", &list);
     std::vector<uint32_t> numbers(list.numbers.begin(), list.numbers.begin() + std::min<size_t>(list.count, most_registers));
-    std::erase_if(numbers, [](uint32_t number) { return std::find(last.begin(), last.end(), number) != last.end(); });
+    for (const uint32_t number : requests_of_time) std::erase(numbers, number);
+    for (const uint32_t number : last) std::erase(numbers, number);
     numbers.insert(numbers.end(), last.begin(), last.end());
     std::vector<kvm_msr_entry> found;
     for (const uint32_t number : numbers) {
