@@ -276,6 +276,14 @@ void replace_files(std::vector<File>& files, const std::vector<MountOption>& nam
     }
 }
 
+SessionEnd run_with_sockets(VirtualMachine machine, const SessionOptions& session) {
+    const std::string sockets = machine.vsock ? machine.vsock->path : "";
+    SessionEnd end = run_session(std::move(machine), session);
+    // The monitor, which may not touch files any more when it ends, has left its socket there.
+    if (!sockets.empty()) vmm::vsock::remove_left_over(sockets);
+    return end;
+}
+
 // Goes on from a snapshot, whose devices may have others behind them now.
 int restore(const RunOptions& options) {
     const SnapshotNotes notes = read_notes(options.restored);
@@ -290,6 +298,10 @@ int restore(const RunOptions& options) {
         machine.network = network_interface(*options.network, machine.cpus);
         words = network_arguments(*options.network);
     }
+    if (!options.vsock.empty()) {
+        if (!machine.vsock) throw Failure{exit_status::usage, fmt::format("run: the machine of {} has no such sockets: leave out --vsock", options.restored)};
+        machine.vsock = parse_vsock_option(options.vsock, Vmm::Cell);
+    }
     machine.kernel_command_line = fmt::format("{}", fmt::join(words, " "));
     machine.snapshot = options.snapshot;
     machine.notes = write_notes({.program = notes.program, .terminal = notes.terminal, .machine = machine});
@@ -301,7 +313,7 @@ int restore(const RunOptions& options) {
     SessionOptions session{.raw_terminal = notes.terminal && ::isatty(STDIN_FILENO) != 0, .framed_input = !notes.terminal, .timeout = {}, .detached = false};
     if (options.timeout)
         session.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{*options.timeout});
-    return conclude(options, Vmm::Cell, boot, run_session(std::move(machine), session));
+    return conclude(options, Vmm::Cell, boot, run_with_sockets(std::move(machine), session));
 }
 
 }  // namespace
@@ -355,8 +367,8 @@ int run_command(const RunOptions& options) {
     machine.affinity = options.affinity;
     machine.snapshot = options.snapshot;
     if (!options.snapshot.empty()) {
-        if (!options.vsock.empty() || !options.capture.empty() || options.balloon)
-            throw Failure{exit_status::usage, "run: a machine with --vsock, --pcap or --balloon cannot go into a snapshot: leave these out, or --snapshot"};
+        if (!options.capture.empty() || options.balloon)
+            throw Failure{exit_status::usage, "run: a machine with --pcap or --balloon cannot go into a snapshot: leave these out, or --snapshot"};
         machine.notes = write_notes({.program = fs::absolute(boot.program).string(), .terminal = terminal, .machine = machine});
     }
     if (options.dry_run) {
@@ -377,11 +389,7 @@ int run_command(const RunOptions& options) {
     SessionOptions session{.raw_terminal = terminal, .framed_input = !terminal, .timeout = {}, .detached = false};
     if (options.timeout)
         session.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{*options.timeout});
-    const std::string sockets = machine.vsock ? machine.vsock->path : "";
-    const SessionEnd end = run_session(std::move(machine), session);
-    // The monitor, which may not touch files any more when it ends, has left its socket there.
-    if (!sockets.empty()) vmm::vsock::remove_left_over(sockets);
-    return conclude(options, monitor.vmm, boot, end);
+    return conclude(options, monitor.vmm, boot, run_with_sockets(std::move(machine), session));
 }
 
 }  // namespace eremite::cli

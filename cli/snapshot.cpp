@@ -82,6 +82,11 @@ std::string write_notes(const SnapshotNotes& all) {
     write_files(notes, machine.folders);
     notes.add<uint8_t>(machine.network.has_value());
     if (machine.network) write_network(notes, *machine.network);
+    notes.add<uint8_t>(machine.vsock.has_value());
+    if (machine.vsock) {
+        notes.add_text(machine.vsock->path);
+        notes.add(machine.vsock->cid);
+    }
     const auto bytes = notes.bytes();
     // SAFETY: bytes as characters.
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -102,6 +107,11 @@ SnapshotNotes read_notes(const std::string& path) {
         read_files(notes, machine.volumes);
         read_files(notes, machine.folders);
         if (notes.take<uint8_t>() != 0) machine.network = read_network(notes);
+        if (notes.take<uint8_t>() != 0) {
+            VsockDevice& device = machine.vsock.emplace();
+            device.path = notes.take_text();
+            device.cid = notes.take<uint32_t>();
+        }
         return all;
     } catch (const vmm::Error& error) {
         throw Failure{exit_status::eremite_failed, fmt::format("--restore {}", error.what())};

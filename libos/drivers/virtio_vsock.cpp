@@ -109,10 +109,11 @@ private:
             reclaim();
             hand_over();
         } while (transmit_queue_->enable_interrupts(static_cast<uint16_t>(transmit_queue_->in_flight() / 2 + 1)));
-        do receive();
-        while (waiting_count_ < most_waiting && receive_queue_->enable_interrupts());
+        // What has happened to all streams comes before what new ones bring.
         do take_events();
         while (event_queue_->enable_interrupts());
+        do receive();
+        while (waiting_count_ < most_waiting && receive_queue_->enable_interrupts());
     }
 
     void receive() {

@@ -142,7 +142,7 @@ class BadSnapshots(SnapshotTest):
         self.refused("--restore", self.file, because="this is no snapshot")
         self.refused("--restore", self.file, HELLO, because="has its program", status=2)
         self.refused("--snapshot", self.folder / "none/file", HELLO, because="No such file")
-        self.refused("--snapshot", self.file, "--vsock", self.folder / "x", HELLO, because="cannot go into a snapshot", status=2)
+        self.refused("--snapshot", self.file, "--balloon", HELLO, because="cannot go into a snapshot", status=2)
 
     def test_damaged_ones(self):
         machine = self.begin()

@@ -1,9 +1,11 @@
 """Sockets between the host and the program (--vsock)."""
 
 import os
+import signal
 import socket
 import subprocess
 import threading
+import time
 import unittest
 
 from support import COMMAND, LIMIT, ON_CELL, CommandTest, MONITOR, clean_environment, program
@@ -31,7 +33,10 @@ class Vsock(CommandTest):
         self.path = self.folder / "vsock"
 
     def start(self, *arguments, options=()):
-        command = [COMMAND, "run", *MONITOR, "--timeout", str(LIMIT), "--vsock", str(self.path), *options, program("vsock"), "--", *map(str, arguments)]
+        return self.start_machine(*options, program("vsock"), "--", *arguments)
+
+    def start_machine(self, *words):
+        command = [COMMAND, "run", *MONITOR, "--timeout", str(LIMIT), "--vsock", str(self.path), *map(str, words)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -53,7 +58,12 @@ class Vsock(CommandTest):
         connection = socket.socket(socket.AF_UNIX)
         self.addCleanup(connection.close)
         connection.settimeout(LIMIT)
-        connection.connect(str(self.path))
+        while True:
+            try:
+                connection.connect(str(self.path))
+                break
+            except ConnectionRefusedError:  # it is there, and nobody listens yet
+                time.sleep(0.01)
         connection.sendall(b"CONNECT %d\n" % port)
         answer = b""
         while not answer.endswith(b"\n"):
@@ -63,6 +73,12 @@ class Vsock(CommandTest):
             answer += byte
         self.assertRegex(answer, rb"^OK [0-9]+\n$")
         return connection
+
+    def await_file(self, path):
+        deadline = time.monotonic() + LIMIT
+        while not path.exists():
+            self.assertLess(time.monotonic(), deadline, f"there is no {path}")
+            time.sleep(0.01)
 
     def listen(self, port):
         listener = socket.socket(socket.AF_UNIX)
@@ -135,6 +151,24 @@ class Vsock(CommandTest):
         connection, _ = listener.accept()
         self.assertEqual(len(receive_all(connection)), 300_000)
         self.finish(process, b"")
+
+    def test_snapshot(self):
+        snapshot = self.folder / "snapshot"
+        process = self.serve(2, options=("--snapshot", snapshot))
+        first = self.connect(1234)
+        first.sendall(b"before")
+        self.assertEqual(first.recv(6, socket.MSG_WAITALL), b"before")
+        process.send_signal(signal.SIGUSR1)
+        self.await_file(snapshot)
+        process.kill()
+        process.wait()
+        self.assertEqual(first.recv(1), b"")
+        # The first stream has ended for the program, too, and its listener is still there.
+        self.path = self.folder / "another"
+        restored = self.start_machine("--restore", snapshot)
+        self.await_file(self.path)
+        self.assertEqual(self.exchange(self.connect(1234), b"after"), b"after")
+        self.finish(restored, b"served\n")
 
     def test_killed_monitor_leaves_nothing_in_the_way(self):
         process = self.serve(1)

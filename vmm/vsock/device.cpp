@@ -16,6 +16,7 @@ namespace {
 
 using Outcome = Connection::Outcome;
 using State = Connection::State;
+using eremite::virtio::vsock::event_queue;
 using eremite::virtio::vsock::most_data;
 using eremite::virtio::vsock::receive_queue;
 using eremite::virtio::vsock::transmit_queue;
@@ -80,8 +81,27 @@ void VsockDevice::start(uint64_t, std::span<virtio::Queue* const> queues) {
     signal_event(again_.get());
 }
 
+// Old streams and new ones have different numbers: the guest may hear of a new one first.
+void VsockDevice::save(StateWriter& state) const { state.add(next_host_port_); }
+
+void VsockDevice::restore(StateReader& state) {
+    next_host_port_ = first_host_port + state.take<uint32_t>() % host_ports;
+    lost_all_ = true;
+}
+
+// Section 5.10.6.7.
+void VsockDevice::tell_of_loss() {
+    virtio::Queue* const queue = queues_[event_queue];
+    if (!lost_all_ || !queue) return;
+    if (!queue->pop(receiving_) && !(queue->enable_notifications() && queue->pop(receiving_))) return;
+    const virtio_vsock_event event{.id = VIRTIO_VSOCK_EVENT_TRANSPORT_RESET};
+    queue->push(receiving_.head, static_cast<uint32_t>(virtio::copy_to(receiving_.writable, 0, std::as_bytes(std::span{&event, 1}))));
+    lost_all_ = false;
+}
+
 void VsockDevice::stop() {
     queues_ = {};
+    lost_all_ = false;
     while (!connections_.empty()) drop(connections_.begin()->first);
     control_.clear();
     data_.clear();
@@ -197,6 +217,7 @@ void VsockDevice::end(Connection& connection, Id id) {
 }
 
 void VsockDevice::work() {
+    tell_of_loss();
     accept_all();
     const bool more_to_send = transmit(), held_up = refusals_.size() >= most_refusals, more_to_receive = receive();
     if (more_to_send || more_to_receive || (held_up && refusals_.size() < most_refusals)) signal_event(again_.get());

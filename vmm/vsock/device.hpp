@@ -38,6 +38,9 @@ public:
     void stop() override;
     void list_needs(sandbox::Needs& needs) const override;
     void notified(uint16_t queue) override;
+    // Streams do not outlive the machine that they were of: one that goes on from a snapshot is told so.
+    void save(StateWriter& state) const override;
+    void restore(StateReader& state) override;
 
     // Of streams, in whatever state.
     [[nodiscard]] size_t connection_count() const { return connections_.size(); }
@@ -56,6 +59,7 @@ private:
 
     // Each does a part of what is to be done, and returns whether there is more.
     void work();
+    void tell_of_loss();
     [[nodiscard]] bool transmit();
     [[nodiscard]] bool receive();
 
@@ -91,6 +95,7 @@ private:
     std::map<Ports, Id> by_ports_;
     std::deque<Id> control_, data_;  // who has something for the guest; some may be gone
     std::deque<Header> refusals_;
+    bool lost_all_ = false;  // streams, and the guest does not know
     Id last_id_ = 0;
     uint32_t next_host_port_;
 };

@@ -308,6 +308,32 @@ TEST_F(Vsock, ResetByTheDriver) {
     EXPECT_TRUE(hear(early).starts_with("OK "));
 }
 
+// As after a restore.
+TEST_F(Vsock, StreamsAreLostWithTheMachine) {
+    const Both both = connect_from_host();
+    guest.machine.endpoint.reset_all();
+    guest.guest.reset();
+    guest.bring_up();
+    const virtio::Segment event = guest.guest.heap.segment(sizeof(virtio_vsock_event));
+    {
+        const std::lock_guard guard{guest.guest.transport().host().lock()};
+        vmm::StateWriter written;
+        guest.device->save(written);
+        vmm::StateReader state{written.bytes()};
+        guest.device->restore(state);
+    }
+    guest.guest.heap.put(event, virtio_vsock_event{.id = 77});
+    EXPECT_EQ(guest.guest.call(virtio::vsock::event_queue, {}, {&event, 1}), sizeof(virtio_vsock_event));
+    EXPECT_EQ(guest.guest.heap.text(event), std::string(sizeof(virtio_vsock_event), '\0')) << "VIRTIO_VSOCK_EVENT_TRANSPORT_RESET";
+    const virtio::Segment next = guest.guest.heap.segment(sizeof(virtio_vsock_event));
+    guest.guest.send(virtio::vsock::event_queue, {}, {&next, 1});
+    guest.run();
+    EXPECT_FALSE(guest.guest.queue(virtio::vsock::event_queue)->take()) << "once";
+    const UniqueFd later = greet();
+    guest.run();
+    EXPECT_TRUE(hear(later).starts_with("OK ")) << "who listened still does";
+}
+
 struct FewConnections : VsockTest {
     VsockGuest guest{path, {.cid = 5, .most_connections = 2}};
 };
