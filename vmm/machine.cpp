@@ -119,10 +119,7 @@ MachineEnd Machine::run() {
     loop_.run();
     for (const auto& cpu : cpus_) cpu->stop();
     for (std::thread& thread : threads) thread.join();
-    if (debugger_) {
-        const std::lock_guard guard{end_lock_};
-        debugger_->detach(end_ ? static_cast<uint8_t>(end_->status) : 0);
-    }
+    if (debugger_) debugger_->detach(end_status());
     // Devices end what is under way while the memory is there.
     slots_.clear();
     if (failure) std::rethrow_exception(failure);
@@ -145,6 +142,11 @@ void Machine::run_cpu(kvm::Cpu& cpu) {
         case kvm::Cpu::End::Reset: finish({.kind = MachineEnd::Kind::Reset, .status = 0, .details = cpu.registers()}); break;
         case kvm::Cpu::End::Failed: finish({.kind = MachineEnd::Kind::Failed, .status = 0, .details = cpu.failure() + "\n" + cpu.registers()}); break;
     }
+}
+
+uint8_t Machine::end_status() {
+    const std::lock_guard guard{end_lock_};
+    return end_ ? static_cast<uint8_t>(end_->status) : 0;
 }
 
 // The first end counts.
