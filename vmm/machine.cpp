@@ -119,7 +119,7 @@ MachineEnd Machine::run() {
     loop_.run();
     for (const auto& cpu : cpus_) cpu->stop();
     for (std::thread& thread : threads) thread.join();
-    if (debugger_) debugger_->detach(end_status());
+    if (debugger_) debugger_->detach(exit_status());
     // Devices end what is under way while the memory is there.
     slots_.clear();
     if (failure) std::rethrow_exception(failure);
@@ -144,9 +144,10 @@ void Machine::run_cpu(kvm::Cpu& cpu) {
     }
 }
 
-uint8_t Machine::end_status() {
+std::optional<uint8_t> Machine::exit_status() {
     const std::lock_guard guard{end_lock_};
-    return end_ ? static_cast<uint8_t>(end_->status) : 0;
+    if (!end_ || end_->kind != MachineEnd::Kind::Exit) return std::nullopt;
+    return static_cast<uint8_t>(end_->status);
 }
 
 // The first end counts.

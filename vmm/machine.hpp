@@ -81,7 +81,7 @@ private:
     void connect(size_t slot);
     void run_cpu(kvm::Cpu& cpu);
     void finish(MachineEnd end);
-    [[nodiscard]] uint8_t end_status();
+    [[nodiscard]] std::optional<uint8_t> exit_status();
 
     MachineSetup setup_;
     kvm::System system_;
