@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "vmm/guest_memory.hpp"
@@ -29,8 +30,9 @@ public:
     // The image is loaded, and no processor runs yet; those that it holds will not. Threads are made here. Throws Error.
     virtual void attach(const Debuggee& machine) = 0;
     virtual void list_needs(sandbox::Needs& needs) const = 0;
-    // The machine has ended, with this status for the user, and no processor runs any more. Returns when all threads have ended. After attach().
-    virtual void detach(uint8_t status) = 0;
+    // The machine has ended, with this status or by none of its own doing, and no processor runs any more. Returns when all threads have ended.
+    // After attach().
+    virtual void detach(std::optional<uint8_t> status) = 0;
 };
 
 }  // namespace eremite::vmm

@@ -148,10 +148,7 @@ MachineEnd Machine::run() {
     loop_.run();
     for (const auto& cpu : cpus_) cpu->stop();
     for (std::thread& thread : threads) thread.join();
-    if (debugger_) {
-        const std::lock_guard guard{end_lock_};
-        debugger_->detach(end_ ? static_cast<uint8_t>(end_->status) : 0);
-    }
+    if (debugger_) debugger_->detach(exit_status());
     // Devices end what is under way while the memory is there.
     slots_.clear();
     if (failure) std::rethrow_exception(failure);
@@ -185,6 +182,12 @@ void Machine::run_cpu(kvm::Cpu& cpu) {
         case kvm::Cpu::End::Reset: finish({.kind = MachineEnd::Kind::Reset, .status = 0, .details = cpu.registers(), .cpu = cpu.descriptor()}); break;
         case kvm::Cpu::End::Failed: finish({.kind = MachineEnd::Kind::Failed, .status = 0, .details = cpu.failure() + "\n" + cpu.registers(), .cpu = cpu.descriptor()}); break;
     }
+}
+
+std::optional<uint8_t> Machine::exit_status() {
+    const std::lock_guard guard{end_lock_};
+    if (!end_ || end_->kind != MachineEnd::Kind::Exit) return std::nullopt;
+    return static_cast<uint8_t>(end_->status);
 }
 
 // The first end counts.

@@ -119,6 +119,7 @@ private:
     void run_cpu(kvm::Cpu& cpu);
     void finish(MachineEnd end);
     [[nodiscard]] Figures figures() const;
+    [[nodiscard]] std::optional<uint8_t> exit_status();
 
     MachineSetup setup_;
     kvm::System system_;

@@ -72,8 +72,10 @@ std::optional<Stop> KvmTarget::judge_handler(size_t index, uint64_t handler) {
     one.steps_over = true;
     if (handlers_ && handler == handlers_->page_fault) {
         const uint64_t page = one.state.faulting_page();
-        // Nothing tells when it will be there, and the next instruction may be the one.
-        if (patches_.waits_for(page)) one.steps_to_page = page;
+        if (!patches_.waits_for(page)) return std::nullopt;
+        // Nothing tells when it will be there, but that the instruction has been executed that touched it; if it is not itself the one.
+        const auto frame = debugs_ring_3_ ? std::nullopt : one.state.step_after_page_fault();
+        if (!frame || patches_.at(frame->rip)) one.steps_to_page = page;
         return std::nullopt;
     }
     const auto frame = one.state.frame();

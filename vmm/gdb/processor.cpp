@@ -179,6 +179,18 @@ std::optional<ExceptionFrame> Processor::frame() const {
     return frame;
 }
 
+std::optional<ExceptionFrame> Processor::step_after_page_fault() const {
+    kvm_regs values{};
+    ExceptionFrame frame;
+    if (::ioctl(cpu_.descriptor(), KVM_GET_REGS, &values) != 0) return std::nullopt;
+    const uint64_t at = values.rsp + sizeof(uint64_t);  // behind the error code
+    if (!read_bytes(paging(), at, std::as_writable_bytes(std::span{&frame, 1})) || !frame.is_of_ring_3()) return std::nullopt;
+    frame.rflags |= X86_EFLAGS_TF;
+    const auto changed = std::as_bytes(std::span{&frame, 1});
+    (void)for_each_page(at, changed.size(), [&](uint64_t, std::span<std::byte> bytes, size_t done) { std::ranges::copy(changed.subspan(done, bytes.size()), bytes.begin()); });
+    return frame;
+}
+
 void Processor::undo(const ExceptionFrame& frame, uint64_t rip) const {
     constexpr uint8_t execute_read = 11, read_write = 3, ring = 3;
     kvm_sregs others = special();

@@ -50,6 +50,8 @@ public:
     [[nodiscard]] std::optional<Handlers> handlers() const;
     // What stands at the top of the stack. Requires: it is at the first instruction of its handler, or at its iretq.
     [[nodiscard]] std::optional<ExceptionFrame> frame() const;
+    // The same for a page fault: when its handler has returned, an instruction is taken as a step. Nothing: it was not ring 3's.
+    [[nodiscard]] std::optional<ExceptionFrame> step_after_page_fault() const;
     // As if the exception had not come: back to 64-bit code in ring 3, at `rip`.
     void undo(const ExceptionFrame& frame, uint64_t rip) const;
     // Where ring 0 is interpreted and `syscall` stays in ring 3: does the next instruction, if it is that or an iretq to ring 3, which both lose

@@ -101,8 +101,8 @@ void Server::close_connection() {
     stub_->disconnect();
 }
 
-void Server::detach(uint8_t status) {
-    status_.store(status);
+void Server::detach(std::optional<uint8_t> status) {
+    status_ = status;
     signal_event(end_event_.get());
     thread_.join();
 }
@@ -111,7 +111,7 @@ void Server::detach(uint8_t status) {
 void Server::finish() {
     constexpr int soon_ms = 1000;
     loop_.stop();
-    stub_->ended(status_.load());
+    stub_->ended(status_);
     flush();
     if (!connection_) return;
     (void)::shutdown(connection_.get(), SHUT_WR);

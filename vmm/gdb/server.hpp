@@ -1,7 +1,6 @@
 #pragma once
 // The debugger's port: a socket on this host's loopback address where GDB finds the machine (`target remote localhost:PORT`), one at a time. The
 // machine stands until the first has come and let it go; when GDB goes, the machine goes on, and another may come.
-#include <atomic>
 #include <optional>
 #include <string>
 #include <thread>
@@ -21,7 +20,7 @@ public:
 
     void attach(const Debuggee& machine) override;
     void list_needs(sandbox::Needs& needs) const override;
-    void detach(uint8_t status) override;
+    void detach(std::optional<uint8_t> status) override;
 
 private:
     // More that GDB does not read is nothing that it asked for.
@@ -39,7 +38,7 @@ private:
     std::optional<KvmTarget> target_;
     std::optional<Stub> stub_;
     std::string unsent_;
-    std::atomic<uint8_t> status_{0};
+    std::optional<uint8_t> status_;  // written before end_event_ is signalled
     std::thread thread_;
 };
 

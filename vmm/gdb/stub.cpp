@@ -83,11 +83,12 @@ void Stub::stopped(const Stop& stop) {
     send(stop_reply());
 }
 
-void Stub::ended(uint8_t status) {
+void Stub::ended(std::optional<uint8_t> status) {
     if (!connected_ || over_) return;
     over_ = true;
-    std::string reply{"W"};
-    append_hex(reply, status);
+    constexpr uint8_t sigkill = 9;
+    std::string reply{status ? "W" : "X"};
+    append_hex(reply, status.value_or(sigkill));
     if (runs_) send(reply);
 }
 

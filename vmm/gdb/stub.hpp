@@ -24,8 +24,8 @@ public:
     void take(std::string_view bytes);
     // A processor has come to a stop, and all stand.
     void stopped(const Stop& stop);
-    // The machine has ended.
-    void ended(uint8_t status);
+    // The machine has ended, with this status, or as if by SIGKILL.
+    void ended(std::optional<uint8_t> status);
     // GDB is done with us.
     [[nodiscard]] bool is_over() const { return over_; }
 

@@ -170,6 +170,10 @@ TEST(GdbStub, TellsOfTheEnd) {
     gdb.stub.ended(42);
     EXPECT_EQ(gdb.heard(), std::vector<std::string>{"W2a"});
     EXPECT_TRUE(gdb.stub.is_over());
+    Conversation reset;
+    EXPECT_TRUE(reset.say("vCont;c").empty());
+    reset.stub.ended(std::nullopt);
+    EXPECT_EQ(reset.heard(), std::vector<std::string>{"X09"});
 }
 
 }  // namespace
