@@ -115,6 +115,23 @@ TEST(KernelArguments, LastOneCounts) {
     EXPECT_EQ(words(line.arguments.argv()), Words{"b"});
 }
 
+TEST(KernelArguments, StreamsAndGeneration) {
+    EXPECT_FALSE(Line{""}.arguments.virtio_streams);
+    EXPECT_EQ(Line{""}.arguments.generation, "");
+    EXPECT_TRUE(Line{"streams=console"}.arguments.virtio_streams);
+    EXPECT_FALSE(Line{"streams=console streams=ports"}.arguments.virtio_streams);
+    // What it says is looked at where the page is.
+    const Line line{"vmgenid=0x9f000:3 streams=console -- vmgenid=x streams=y"};
+    ASSERT_EQ(line.code, 0) << line.offender;
+    EXPECT_EQ(line.arguments.generation, "0x9f000:3");
+    EXPECT_EQ(words(line.arguments.argv()), (Words{"program", "vmgenid=x", "streams=y"}));
+    for (const char* word : {"streams", "streams=", "streams=Console", "streams=consoles", "vmgenid", "vmgenid="}) {
+        const Line bad{word};
+        EXPECT_EQ(bad.code, EINVAL) << word;
+        EXPECT_EQ(bad.offender, word);
+    }
+}
+
 TEST(KernelArguments, LogLevels) {
     EXPECT_EQ(Line{"log=error"}.arguments.log_level, log::Level::Error);
     EXPECT_EQ(Line{"log=warn"}.arguments.log_level, log::Level::Warn);

@@ -29,7 +29,7 @@ public:
             if (silent || (type != 1 && type != 3)) continue;
             auto& header = *reinterpret_cast<DhcpHeader*>(message.data());
             header.operation = 2;
-            header.yours = Ipv4Address::of(10, 0, 0, 50).value;
+            header.yours = address.value;
             message.resize(240);
             const uint8_t answer = type == 1 ? 2 : refuse ? 6 : 5;
             const Bytes options{53, 1, answer, 54, 4, 10, 0, 0, 2, 51, 4, 0, 0, 0x0e, 0x10, 1,   4,   255, 255, 255, 0, 3,    4,  10,
@@ -50,6 +50,7 @@ public:
         return {};
     }
     bool silent = false;
+    Ipv4Address address = Ipv4Address::of(10, 0, 0, 50);  // for whoever asks
     Bytes last;
 
 private:
@@ -119,6 +120,53 @@ TEST_F(Dhcp, RefusalsAndSilence) {
     EXPECT_FALSE(client.bound());
     EXPECT_GT(types.size(), 3U);
     run(Duration::seconds(100));
+    EXPECT_TRUE(client.bound());
+}
+
+// A copy of a machine: the address is that of the other copy, which keeps it.
+TEST_F(Dhcp, AsksAnewWithoutGivingBack) {
+    ASSERT_TRUE(client.start().ok());
+    run(Duration::seconds(2));
+    ASSERT_TRUE(client.bound());
+    const Bytes before = server.last;
+    (void)events.take();
+    server.address = Ipv4Address::of(10, 0, 0, 51);
+    client.start_again();
+    EXPECT_FALSE(client.bound());
+    EXPECT_NE(events.take() & net::event::hangup, 0U);
+    EXPECT_EQ(network.a.interface->find_address(Ipv4Address::of(10, 0, 0, 50)), nullptr) << "nobody answers with it meanwhile";
+    EXPECT_EQ(run(Duration::seconds(2)), (std::vector<int>{1, 3})) << "no release";
+    EXPECT_EQ(Server::option(server.last, 50), (Bytes{10, 0, 0, 51}));
+    EXPECT_NE(reinterpret_cast<const DhcpHeader*>(server.last.data())->transaction, reinterpret_cast<const DhcpHeader*>(before.data())->transaction);
+    ASSERT_TRUE(client.bound());
+    EXPECT_EQ(client.lease().address, Ipv4Address::of(10, 0, 0, 51));
+    EXPECT_NE(network.a.interface->find_address(Ipv4Address::of(10, 0, 0, 51)), nullptr);
+    EXPECT_EQ(network.a.stack.ip().find_path(Ipv4Address::of(9, 9, 9, 9)).value().next_hop, network.b4);
+}
+
+TEST_F(Dhcp, AsksAnewInAnyState) {
+    client.start_again();
+    EXPECT_TRUE(run(Duration::seconds(10)).empty()) << "it was not started";
+    server.silent = true;
+    ASSERT_TRUE(client.start().ok());
+    run(Duration::seconds(1));
+    client.start_again();
+    EXPECT_EQ(run(Duration::seconds(1)), std::vector<int>{1});
+    server.silent = false;
+    run(Duration::seconds(70));
+    EXPECT_TRUE(client.bound());
+}
+
+TEST_F(Dhcp, AbandonsWithoutAWord) {
+    ASSERT_TRUE(client.start().ok());
+    run(Duration::seconds(2));
+    ASSERT_TRUE(client.bound());
+    client.abandon();
+    EXPECT_FALSE(client.bound());
+    EXPECT_EQ(network.a.interface->find_address(Ipv4Address::of(10, 0, 0, 50)), nullptr);
+    EXPECT_TRUE(run(Duration::seconds(4000)).empty());
+    ASSERT_TRUE(client.start().ok());
+    run(Duration::seconds(2));
     EXPECT_TRUE(client.bound());
 }
 
