@@ -78,5 +78,5 @@ class Hostile(CommandTest):
         self.write("shared/a", SECRET)
         self.attack("files", 1, status=ESCAPED)
 
-    def test_all_together_and_a_triple_fault(self):
-        self.attack("all", 400, "fault", 125, "triple fault")
+    def test_a_triple_fault(self):
+        self.attack("registers", 500, "fault", 125, "triple fault")
