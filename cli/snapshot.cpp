@@ -46,6 +46,27 @@ NetworkInterface read_network(vmm::StateReader& notes) {
     return network;
 }
 
+SnapshotNotes parse_notes(const std::string& text) {
+    vmm::StateReader notes{std::as_bytes(std::span{text})};
+    SnapshotNotes all;
+    all.program = notes.take_text();
+    all.terminal = notes.take<uint8_t>() != 0;
+    VirtualMachine& machine = all.machine;
+    machine.vmm = Vmm::Cell;
+    machine.memory = notes.take<uint64_t>();
+    machine.cpus = notes.take<uint32_t>();
+    machine.tsc_khz = notes.take<uint64_t>();
+    for (auto left = notes.take<uint64_t>(); left > 0; --left) {
+        VolumeFile volume;
+        volume.tag = notes.take_text();
+        volume.path = notes.take_text();
+        volume.read_only = notes.take<uint8_t>() != 0;
+        machine.volumes.push_back(volume);
+    }
+    if (notes.take<uint8_t>() != 0) machine.network = read_network(notes);
+    return all;
+}
+
 }  // namespace
 
 std::string write_notes(const SnapshotNotes& all) {
@@ -71,25 +92,12 @@ std::string write_notes(const SnapshotNotes& all) {
 
 SnapshotNotes read_notes(const std::string& path) {
     try {
-        const std::string text = vmm::SnapshotFile{path}.notes();
-        vmm::StateReader notes{std::as_bytes(std::span{text})};
-        SnapshotNotes all;
-        all.program = notes.take_text();
-        all.terminal = notes.take<uint8_t>() != 0;
-        VirtualMachine& machine = all.machine;
-        machine.vmm = Vmm::Cell;
-        machine.memory = notes.take<uint64_t>();
-        machine.cpus = notes.take<uint32_t>();
-        machine.tsc_khz = notes.take<uint64_t>();
-        for (auto left = notes.take<uint64_t>(); left > 0; --left) {
-            VolumeFile volume;
-            volume.tag = notes.take_text();
-            volume.path = notes.take_text();
-            volume.read_only = notes.take<uint8_t>() != 0;
-            machine.volumes.push_back(volume);
+        const vmm::SnapshotFile file{path};
+        try {
+            return parse_notes(file.notes());
+        } catch (const vmm::Error& error) {
+            throw vmm::Error{path + ": " + error.what()};
         }
-        if (notes.take<uint8_t>() != 0) machine.network = read_network(notes);
-        return all;
     } catch (const vmm::Error& error) {
         throw Failure{exit_status::eremite_failed, fmt::format("--restore {}", error.what())};
     }
