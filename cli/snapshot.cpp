@@ -68,6 +68,27 @@ NetworkInterface read_network(vmm::StateReader& notes) {
     return network;
 }
 
+SnapshotNotes parse_notes(const std::string& text) {
+    vmm::StateReader notes{std::as_bytes(std::span{text})};
+    SnapshotNotes all;
+    all.program = notes.take_text();
+    all.terminal = notes.take<uint8_t>() != 0;
+    VirtualMachine& machine = all.machine;
+    machine.vmm = Vmm::Cell;
+    machine.memory = notes.take<uint64_t>();
+    machine.cpus = notes.take<uint32_t>();
+    machine.tsc_khz = notes.take<uint64_t>();
+    read_files(notes, machine.volumes);
+    read_files(notes, machine.folders);
+    if (notes.take<uint8_t>() != 0) machine.network = read_network(notes);
+    if (notes.take<uint8_t>() != 0) {
+        VsockDevice& device = machine.vsock.emplace();
+        device.path = notes.take_text();
+        device.cid = notes.take<uint32_t>();
+    }
+    return all;
+}
+
 }  // namespace
 
 std::string write_notes(const SnapshotNotes& all) {
@@ -94,25 +115,12 @@ std::string write_notes(const SnapshotNotes& all) {
 
 SnapshotNotes read_notes(const std::string& path) {
     try {
-        const std::string text = vmm::SnapshotFile{path}.notes();
-        vmm::StateReader notes{std::as_bytes(std::span{text})};
-        SnapshotNotes all;
-        all.program = notes.take_text();
-        all.terminal = notes.take<uint8_t>() != 0;
-        VirtualMachine& machine = all.machine;
-        machine.vmm = Vmm::Cell;
-        machine.memory = notes.take<uint64_t>();
-        machine.cpus = notes.take<uint32_t>();
-        machine.tsc_khz = notes.take<uint64_t>();
-        read_files(notes, machine.volumes);
-        read_files(notes, machine.folders);
-        if (notes.take<uint8_t>() != 0) machine.network = read_network(notes);
-        if (notes.take<uint8_t>() != 0) {
-            VsockDevice& device = machine.vsock.emplace();
-            device.path = notes.take_text();
-            device.cid = notes.take<uint32_t>();
+        const vmm::SnapshotFile file{path};
+        try {
+            return parse_notes(file.notes());
+        } catch (const vmm::Error& error) {
+            throw vmm::Error{path + ": " + error.what()};
         }
-        return all;
     } catch (const vmm::Error& error) {
         throw Failure{exit_status::eremite_failed, fmt::format("--restore {}", error.what())};
     }

@@ -155,7 +155,7 @@ Result<void> start_disks(Boot& boot) {
 // The program runs without it, too.
 Result<void> start_balloon(Boot& boot) {
     if (!boot.arguments.balloon) return {};
-    if (const auto started = drivers::start_virtio_balloon(); !started.ok()) log::warn("balloon=1: free memory cannot be reported (error {})", started.code());
+    if (const auto started = drivers::start_virtio_balloon(); !started.ok()) log::warn("balloon=1: error {}", started.code());
     return {};
 }
 

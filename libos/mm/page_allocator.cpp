@@ -5,23 +5,13 @@
 #include <new>
 
 #include "base/panic.hpp"
+#include "libos/mm/page_state.hpp"
 
 namespace eremite::mm {
 
+using namespace page_state;
+
 namespace {
-
-// What the byte of a page says. It is valid for the first page of every block; for pages within a block it says Inside or,
-// where no block was ever split so far, nothing at all. That suffices: the buddy of a block is itself one block, or was
-// split, and both ways its first page heads a block. The bytes of pages in caches and of those handed out are written by whoever
-// has them, all others with the lock held.
-constexpr uint8_t inside = 0;
-constexpr uint8_t is_free = 0x40;
-constexpr uint8_t is_reported = 0x20;  // beside is_free: the host does not have memory there
-constexpr uint8_t is_allocated = 0x80;
-constexpr uint8_t is_cached = 0xc0;
-constexpr uint8_t order_mask = 0x1f;
-
-constexpr bool is_free_of(uint8_t state, unsigned order) { return (state & ~is_reported) == (is_free | order); }
 
 // Larger blocks are not worth what is lost for them.
 constexpr unsigned largest_reclaimed = 3;
@@ -62,14 +52,6 @@ Result<void> PageAllocator::add_cpu(unsigned index) {
         caches_[cache_count_] = cache;
     }
     return {};
-}
-
-inline const PageAllocator::Zone& PageAllocator::zone_of(uint64_t frame) const {
-    // The largest one is mostly the last one.
-    for (const Zone* zone = zones_.data() + zone_count_; zone-- != zones_.data();) {
-        if (frame - zone->first < zone->end - zone->first) return *zone;
-    }
-    panic("page allocator: not a page of ours");
 }
 
 bool PageAllocator::manages(PhysicalAddress address) const {
@@ -209,11 +191,6 @@ inline void PageAllocator::push_cached(PageCache& cache, const Zone& zone, uint6
     cache.count.store(count + 1, std::memory_order_relaxed);
 }
 
-inline PhysicalAddress PageAllocator::allocated(uint64_t frame, unsigned order) {
-    zone_of(frame).store(frame, is_allocated | order);
-    return {frame << page_shift};
-}
-
 size_t PageAllocator::allocate_pages(std::span<PhysicalAddress> frames, Use use) {
     PhysicalAddress* next = frames.data();
     PhysicalAddress* const end = next + frames.size();
@@ -293,49 +270,6 @@ void PageAllocator::free_to_lists(const Zone& zone, uint64_t frame, unsigned ord
     sync::Guard guard{lock_};
     if (order == 0) drain(cache, PageCache::capacity / 2);
     release(zone, frame, order);
-}
-
-std::optional<PageAllocator::Block> PageAllocator::take_unreported(unsigned smallest, unsigned largest, uint64_t spare) {
-    sync::Guard guard{lock_};
-    for (unsigned order = maximum_order + 1; order-- > smallest;) {
-        for (const FreeBlock* block = lists_[order]; block; block = block->next) {
-            const uint64_t frame = physical_of_direct_map(VirtualAddress{block}).value >> page_shift;
-            const Zone& zone = zone_of(frame);
-            if (zone.load(frame) & is_reported) continue;
-            const unsigned part = std::min(order, largest);
-            if (listed_pages() < reserve() + spare + (uint64_t{1} << part)) return {};
-            remove(frame, order);
-            listed_.store(listed_pages() - (uint64_t{1} << part), std::memory_order_relaxed);
-            while (order > part) {
-                --order;
-                const uint64_t upper = frame + (uint64_t{1} << order);
-                zone.store(upper, is_free | order);
-                push(upper, order);
-            }
-            return Block{allocated(frame, part), part};
-        }
-    }
-    return {};
-}
-
-void PageAllocator::free_reported(const Block& block) {
-    uint64_t frame = block.address.value >> page_shift;
-    unsigned order = block.order;
-    const Zone& zone = zone_of(frame);
-    require(zone.load(frame) == (is_allocated | order), "page allocator: reported block is not allocated");
-    sync::Guard guard{lock_};
-    listed_.store(listed_pages() + (uint64_t{1} << order), std::memory_order_relaxed);
-    // One that is not reported stays apart until it is, or until an ordinary release merges both.
-    for (; order < maximum_order; ++order) {
-        const uint64_t size = uint64_t{1} << order;
-        const uint64_t buddy = frame ^ size;
-        if (buddy < zone.first || buddy + size > zone.end || zone.load(buddy) != (is_free | is_reported | order)) break;
-        remove(buddy, order);
-        zone.store(std::max(frame, buddy), inside);
-        frame = std::min(frame, buddy);
-    }
-    zone.store(frame, is_free | is_reported | order);
-    push(frame, order);
 }
 
 void PageAllocator::split(PhysicalAddress block, unsigned order) {
