@@ -173,6 +173,8 @@ void PendingSnapshot::take_answer() {
         return;
     }
     partial_.clear();
+    if (answer.ends_with("without AVX"))
+        fmt::print(stderr, "eremite: --snapshot {}: this host's KVM does not tell the program's AVX registers, and it was computing: if it used them, it may go on wrong\n", path_);
     fmt::print(stderr, "eremite: snapshot of {} written; `eremite run --restore {}` goes on from it\n", format_size(bytes), path_);
 }
 

@@ -30,7 +30,7 @@ namespace eremite::vmm {
 struct SnapshotOrders {
     int request = -1;   // an event descriptor: once it is signalled, the machine stands still, is written, and goes on. -1: there will be none
     int file = -1;      // an empty file for it
-    int reply = -1;     // a line for who asked: "ok", a space and the bytes that were written; or what went wrong
+    int reply = -1;     // a line for who asked: "ok", a space and the bytes that were written, and " without AVX" if these registers are not in it; or what went wrong
     bool ends = false;  // the machine does not go on: what it has on disks stays as the snapshot knows it
     std::string notes;  // of the caller's, which stand in the snapshot
 };
@@ -113,6 +113,7 @@ private:
     void restore(const SnapshotFile& snapshot);
     void begin_generation(const std::string& arguments);
     void take_snapshot();
+    [[nodiscard]] bool wait_for_idle_processors();
     [[nodiscard]] std::vector<std::byte> state();
     static void list_snapshot_needs(sandbox::Needs& needs);
     void connect(size_t slot);

@@ -3,7 +3,9 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "abi/generation.hpp"
 #include "vmm/boot/acpi.hpp"
@@ -25,7 +27,7 @@ void Machine::begin_generation(const std::string& arguments) {
 }
 
 void Machine::list_snapshot_needs(sandbox::Needs& needs) {
-    needs.add_calls({SYS_pwrite64, SYS_lseek, SYS_ftruncate});
+    needs.add_calls({SYS_clock_nanosleep, SYS_pwrite64, SYS_lseek, SYS_ftruncate});
     for (const unsigned long request : kvm::saving_requests()) needs.calls.push_back(sandbox::ioctl_call(request));
 }
 
@@ -45,14 +47,29 @@ std::vector<std::byte> Machine::state() {
     return {state.bytes().begin(), state.bytes().end()};
 }
 
+// For who needs it, as far as it comes. Requires: paused, and so it is afterwards.
+bool Machine::wait_for_idle_processors() {
+    constexpr std::chrono::milliseconds at_most{1000}, each{1};
+    const auto end = std::chrono::steady_clock::now() + at_most;
+    const auto all_halted = [this] { return std::all_of(cpus_.begin(), cpus_.end(), [](const auto& cpu) { return kvm::is_halted(cpu->descriptor()); }); };
+    while (!all_halted()) {
+        if (std::chrono::steady_clock::now() > end) return false;
+        resume();
+        std::this_thread::sleep_for(each);
+        pause();
+    }
+    return true;
+}
+
 void Machine::take_snapshot() {
     std::string reply;
     bool ends = false;
     pause();
     try {
+        const bool complete = kvm::tells_all_registers(system_, cpus_[0]->descriptor()) || wait_for_idle_processors();
         std::vector<std::unique_lock<std::mutex>> locks;
         for (const Slot& slot : slots_) locks.emplace_back(slot.transport->device_lock());
-        reply = "ok " + std::to_string(write_snapshot(setup_.orders.file, memory_, state()));
+        reply = "ok " + std::to_string(write_snapshot(setup_.orders.file, memory_, state())) + (complete ? "" : " without AVX");
         ends = setup_.orders.ends;
     } catch (const Error& error) {
         reply = error.what();

@@ -82,15 +82,21 @@ struct SaveArea {
     alignas(64) std::array<std::byte, longest_area> bytes;
 };
 
-void save_floating_point(const System& system, int cpu, StateWriter& state) {
+// False: KVM does not do that.
+bool save_vector_registers(const System& system, int cpu, StateWriter& state) {
     const auto area = std::make_unique<SaveArea>();
     const int size = system.extension(KVM_CAP_XSAVE2);
     const bool sized = size > 0 && static_cast<size_t>(size) <= longest_area;
     if (::ioctl(cpu, sized ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, area.get()) == 0) {
         state.add_list(std::span<const std::byte>{area->bytes}.first(sized ? static_cast<size_t>(size) : sizeof(kvm_xsave)));
-        return;
+        return true;
     }
     if (errno != EINVAL) throw system_error("KVM_GET_XSAVE");
+    return false;
+}
+
+void save_floating_point(const System& system, int cpu, StateWriter& state) {
+    if (save_vector_registers(system, cpu, state)) return;
     state.add_list(std::span<const std::byte>{});
     save<kvm_fpu>(cpu, KVM_GET_FPU, "KVM_GET_FPU", state);
 }
@@ -152,6 +158,17 @@ void restore_cpu(const System& system, int cpu, const GuestMemory& memory, uint6
     restore<kvm_vcpu_events>(cpu, KVM_SET_VCPU_EVENTS, "KVM_SET_VCPU_EVENTS", state);
     restore<kvm_mp_state>(cpu, KVM_SET_MP_STATE, "KVM_SET_MP_STATE", state);
     restore<kvm_regs>(cpu, KVM_SET_REGS, "KVM_SET_REGS", state);
+}
+
+bool tells_all_registers(const System& system, int cpu) {
+    StateWriter state;
+    return save_vector_registers(system, cpu, state);
+}
+
+bool is_halted(int cpu) {
+    kvm_mp_state state{};
+    request(cpu, KVM_GET_MP_STATE, "KVM_GET_MP_STATE", &state);
+    return state.mp_state != KVM_MP_STATE_RUNNABLE;
 }
 
 std::span<const unsigned long> saving_requests() {
