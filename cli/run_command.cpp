@@ -1,8 +1,6 @@
 #include "cli/run_command.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,22 +11,22 @@
 #include <memory>
 #include <system_error>
 
-#include "cli/backtrace.hpp"
 #include "cli/command_line.hpp"
 #include "cli/compile.hpp"
+#include "cli/conclusion.hpp"
 #include "cli/cpio_writer.hpp"
 #include "cli/elf_image.hpp"
 #include "cli/failure.hpp"
 #include "cli/file.hpp"
 #include "cli/host_facts.hpp"
 #include "cli/installation.hpp"
+#include "cli/network_plan.hpp"
+#include "cli/restore_command.hpp"
 #include "cli/session.hpp"
 #include "cli/size.hpp"
 #include "cli/snapshot.hpp"
-#include "cli/stats_table.hpp"
 #include "cli/tap_device.hpp"
 #include "cli/vsock_option.hpp"
-#include "vmm/vsock/unix_socket.hpp"
 
 namespace eremite::cli {
 
@@ -141,24 +139,6 @@ std::vector<std::string> mount_arguments(const RunOptions& options) {
     return words;
 }
 
-std::vector<std::string> network_arguments(const NetworkOption& network) {
-    std::vector<std::string> words;
-    for (const std::string& address : network.addresses) words.push_back("ip=" + address);
-    for (const std::string& gateway : network.gateways) words.push_back("gateway=" + gateway);
-    if (!network.name_servers.empty()) words.push_back(fmt::format("dns={}", fmt::join(network.name_servers, ",")));
-    if (!network.mtu.empty()) words.push_back("mtu=" + network.mtu);
-    return words;
-}
-
-NetworkInterface network_interface(const NetworkOption& network, unsigned cpus) {
-    const unsigned queues = network.tap.empty() ? 1 : tap_queues(takes_several_queues(network.tap), cpus);
-    NetworkInterface interface{.tap = network.tap, .queues = queues, .machine_address = {}, .forwarded = {}};
-    for (const std::string& address : network.addresses)
-        if (address.find(':') == std::string::npos) interface.machine_address = address.substr(0, address.find('/'));
-    for (const PublishedPort& port : network.published) interface.forwarded.push_back({port.address, port.host_port, port.program_port, port.udp});
-    return interface;
-}
-
 std::vector<std::string> kernel_arguments(const RunOptions& options, Vmm vmm, const Boot& boot, uint64_t tsc_khz, bool terminal) {
     std::vector<std::string> words{"arg0=" + boot.argument0};
     if (!options.log_level.empty()) words.push_back("log=" + options.log_level);
@@ -199,127 +179,10 @@ void start_daemon(const RunOptions& options, SharedFolder& folder, std::list<Sha
     }
 }
 
-std::string hint_for(std::string_view messages, const RunOptions& options) {
-    if (options.network) {
-        if (const std::string why = explain_network_failure(messages, *options.network); !why.empty()) return why;
-    }
-    const auto says = [messages](std::string_view text) { return messages.find(text) != std::string_view::npos; };
-    if (says("Could not access KVM") || says("failed to initialize kvm"))
-        return "KVM is not usable here; run with --accel tcg, or see `eremite doctor`";
-    if (says("id=capture")) return fmt::format("--pcap {}: this file cannot be written", options.capture);
-    if (says("Address already in use")) return "another program listens on the debugger's port; choose one with --gdb PORT";
-    if (says("Failed to get \"write\" lock") || says("Failed to get shared \"write\" lock"))
-        return "another machine has this volume: only one at a time can, unless all mount it with :ro";
-    if (says("cannot set up guest memory") || says("Cannot allocate memory"))
-        return "this host has not that much memory; use a smaller --memory";
-    if (says("Invalid SMP CPUs") || says("maxcpus")) return "this machine cannot have so many CPUs; use a smaller --cpus";
-    return "see `eremite doctor` for what this host can do, and --dry-run for the command";
-}
-
-// QEMU does not say when the file that it writes is cut short, by a full disk for one.
-void check_capture(const RunOptions& options, const Report& report) {
-    const auto captured = report.stat("network.captured_bytes");
-    std::error_code error;
-    if (!captured || !fs::is_regular_file(options.capture, error) || fs::file_size(options.capture, error) == *captured) return;
-    fmt::print(stderr, "eremite: --pcap {}: the file is not complete: {} bytes of packets were captured\n", options.capture, *captured);
-}
-
-// The exit status that a finished session amounts to, with a message where it is not the program's.
-int conclude(const RunOptions& options, Vmm vmm, const Boot& boot, const SessionEnd& end) {
-    for (const std::string& line : end.report.malformed)
-        fmt::print(stderr, "eremite: the image reported something not understood: {}\n", line);
-    if (end.report.crashed) {
-        const std::vector<fs::path> executables = boot.kernel.empty() || boot.kernel == boot.program ? std::vector<fs::path>{boot.program} : std::vector<fs::path>{boot.kernel, boot.program};
-        fmt::print(stderr, "the machine failed:\n{}", describe_crash(executables, end.report));
-    } else if (end.report.fault) {
-        fmt::print(stderr, "{}", describe_fault(boot.program, end.report));
-    }
-    if (options.stats) fmt::print(stderr, "{}", format_stats(end));
-    check_capture(options, end.report);
-    if (end.report.exit_status) return *end.report.exit_status;
-    if (end.report.fault) return exit_status::signal_base + end.report.fault->signal;
-    if (end.ended_by_signal) return exit_status::signal_base + *end.ended_by_signal;
-    if (end.timed_out) {
-        fmt::print(stderr, "eremite: stopped after {} s (--timeout)\n", *options.timeout);
-        return exit_status::timed_out;
-    }
-    if (WIFSIGNALED(end.wait_status)) {
-        throw Failure{exit_status::eremite_failed, fmt::format("{} died by signal {}\n{}", vmm == Vmm::Cell ? "cell" : "QEMU", WTERMSIG(end.wait_status), end.vmm_messages)};
-    }
-    const bool failed_to_start = !end.output_seen && !end.vmm_messages.empty();
-    if (failed_to_start) {
-        throw Failure{exit_status::eremite_failed,
-                      vmm == Vmm::Cell ? end.vmm_messages.substr(0, end.vmm_messages.find_last_not_of('\n') + 1) : fmt::format("QEMU did not start:\n{}{}", end.vmm_messages, hint_for(end.vmm_messages, options))};
-    }
-    const int status = WEXITSTATUS(end.wait_status);
-    // The debug-exit device: QEMU's status is the guest's, doubled, plus one. A program that ends well reports that, so that 1 alone
-    // is QEMU's own failure.
-    if (status % 2 == 1 && status != 1) return status / 2;
-    if (status != 0) {
-        throw Failure{exit_status::eremite_failed,
-                      fmt::format("{} ended with status {} before the program did\n{}", vmm == Vmm::Cell ? "cell" : fmt::format("QEMU ({})", options.qemu), status,
-                                  end.vmm_messages)};
-    }
-    throw Failure{
-        exit_status::eremite_failed,
-        fmt::format("the machine ended without an exit status: it reset itself (a triple fault in the kernel) or was switched off\n{}",
-                    end.vmm_messages)};
-}
-
-// With those that the user names, in their order.
-template <typename File>
-void replace_files(std::vector<File>& files, const std::vector<MountOption>& named, const std::string& what) {
-    if (!named.empty() && named.size() != files.size()) throw Failure{exit_status::usage, fmt::format("run: {}: give it as many, or none for the same ones", what)};
-    for (size_t i = 0; i < named.size(); ++i) {
-        files[i].path = fs::absolute(named[i].source).string();
-        files[i].read_only = named[i].read_only;
-    }
-}
-
-SessionEnd run_with_sockets(VirtualMachine machine, const SessionOptions& session) {
-    const std::string sockets = machine.vsock ? machine.vsock->path : "";
-    SessionEnd end = run_session(std::move(machine), session);
-    // The monitor, which may not touch files any more when it ends, has left its socket there.
-    if (!sockets.empty()) vmm::vsock::remove_left_over(sockets);
-    return end;
-}
-
-// Goes on from a snapshot, whose devices may have others behind them now.
-int restore(const RunOptions& options) {
-    const SnapshotNotes notes = read_notes(options.restored);
-    VirtualMachine machine = notes.machine;
-    machine.restored = options.restored;
-    replace_files(machine.volumes, options.volumes, fmt::format("the machine of {} has {} volumes", options.restored, machine.volumes.size()));
-    replace_files(machine.folders, options.mounts, fmt::format("the machine of {} has {} folders", options.restored, machine.folders.size()));
-    std::vector<std::string> words;
-    if (options.network) {
-        if (!machine.network) throw Failure{exit_status::usage, fmt::format("run: the machine of {} has no network: leave out --net", options.restored)};
-        require_tap(*options.network);
-        machine.network = network_interface(*options.network, machine.cpus);
-        words = network_arguments(*options.network);
-    }
-    if (!options.vsock.empty()) {
-        if (!machine.vsock) throw Failure{exit_status::usage, fmt::format("run: the machine of {} has no such sockets: leave out --vsock", options.restored)};
-        machine.vsock = parse_vsock_option(options.vsock, Vmm::Cell);
-    }
-    machine.kernel_command_line = fmt::format("{}", fmt::join(words, " "));
-    machine.snapshot = options.snapshot;
-    machine.notes = write_notes({.program = notes.program, .terminal = notes.terminal, .machine = machine});
-    machine.statistics = options.stats;
-    machine.trace_exits = options.trace_exits;
-    machine.affinity = options.affinity;
-    Boot boot;
-    boot.program = notes.program;
-    SessionOptions session{.raw_terminal = notes.terminal && ::isatty(STDIN_FILENO) != 0, .framed_input = !notes.terminal, .timeout = {}, .detached = false};
-    if (options.timeout)
-        session.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{*options.timeout});
-    return conclude(options, Vmm::Cell, boot, run_with_sockets(std::move(machine), session));
-}
-
 }  // namespace
 
 int run_command(const RunOptions& options) {
-    if (!options.restored.empty()) return restore(options);
+    if (!options.restored.empty()) return restore_command(options);
     Boot boot = plan_boot(options);
     const HostFacts facts = host_facts();
     AcceleratorChoice choice = choose_accelerator(options.machine, facts.kvm);
@@ -367,8 +230,8 @@ int run_command(const RunOptions& options) {
     machine.affinity = options.affinity;
     machine.snapshot = options.snapshot;
     if (!options.snapshot.empty()) {
-        if (!options.capture.empty() || options.balloon)
-            throw Failure{exit_status::usage, "run: a machine with --pcap or --balloon cannot go into a snapshot: leave these out, or --snapshot"};
+        if (!options.capture.empty() || options.balloon || options.gdb_port)
+            throw Failure{exit_status::usage, "run: a machine with --pcap, --balloon or --gdb cannot go into a snapshot: leave these out, or --snapshot"};
         machine.notes = write_notes({.program = fs::absolute(boot.program).string(), .terminal = terminal, .machine = machine});
     }
     if (options.dry_run) {
@@ -389,7 +252,9 @@ int run_command(const RunOptions& options) {
     SessionOptions session{.raw_terminal = terminal, .framed_input = !terminal, .timeout = {}, .detached = false};
     if (options.timeout)
         session.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{*options.timeout});
-    return conclude(options, monitor.vmm, boot, run_with_sockets(std::move(machine), session));
+    std::vector<fs::path> executables{boot.program};
+    if (boot.kernel != boot.program) executables.insert(executables.begin(), boot.kernel);
+    return conclude(options, monitor.vmm, executables, run_session(std::move(machine), session));
 }
 
 }  // namespace eremite::cli

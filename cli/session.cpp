@@ -19,6 +19,7 @@
 #include "cli/snapshot.hpp"
 #include "cli/stdin_framing.hpp"
 #include "cli/terminal.hpp"
+#include "vmm/vsock/unix_socket.hpp"
 
 namespace eremite::cli {
 
@@ -143,6 +144,8 @@ public:
         }
         end_.report.finish();
         end_.wait_status = child_.wait();
+        // Our own monitor, which may not touch files any more when it ends, leaves its socket there.
+        if (machine_.vsock && !machine_.vsock->path.empty()) vmm::vsock::remove_left_over(machine_.vsock->path);
         return std::move(end_);
     }
 

@@ -121,7 +121,10 @@ MachineEnd Machine::run() {
     sandbox::Needs needs;
     for (const Slot& slot : slots_) slot.transport->device().list_needs(needs);
     if (debugger_) debugger_->list_needs(needs);
-    if (setup_.restricted) (void)sandbox::restrict_paths(needs.folders);
+    if (setup_.restricted) {
+        sandbox::keep_capabilities(needs.capabilities);
+        (void)sandbox::restrict_paths(needs.folders);
+    }
     for (Slot& slot : slots_) slot.transport->run();
     // All threads are there before none can be made any more.
     std::latch restricted{1};

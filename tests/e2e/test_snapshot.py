@@ -141,6 +141,7 @@ class BadSnapshots(SnapshotTest):
         self.file.write_bytes(b"something else" * 1000)
         self.refused("--restore", self.file, because="this is no snapshot")
         self.refused("--restore", self.file, HELLO, because="has its program", status=2)
+        self.refused("--restore", self.file, "--memory", "256M", because="--memory does not go with --restore", status=2)
         self.refused("--snapshot", self.folder / "none/file", HELLO, because="No such file")
         self.refused("--snapshot", self.file, "--balloon", HELLO, because="cannot go into a snapshot", status=2)
 

@@ -1,5 +1,6 @@
 #include "vmm/fs/server.hpp"
 
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/syscall.h>
 
@@ -82,6 +83,9 @@ bool is_answered(uint32_t opcode) { return opcode != FUSE_INTERRUPT && (opcode >
 }  // namespace
 
 void Server::list_needs(sandbox::Needs& needs) const {
+    // A guest's users have files of their own, if we may do that.
+    for (const unsigned right : {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_SETGID, CAP_SETUID, CAP_MKNOD, CAP_SETFCAP})
+        needs.capabilities |= sandbox::capability(right);
     needs.folders.push_back({.descriptor = share_.folder.get(), .read_only = share_.read_only});
     needs.add_calls({SYS_openat, SYS_openat2, SYS_statx, SYS_fstatfs, SYS_statfs, SYS_readlinkat, SYS_getdents64, SYS_fcntl, SYS_umask, SYS_fchdir,
                      SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2, SYS_copy_file_range, SYS_fallocate, SYS_ftruncate, SYS_fsync, SYS_fdatasync,

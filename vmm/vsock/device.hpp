@@ -47,6 +47,8 @@ public:
 
 private:
     static constexpr std::array<uint16_t, eremite::virtio::vsock::queue_count> sizes{128, 128, 8};
+    // Answers to packets of no stream. While they wait, the guest's packets do, too.
+    static constexpr size_t most_refusals = 64;
     using Id = uint64_t;
 
     // What the host does.
