@@ -165,7 +165,10 @@ int run(const VirtualMachine& machine, const CellDescriptors& descriptors) {
     if (end.cpu >= 0) report_text(vmm::crash::crash_report(end.cpu, cell.memory()), report);
     if (!end.details.empty()) std::fprintf(stderr, "%s", end.details.c_str());
     switch (end.kind) {
-        case vmm::MachineEnd::Kind::Exit: return debug_exit_status(end.status);
+        case vmm::MachineEnd::Kind::Exit:
+            // Before the machine itself is taken down, which takes the kernel a while: the command need not wait for that.
+            for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, log, report}) ::close(stream);
+            return debug_exit_status(end.status);
         case vmm::MachineEnd::Kind::Failed: return failed;
         case vmm::MachineEnd::Kind::Stopped: die_by_signal(signals.get()); return failed;
         case vmm::MachineEnd::Kind::Saved: report_text("exit 0\n", report); break;

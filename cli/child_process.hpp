@@ -29,6 +29,8 @@ public:
     // Readable once the process has ended.
     [[nodiscard]] int end_descriptor() const { return end_.get(); }
     void kill();
+    // It is left to itself, and not waited for.
+    void leave() { status_ = 0; }
     // Asks it to end (SIGTERM).
     void terminate();
     // Waits for the end. The status as of waitpid(2).

@@ -143,7 +143,8 @@ public:
         while (step()) {
         }
         end_.report.finish();
-        end_.wait_status = child_.wait();
+        if (ended_ || !may_be_left()) end_.wait_status = child_.wait();
+        else child_.leave();
         // Our own monitor, which may not touch files any more when it ends, leaves its socket there.
         if (machine_.vsock && !machine_.vsock->path.empty()) vmm::vsock::remove_left_over(machine_.vsock->path);
         return std::move(end_);
@@ -201,7 +202,7 @@ private:
         watch(Snapshot, snapshot_.has_value(), snapshot_ ? snapshot_->answer() : -1, POLLIN);
         watch(ToErrors, to_errors_.waiting(), to_errors_.descriptor(), POLLOUT);
         const bool pipes_open = out_.read_end || messages_.read_end || log_.read_end || report_.read_end;
-        if (ended_ && !pipes_open && !to_output_.waiting() && !to_errors_.waiting()) return false;
+        if ((ended_ || may_be_left()) && !pipes_open && !to_output_.waiting() && !to_errors_.waiting()) return false;
         if (::poll(polls.data(), polls.size(), poll_timeout()) < 0) {
             if (errno == EINTR) return true;
             throw Failure{exit_status::eremite_failed, fmt::format("poll: {}", std::strerror(errno))};
@@ -223,7 +224,12 @@ private:
             if (!end_.ended_by_signal) end_.ended_by_signal = SIGPIPE;
             stop();
         }
-        if (ready(Out)) take(out_, [this](std::string_view data) { image_output(to_output_, data); });
+        if (ready(Out)) {
+            take(out_, [this](std::string_view data) {
+                if (!end_.until_output) end_.until_output = Clock::now() - start_;
+                image_output(to_output_, data);
+            });
+        }
         if (ready(Log)) take(log_, [this](std::string_view data) { image_output(to_errors_, data); });
         if (ready(ReportLines)) take(report_, [this](std::string_view data) { take_report(data); });
         if (ready(Messages)) {
@@ -309,6 +315,13 @@ private:
             stop();
         }
         if (exit_reported_ && now >= *exit_reported_ + end_delay) stop();
+    }
+
+    // A machine of our own monitor that has told its exit status, and closed all pipes, holds nothing any more but what the kernel takes its time to free
+    // (some ten milliseconds for a machine of KVM). Where others may wait for what it had, or its figures are wanted, its process is waited for.
+    [[nodiscard]] bool may_be_left() const {
+        const bool has_something = !machine_.volumes.empty() || !machine_.folders.empty() || machine_.network || machine_.vsock || machine_.gdb_port || snapshot_;
+        return machine_.vmm == Vmm::Cell && end_.report.exit_status && !has_something && !machine_.statistics && !stopped_;
     }
 
     // Our own monitor lets devices finish what is under way; the second time, and if it takes too long, it has no choice.

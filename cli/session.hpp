@@ -28,6 +28,7 @@ struct SessionEnd {
     // From QEMU's start to the last report line that came before its end.
     std::chrono::nanoseconds until_exit_report{};
     std::chrono::nanoseconds until_end{};
+    std::optional<std::chrono::nanoseconds> until_output;  // the program's first; none: there was none
 };
 
 // Runs the machine to its end. Its log and report paths are set here. Throws Failure when QEMU cannot be started.

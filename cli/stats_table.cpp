@@ -40,6 +40,7 @@ void add_times(std::vector<Row>& rows, const SessionEnd& end) {
             rows.push_back({"image entry to exit", format_time(in_image)});
         }
     }
+    if (end.until_output) rows.push_back({"VMM start to first output", format_time(Milliseconds(*end.until_output).count())});
     rows.push_back({"VMM start to exit", format_time(total)});
     rows.push_back({"VMM start to its end", format_time(Milliseconds(end.until_end).count())});
 }

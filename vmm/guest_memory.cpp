@@ -76,4 +76,10 @@ std::span<std::byte> GuestMemory::piece(uint64_t address, uint64_t length) const
     return {};
 }
 
+void prepare_to_write(std::span<std::byte> bytes) {
+    // SAFETY: numbers of pages, of our own mapping.
+    const auto first = reinterpret_cast<uintptr_t>(bytes.data()) / small_page * small_page, end = reinterpret_cast<uintptr_t>(bytes.data()) + bytes.size();
+    if (!bytes.empty()) (void)::madvise(reinterpret_cast<void*>(first), end - first, MADV_POPULATE_WRITE);
+}
+
 }  // namespace eremite::vmm

@@ -59,4 +59,7 @@ private:
     std::vector<Region> regions_;
 };
 
+// All of this memory is going to be written: its pages are made at once, where the host can (Linux 5.14), and not by a fault for each.
+void prepare_to_write(std::span<std::byte> bytes);
+
 }  // namespace eremite::vmm

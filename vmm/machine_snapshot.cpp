@@ -94,7 +94,8 @@ void Machine::restore(const SnapshotFile& snapshot) {
     for (const auto& cpu : cpus_) kvm::restore_cpu(system_, cpu->descriptor(), memory_, generation_at - kvm::first_entry_scratch_size, state);
     begin_generation(setup_.command_line);
     // An edge may have been on its way to the interrupt controller when that was saved, or have come before it was restored. One more tells nothing new.
-    for (const Slot& slot : slots_) signal_event(slot.interrupt.get());
+    for (const Slot& slot : slots_)
+        if (slot.transport->interrupts()) signal_event(slot.interrupt.get());
     signal_event(serial_interrupt_.get());
     signal_event(generation_interrupt_.get());
 }

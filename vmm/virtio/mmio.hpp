@@ -39,6 +39,8 @@ public:
 
     // For a snapshot. The lock is the device's; no processor accesses registers meanwhile. restore() comes before run(), in the place of a driver.
     [[nodiscard]] std::mutex& device_lock() { return lock_; }
+    // Whether the driver has not acknowledged its last interrupt yet.
+    [[nodiscard]] bool interrupts() const { return interrupt_status_.load() != 0; }
     void save(StateWriter& state);
     void restore(StateReader& state);
 
