@@ -64,6 +64,8 @@ int restore_command(const RunOptions& options) {
         if (!machine.network) throw Failure{exit_status::usage, fmt::format("run: the machine of {} has no network: leave out --net", options.restored)};
         require_tap(*options.network);
         machine.network = network_interface(*options.network, machine.cpus);
+        // Without ip= it keeps the one that it had.
+        if (options.network->addresses.empty()) machine.network->machine_address = notes.machine.network->machine_address;
         words = network_arguments(*options.network);
     }
     if (!options.vsock.empty()) {

@@ -282,7 +282,9 @@ private:
             return;
         }
         input_open_ = false;
+        constexpr std::string_view end_of_transmission = "\x04";  // VEOF of termios(3), as the machine's terminal has it
         if (options_.framed_input) to_machine_.push(end_of_input());
+        else if (!options_.raw_terminal) to_machine_.push(end_of_transmission);
     }
 
     // What arrives before the image has set up its serial port is lost there.
@@ -320,7 +322,8 @@ private:
     // A machine of our own monitor that has told its exit status, and closed all pipes, holds nothing any more but what the kernel takes its time to free
     // (some ten milliseconds for a machine of KVM). Where others may wait for what it had, or its figures are wanted, its process is waited for.
     [[nodiscard]] bool may_be_left() const {
-        const bool has_something = !machine_.volumes.empty() || !machine_.folders.empty() || machine_.network || machine_.vsock || machine_.gdb_port || snapshot_;
+        constexpr uint64_t most_left = uint64_t{512} << 20;
+        const bool has_something = !machine_.volumes.empty() || !machine_.folders.empty() || machine_.network || machine_.vsock || machine_.gdb_port || snapshot_ || machine_.huge_pages || machine_.memory > most_left;
         return machine_.vmm == Vmm::Cell && end_.report.exit_status && !has_something && !machine_.statistics && !stopped_;
     }
 

@@ -164,6 +164,7 @@ void PendingSnapshot::take_answer() {
     constexpr std::string_view ok = "ok ";
     uint64_t bytes = 0;
     if (!answer.starts_with(ok)) {
+        asked_ = false;
         fmt::print(stderr, "eremite: --snapshot {}: {}\n", path_, answer);
         return;
     }

@@ -114,6 +114,10 @@ private:
     void begin_generation(const std::string& arguments);
     void take_snapshot();
     [[nodiscard]] bool wait_for_idle_processors();
+    [[nodiscard]] bool has_ended() {
+        const std::lock_guard guard{end_lock_};
+        return end_.has_value();
+    }
     [[nodiscard]] std::vector<std::byte> state();
     static void list_snapshot_needs(sandbox::Needs& needs);
     void connect(size_t slot);

@@ -66,12 +66,13 @@ void Machine::take_snapshot() {
     bool ends = false;
     pause();
     try {
+        if (has_ended()) throw Error{"the machine has ended"};
         const bool complete = kvm::tells_all_registers(system_, cpus_[0]->descriptor()) || wait_for_idle_processors();
         std::vector<std::unique_lock<std::mutex>> locks;
         for (const Slot& slot : slots_) locks.emplace_back(slot.transport->device_lock());
         reply = "ok " + std::to_string(write_snapshot(setup_.orders.file, memory_, state())) + (complete ? "" : " without AVX");
         ends = setup_.orders.ends;
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
         reply = error.what();
     }
     if (ends) finish({.kind = MachineEnd::Kind::Saved, .status = 0, .details = {}});

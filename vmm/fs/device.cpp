@@ -46,6 +46,13 @@ void Device::notified(uint16_t queue) {
     if (queue < queue_count) serve(queue);
 }
 
+void Device::finish() {
+    for (virtio::Queue* const queue : queues_) {
+        while (queue && queue->pop(chain_)) queue->push(chain_.head, server_.serve(chain_.readable, chain_.writable));
+        if (queue) queue->flush();
+    }
+}
+
 void Device::serve(size_t index) {
     virtio::Queue* const queue = queues_[index];
     if (!queue || queue->broken()) return;

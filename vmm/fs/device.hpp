@@ -27,6 +27,8 @@ public:
     void stop() override;
     void list_needs(sandbox::Needs& needs) const override { server_.list_needs(needs); }
     void notified(uint16_t queue) override;
+    // A request that is there would be done again by each copy of the machine.
+    void finish() override;
     void save(StateWriter& state) const override { server_.save(state); }
     void restore(StateReader& state) override { server_.restore(state); }
 

@@ -135,7 +135,7 @@ Result<Inodes::Known> Inodes::tell(UniqueFd descriptor, std::optional<Place> pla
 void Inodes::set_place(Entry& entry, const Place& place) {
     if (entry.folder == place.folder && entry.name == place.name) return;
     const auto folder = inodes_.find(place.folder);
-    if (folder == inodes_.end()) return leave_place(entry);
+    if (folder == inodes_.end() || &folder->second == &entry) return leave_place(entry);
     // The way up has an end, whatever the host moved meanwhile: no folder is in itself.
     for (const Entry* above = &folder->second; entry.members != 0 && above; above = above->folder == 0 ? nullptr : &inodes_.at(above->folder))
         if (above == &entry) return leave_place(entry);
@@ -162,7 +162,8 @@ void Inodes::erase_if_unneeded(Entry* entry) {
             used_.erase(entry->use);
         } else {
             const auto [first, last] = closed_.equal_range(hash_of(entry->folder, entry->name));
-            closed_.erase(std::find_if(first, last, [entry](const auto& one) { return one.second == entry; }));
+            // One that a snapshot knew and nobody has found since has no place there.
+            if (const auto found = std::find_if(first, last, [entry](const auto& one) { return one.second == entry; }); found != last) closed_.erase(found);
         }
         if (const auto number = numbers_.find(entry->identity); number != numbers_.end() && number->second == entry->inode.number) numbers_.erase(number);
         inodes_.erase(entry->inode.number);

@@ -91,7 +91,7 @@ void Inodes::restore(StateReader& state) {
         const auto folder = state.take<uint64_t>();
         std::string name = state.take_text();
         const std::string path = state.take_text();
-        if (number <= FUSE_ROOT_ID || number > last_number_ || inodes_.contains(number) || inodes_.size() >= most_) throw vmm::Error{"the snapshot is damaged: a shared folder has impossible files"};
+        if (number <= FUSE_ROOT_ID || number > last_number_ || folder == number || folder > last_number_ || inodes_.contains(number) || inodes_.size() >= most_) throw vmm::Error{"the snapshot is damaged: a shared folder has impossible files"};
         Entry& entry = inodes_[number];
         entry.inode = {number, {}, type, lookups};
         if (path.empty()) continue;
@@ -107,7 +107,7 @@ void Inodes::restore(StateReader& state) {
         begin_request();
     }
     for (const auto& [number, place] : places)
-        if (Entry& entry = inodes_.at(number); entry.inode.descriptor) set_place(entry, {place.first, place.second});
+        if (const auto found = inodes_.find(number); found != inodes_.end() && found->second.inode.descriptor) set_place(found->second, {place.first, place.second});
     // Such as nobody knows and nothing is found in, as their place was lost.
     std::vector<uint64_t> unneeded;
     for (const auto& [number, entry] : inodes_)

@@ -135,6 +135,9 @@ void restore_machine(const VirtualMachine& machine, StateReader& state) {
 
 void save_cpu(const System& system, int cpu, StateWriter& state) {
     state.begin("processor");
+    // First of all, since it makes KVM handle a start (INIT, SIPI) that is pending, which changes the registers.
+    kvm_mp_state running{};
+    request(cpu, KVM_GET_MP_STATE, "KVM_GET_MP_STATE", &running);
     save_floating_point(system, cpu, state);
     state.add_list(std::span<const kvm_msr_entry>{model_specific_registers(system, cpu)});
     save<kvm_sregs>(cpu, KVM_GET_SREGS, "KVM_GET_SREGS", state);
@@ -142,7 +145,7 @@ void save_cpu(const System& system, int cpu, StateWriter& state) {
     save<kvm_lapic_state>(cpu, KVM_GET_LAPIC, "KVM_GET_LAPIC", state);
     save<kvm_debugregs>(cpu, KVM_GET_DEBUGREGS, "KVM_GET_DEBUGREGS", state);
     save<kvm_vcpu_events>(cpu, KVM_GET_VCPU_EVENTS, "KVM_GET_VCPU_EVENTS", state);
-    save<kvm_mp_state>(cpu, KVM_GET_MP_STATE, "KVM_GET_MP_STATE", state);
+    state.add(running);
     save<kvm_regs>(cpu, KVM_GET_REGS, "KVM_GET_REGS", state);
 }
 

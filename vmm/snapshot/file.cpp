@@ -96,7 +96,8 @@ uint64_t write_region(int file, uint64_t at, const GuestMemory& memory, uint64_t
 
 uint64_t write_snapshot(int file, const GuestMemory& memory, std::span<const std::byte> state) {
     const uint64_t state_at = page + memory.size();
-    if (::ftruncate(file, static_cast<off_t>(state_at + state.size())) != 0) throw system_error("the snapshot cannot be written");
+    // What an earlier try left there goes first.
+    if (::ftruncate(file, 0) != 0 || ::ftruncate(file, static_cast<off_t>(state_at + state.size())) != 0) throw system_error("the snapshot cannot be written");
     uint64_t offset = 0, written = page + state.size();
     for (const GuestMemory::Region& region : memory.regions()) {
         written += write_region(file, page + offset, memory, offset, region.bytes);

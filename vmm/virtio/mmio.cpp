@@ -227,7 +227,8 @@ void MmioTransport::restore(StateReader& state) {
     if (state.take<uint64_t>() != offered()) throw Error{std::string{device_->name()} + " can do other things than the one of the snapshot"};
     for (uint32_t* const value : {&status_, &offered_half_, &accepted_half_, &selected_queue_, &generation_}) *value = state.take<uint32_t>();
     accepted_ = state.take<uint64_t>();
-    if ((accepted_ & ~offered()) != 0 && (status_ & VIRTIO_CONFIG_S_FEATURES_OK) != 0) throw Error{"the snapshot is damaged: a driver accepted what was not offered"};
+    const bool agreed = (accepted_ & ~offered()) == 0 && (accepted_ & bit(VIRTIO_F_VERSION_1)) != 0;
+    if (!agreed && (status_ & VIRTIO_CONFIG_S_FEATURES_OK) != 0) throw Error{"the snapshot is damaged: a driver accepted what was not offered"};
     interrupt_status_.store(state.take<uint32_t>());
     if (state.take<uint64_t>() != queues_.size()) throw Error{std::string{device_->name()} + " has another number of queues than the one of the snapshot"};
     std::vector<uint16_t> positions;
