@@ -1,5 +1,6 @@
 // How many files a guest can know and have open.
 #include "fixture.hpp"
+#include "vmm/error.hpp"
 #include "vmm/fs/handles.hpp"
 #include "vmm/fs/inodes.hpp"
 
@@ -33,6 +34,51 @@ TEST_F(ShareTest, NoMoreInodesThanThereMayBe) {
     EXPECT_EQ(inodes.find(FUSE_ROOT_ID).value()->type, uint32_t{S_IFDIR});
     EXPECT_GT(inodes.tell(named("c")).value().inode.number, c);
     EXPECT_EQ(inodes.tell(UniqueFd{}).code(), EBADF);
+}
+
+// A machine that goes on from a snapshot knows the files by the numbers that they had, also those that are gone.
+TEST_F(ShareTest, FilesOfASnapshotAreFoundAgain) {
+    std::filesystem::create_directory(shared / "folder");
+    write_host(shared / "folder/stays", "here");
+    write_host(shared / "goes", "");
+    write_host(shared / "changes", "");
+    const uint64_t folder = node_of("folder"), stays = node_of("stays", folder), goes = node_of("goes"), changes = node_of("changes");
+    vmm::StateWriter state;
+    server->save(state);
+    std::filesystem::remove(shared / "goes");
+    std::filesystem::remove(shared / "changes");
+    std::filesystem::create_directory(shared / "changes");
+    serve(false, false);
+    vmm::StateReader reader{state.bytes()};
+    server->restore(reader);
+    EXPECT_TRUE(reader.ended());
+    EXPECT_EQ(known(), 5U);
+    EXPECT_EQ(node_of("stays", folder), stays);
+    for (const uint64_t number : {goes, changes}) {
+        EXPECT_EQ(get_attributes(number).error, ESTALE);
+        forget(number, 1);
+    }
+    EXPECT_EQ(known(), 3U);
+}
+
+// What stands in a snapshot's file is foreign: nothing is its own folder.
+TEST_F(ShareTest, ImpossibleFilesOfASnapshotAreRefused) {
+    for (const uint64_t folder : {7, 9}) {
+        vmm::StateWriter state;
+        state.begin("shared folder");
+        state.add<uint8_t>(1);
+        state.add<uint64_t>(8);
+        state.add<uint64_t>(1);
+        state.add<uint64_t>(7);
+        state.add<uint32_t>(S_IFDIR);
+        state.add<uint64_t>(1);
+        state.add<uint64_t>(folder);
+        state.add_text("name");
+        state.add_text(".");
+        serve(false, false);
+        vmm::StateReader reader{state.bytes()};
+        EXPECT_THROW(server->restore(reader), vmm::Error);
+    }
 }
 
 TEST_F(ShareTest, NoMoreHandlesThanThereMayBe) {
