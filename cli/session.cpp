@@ -164,13 +164,13 @@ private:
                                                      {messages_.write_end.get(), 2},
                                                      {log_.write_end.get(), log_fd},
                                                      {report_.write_end.get(), report_fd}};
+        CellDescriptors cell{log_fd, report_fd};
         if (!machine_.snapshot.empty()) {
             snapshot_.emplace(machine_.snapshot);
             descriptors.emplace_back(snapshot_->request_end(), snapshot_request_fd);
             descriptors.emplace_back(snapshot_->file(), snapshot_file_fd);
             descriptors.emplace_back(snapshot_->reply_end(), snapshot_reply_fd);
-            start_ = Clock::now();
-            return ChildProcess{[this] { return run_cell(machine_, {log_fd, report_fd, snapshot_request_fd, snapshot_file_fd, snapshot_reply_fd}); }, descriptors};
+            cell = {log_fd, report_fd, snapshot_request_fd, snapshot_file_fd, snapshot_reply_fd};
         }
         int next = first_daemon_fd;
         for (SharedFolder& folder : machine_.folders) {
@@ -179,7 +179,7 @@ private:
             folder.daemon = next++;
         }
         start_ = Clock::now();
-        if (machine_.vmm == Vmm::Cell) return ChildProcess{[this] { return run_cell(machine_, {log_fd, report_fd}); }, descriptors};
+        if (machine_.vmm == Vmm::Cell) return ChildProcess{[this, cell] { return run_cell(machine_, cell); }, descriptors};
         return ChildProcess{qemu_command(machine_), descriptors};
     }
 

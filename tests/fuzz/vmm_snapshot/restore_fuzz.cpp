@@ -13,6 +13,7 @@
 
 #include "tests/fuzz/boot/require.hpp"
 #include "tests/fuzz/input.hpp"
+#include "tests/fuzz/vmm_virtio/orderly_driver.hpp"
 #include "tests/fuzz/vmm_virtio/silence.hpp"
 #include "vmm/block/block_device.hpp"
 #include "vmm/block/thread_engine.hpp"
@@ -29,7 +30,6 @@ using vmm::UniqueFd;
 namespace {
 
 constexpr uint64_t memory_bytes = 32768, disk_bytes = 65536;
-constexpr uint32_t queue_bytes = 256;  // of a queue of eight, from 0 on
 
 vmm::GuestMemory& memory() {
     static vmm::GuestMemory shared{memory_bytes};
@@ -121,27 +121,7 @@ class Machine {
 public:
     explicit Machine(uint8_t kind) { transport_.attach(make_device(transport_.host(), kind)); }
 
-    // As a driver does that is in order: all queues, and all features but event indices, which a fuzzer seldom fits.
-    void bring_up() {
-        set(0x70, 0);
-        for (const uint32_t half : {0U, 1U}) {
-            uint32_t offered = 0;
-            set(0x14, half);
-            transport_.read(0x10, std::as_writable_bytes(std::span{&offered, 1}));
-            set(0x24, half);
-            set(0x20, half == 0 ? offered & ~(uint32_t{1} << 29) : offered);
-        }
-        set(0x70, 11);
-        for (uint32_t queue = 0; queue < transport_.queue_count(); ++queue) {
-            set(0x30, queue);
-            set(0x38, 8);
-            set(0x80, queue * queue_bytes);
-            set(0x90, queue * queue_bytes + 128);
-            set(0xa0, queue * queue_bytes + 152);
-            set(0x44, 1);
-        }
-        set(0x70, 15);
-    }
+    void bring_up() { test::bring_up(transport_); }
     std::vector<std::byte> save() {
         vmm::StateWriter state;
         const std::lock_guard guard{transport_.device_lock()};
@@ -173,7 +153,7 @@ public:
                 return;
             }
             case 4: {  // one more is available
-                std::byte* const ring = memory().piece(queue * queue_bytes + 128, 20).data();
+                std::byte* const ring = memory().piece(queue * test::queue_bytes + 128, 20).data();
                 uint16_t index = 0;
                 std::memcpy(&index, ring + 2, sizeof index);
                 const uint16_t head = input.byte() % 8;
@@ -188,7 +168,7 @@ public:
     }
 
 private:
-    void set(uint64_t reg, uint32_t value) { transport_.write(reg, std::as_bytes(std::span{&value, 1})); }
+    void set(uint64_t reg, uint32_t value) { test::set_register(transport_, reg, value); }
 
     UniqueFd interrupt_ = vmm::make_event();
     vmm::virtio::MmioTransport transport_{memory(), interrupt_.get()};

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "tests/fuzz/input.hpp"
+#include "tests/fuzz/vmm_virtio/orderly_driver.hpp"
 #include "tests/fuzz/vmm_virtio/silence.hpp"
 #include "vmm/virtio/mmio.hpp"
 
@@ -14,7 +15,6 @@ namespace eremite::test {
 class HostileDriver {
 public:
     static constexpr uint64_t memory_bytes = 16384;
-    static constexpr uint32_t queue_bytes = 256;  // of a queue, from 0 on
 
     HostileDriver() {
         silence();
@@ -27,35 +27,10 @@ public:
     }
     [[nodiscard]] vmm::virtio::MmioTransport& transport() { return transport_; }
 
-    // Brings the device up with all that it offers, as a driver does that is in order.
-    void bring_up() {
-        set(0x70, 0);
-        for (const uint32_t half : {0U, 1U}) {
-            uint32_t offered = 0;
-            set(0x14, half);
-            transport_.read(0x10, std::as_writable_bytes(std::span{&offered, 1}));
-            set(0x24, half);
-            set(0x20, offered & ~refused_features(half));
-        }
-        set(0x70, 11);
-        for (uint32_t queue = 0; queue < transport_.queue_count(); ++queue) {
-            set(0x30, queue);
-            set(0x38, 8);
-            set(0x80, queue * queue_bytes);
-            set(0x90, queue * queue_bytes + 128);
-            set(0xa0, queue * queue_bytes + 152);
-            set(0x44, 1);
-        }
-        set(0x70, 15);
-    }
-
-    // Event indices would ask for notifications and interrupts that a fuzzer seldom finds.
-    static constexpr uint32_t refused_features(uint32_t half) { return half == 0 ? uint32_t{1} << 29 : 0; }
-
     void begin(Input& input) {
         const auto first = input.take(input.half() % (memory_bytes + 1));
         std::memcpy(bytes_.data(), first.data(), first.size());
-        bring_up();
+        bring_up(transport_);
     }
 
     void step(Input& input) {
@@ -81,7 +56,7 @@ public:
                 return put(at + 12, words);
             }
             case 3: return offer(queue, input.byte() % 8);
-            case 4: return bring_up();
+            case 4: return bring_up(transport_);
             case 5: return set(0x70, 0);
             case 6: {  // the configuration
                 std::byte operand[8] = {static_cast<std::byte>(input.byte())};
@@ -121,7 +96,7 @@ private:
         set(0x50, static_cast<uint32_t>(queue));
         transport_.host().loop().run_pending();
     }
-    void set(uint64_t reg, uint32_t value) { transport_.write(reg, std::as_bytes(std::span{&value, 1})); }
+    void set(uint64_t reg, uint32_t value) { set_register(transport_, reg, value); }
     void put(size_t at, std::span<const uint8_t> what) { std::memcpy(bytes_.data() + at, what.data(), what.size()); }
     template <typename T>
     void put(size_t at, const T& what) { std::memcpy(bytes_.data() + at, &what, sizeof what); }

@@ -1,29 +1,11 @@
 // Sockets between machines, as far as they need no other machine: names, states, options and errors. What goes over the wire has tests of its own.
-#include <linux/vm_sockets.h>
 #include <sys/time.h>
 
 #include <csignal>
 
-#include "show.hpp"
+#include "vsock_address.hpp"
 
 namespace {
-
-Address vsock_address(uint32_t cid, uint32_t port) {
-    sockaddr_vm address{};
-    address.svm_family = AF_VSOCK;
-    address.svm_cid = cid;
-    address.svm_port = port;
-    Address a;
-    std::memcpy(&a.storage, &address, sizeof address);
-    a.size = sizeof address;
-    return a;
-}
-
-sockaddr_vm as_vsock(const Address& a) {
-    sockaddr_vm address;
-    std::memcpy(&address, &a.storage, sizeof address);
-    return address;
-}
 
 void show_name(const char* what, int s) {
     const Address a = name_of(s);

@@ -1,7 +1,6 @@
 // Sockets between machines whose both ends are here (VMADDR_CID_LOCAL): what vsock(7) and socket(7) promise, with threads. Few kernels of Linux have
 // such streams, so that this is compared with nothing.
 #include <fcntl.h>
-#include <linux/vm_sockets.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 
@@ -10,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "show.hpp"
+#include "vsock_address.hpp"
 
 namespace {
 
@@ -27,26 +26,10 @@ void check_error(const char* what, long found, int error) {
     wrong = 1;
 }
 
-Address at(uint32_t cid, uint32_t port) {
-    sockaddr_vm address{};
-    address.svm_family = AF_VSOCK;
-    address.svm_cid = cid;
-    address.svm_port = port;
-    Address a;
-    std::memcpy(&a.storage, &address, sizeof address);
-    a.size = sizeof address;
-    return a;
-}
-sockaddr_vm as_vsock(const Address& a) {
-    sockaddr_vm address;
-    std::memcpy(&address, &a.storage, sizeof address);
-    return address;
-}
-
 struct Listener {
     explicit Listener(int backlog = 8, uint64_t buffer = 0) {
         if (buffer != 0) check("buffer", ::setsockopt(socket, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &buffer, sizeof buffer), 0);
-        check("bind", bind_to(socket, at(VMADDR_CID_ANY, VMADDR_PORT_ANY)), 0);
+        check("bind", bind_to(socket, vsock_address(VMADDR_CID_ANY, VMADDR_PORT_ANY)), 0);
         check("listen", ::listen(socket, backlog), 0);
         port = as_vsock(name_of(socket)).svm_port;
     }
@@ -56,7 +39,7 @@ struct Listener {
 struct Pair {
     explicit Pair(uint64_t buffer = 0) {
         const Listener listener{8, buffer};
-        check("connect", connect_to(near, at(VMADDR_CID_LOCAL, listener.port)), 0);
+        check("connect", connect_to(near, vsock_address(VMADDR_CID_LOCAL, listener.port)), 0);
         far = Socket{::accept(listener.socket, nullptr, nullptr)};
         port = listener.port;
     }
@@ -75,18 +58,18 @@ void names() {
     check("and its number", as_vsock(name_of(p.far)).svm_cid, VMADDR_CID_LOCAL);
     check("peer of the near end", as_vsock(peer_of(p.near)).svm_port, p.port);
     check("peer of the far end", as_vsock(peer_of(p.far)).svm_port, as_vsock(name_of(p.near)).svm_port);
-    check_error("connect twice", connect_to(p.near, at(VMADDR_CID_LOCAL, p.port)), EISCONN);
+    check_error("connect twice", connect_to(p.near, vsock_address(VMADDR_CID_LOCAL, p.port)), EISCONN);
     check_error("listen when connected", ::listen(p.near, 1), EINVAL);
-    check_error("bind when connected", bind_to(p.near, at(VMADDR_CID_ANY, VMADDR_PORT_ANY)), EINVAL);
+    check_error("bind when connected", bind_to(p.near, vsock_address(VMADDR_CID_ANY, VMADDR_PORT_ANY)), EINVAL);
 }
 
 void refusals() {
     const Socket s{AF_VSOCK, SOCK_STREAM};
-    check_error("nobody listens", connect_to(s, at(VMADDR_CID_LOCAL, 999)), ECONNRESET);
+    check_error("nobody listens", connect_to(s, vsock_address(VMADDR_CID_LOCAL, 999)), ECONNRESET);
     check("no error is left", events(s), POLLOUT);
-    check_error("and again", connect_to(s, at(VMADDR_CID_LOCAL, 999)), ECONNRESET);
+    check_error("and again", connect_to(s, vsock_address(VMADDR_CID_LOCAL, 999)), ECONNRESET);
     const Socket waits_not{AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK};
-    check_error("without waiting", connect_to(waits_not, at(VMADDR_CID_LOCAL, 999)), EINPROGRESS);
+    check_error("without waiting", connect_to(waits_not, vsock_address(VMADDR_CID_LOCAL, 999)), EINPROGRESS);
     check("an error", events(waits_not) & POLLERR, POLLERR);
     int error = 0;
     socklen_t size = sizeof error;
@@ -94,9 +77,9 @@ void refusals() {
     check("the error", error, ECONNRESET);
     Listener listener{1};
     Socket one{AF_VSOCK, SOCK_STREAM}, two{AF_VSOCK, SOCK_STREAM}, three{AF_VSOCK, SOCK_STREAM};
-    check("first", connect_to(one, at(VMADDR_CID_LOCAL, listener.port)), 0);
-    check("second", connect_to(two, at(VMADDR_CID_LOCAL, listener.port)), 0);
-    check_error("one too many", connect_to(three, at(VMADDR_CID_LOCAL, listener.port)), ECONNRESET);
+    check("first", connect_to(one, vsock_address(VMADDR_CID_LOCAL, listener.port)), 0);
+    check("second", connect_to(two, vsock_address(VMADDR_CID_LOCAL, listener.port)), 0);
+    check_error("one too many", connect_to(three, vsock_address(VMADDR_CID_LOCAL, listener.port)), ECONNRESET);
     listener.socket.close();
     char byte;
     check("those who waited", ::read(one, &byte, 1), 0);
@@ -124,7 +107,7 @@ void data() {
     check("timeout", ::setsockopt(p.far, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon), 0);
     check_error("in vain", ::recv(p.far, buffer, 1, 0), EAGAIN);
     check_error("bad memory", ::send(p.near, nullptr, 10, 0), EFAULT);
-    check_error("to an address", ::sendto(p.near, "x", 1, 0, at(1, 1).get(), sizeof(sockaddr_vm)), EISCONN);
+    check_error("to an address", ::sendto(p.near, "x", 1, 0, vsock_address(1, 1).get(), sizeof(sockaddr_vm)), EISCONN);
     check("none", ::send(p.near, "", 0, 0), 0);
 }
 
@@ -179,7 +162,7 @@ void readiness() {
     ::close(epoll);
     Listener listener;
     const Socket asks{AF_VSOCK, SOCK_STREAM};
-    std::thread client{[&] { check("connect", connect_to(asks, at(VMADDR_CID_LOCAL, listener.port)), 0); }};
+    std::thread client{[&] { check("connect", connect_to(asks, vsock_address(VMADDR_CID_LOCAL, listener.port)), 0); }};
     check("somebody came", await(listener.socket, POLLIN), 1);
     client.join();
 }
@@ -194,7 +177,7 @@ void traffic() {
         all.emplace_back([&] {
             for (int i = 0; i < rounds; ++i) {
                 Socket s{AF_VSOCK, SOCK_STREAM};
-                if (connect_to(s, at(VMADDR_CID_LOCAL, listener.port)) != 0) return check("connect", -1, 0);
+                if (connect_to(s, vsock_address(VMADDR_CID_LOCAL, listener.port)) != 0) return check("connect", -1, 0);
                 std::vector<char> bytes(size);
                 for (size_t at = 0; at < size; ++at) bytes[at] = static_cast<char>(at * 7 + static_cast<size_t>(i));
                 std::thread writer{[&] {
@@ -228,7 +211,7 @@ void device() {
     check("this machine's number", number, VMADDR_CID_LOCAL);
     ::close(file);
     const Socket s{AF_VSOCK, SOCK_STREAM};
-    check_error("another machine", connect_to(s, at(7777, 1)), ENODEV);
+    check_error("another machine", connect_to(s, vsock_address(7777, 1)), ENODEV);
 }
 
 }  // namespace
