@@ -4,7 +4,9 @@
 
 #include <cstring>
 
+#include "libos/arch/smp.hpp"
 #include "libos/arch/syscall.hpp"
+#include "libos/arch/tlb.hpp"
 #include "libos/arch/x86_64/cpu_block.hpp"
 #include "libos/arch/x86_64/patch/encode.hpp"
 #include "libos/arch/x86_64/patch/patched_calls.hpp"
@@ -114,6 +116,10 @@ Result<void> patch_site(VirtualAddress site) {
     uint8_t* const site_bytes = TRY(writable_text(site));
     // Before anybody can be on the way.
     if (!patched_calls.add({site, hole, at})) return Error{ENOSPC};
+    if (many_cpus()) {
+        *site_bytes = patch::padding_fill;
+        flush_page(site);  // interrupts those that may be about to execute it
+    }
     // SAFETY: find_site made sure that the two bytes can be stored at once.
     __atomic_store_n(reinterpret_cast<uint16_t*>(site_bytes), two_bytes, __ATOMIC_RELEASE);
     return {};
@@ -125,6 +131,7 @@ Result<void> patch_site(VirtualAddress site) {
 VirtualAddress program_stack_pointer() { return VirtualAddress{VirtualAddress{this_cpu().kernel_stack_top - 8}.as<const uint64_t>()[0]}; }
 
 std::optional<VirtualAddress> patched_site_of(VirtualAddress at) { return patched_calls.site_of(at); }
+std::optional<VirtualAddress> behind_patched_site(VirtualAddress at) { return patched_calls.hole_of(at); }
 
 void look_before_return() { this_cpu().any_pending = 1; }
 

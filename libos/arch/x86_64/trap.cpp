@@ -242,6 +242,13 @@ extern "C" bool eremite_upcall(TrapFrame* frame) {
         if (!in_libos(frame->rip)) {
             // A program that single-steps itself takes a patched call for the one instruction that it was.
             if (frame->vector == Debug && patched_site_of(eremite::VirtualAddress{frame->rip})) break;
+            if (frame->vector == Breakpoint) {
+                constexpr uint64_t int3_size = 1;
+                if (const auto hole = behind_patched_site(eremite::VirtualAddress{frame->rip - int3_size})) {
+                    frame->rip = hole->value;
+                    break;
+                }
+            }
             raise(*frame, verdict_of_exception(*frame), VirtualAddress{frame->rip});
         } else if (frame->vector == Debug) {
             // The program single-steps itself into a system call: it is told once it is back.

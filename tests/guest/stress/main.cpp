@@ -25,6 +25,7 @@ constexpr Case cases[] = {
     {"detached", detached},
     {"exit_races", exit_races},
     {"sleepers", sleepers},
+    {"call_sites", call_sites},
     {"mutexes", mutexes},
     {"inheriting_mutexes", inheriting_mutexes},
     {"conditions", conditions},

@@ -42,6 +42,8 @@ void alive_together();
 void detached();
 void exit_races();
 void sleepers();
+// call_sites.cpp
+void call_sites();
 // locks.cpp
 void mutexes();
 void inheriting_mutexes();

@@ -26,6 +26,15 @@ TEST(PatchedCalls, LeadBackToTheirSites) {
     EXPECT_EQ(calls.site_of(call(1).trampoline), std::nullopt);
 }
 
+TEST(PatchedCalls, GoOnAtTheirHoles) {
+    PatchedCalls calls;
+    EXPECT_EQ(calls.hole_of(call(0).site), std::nullopt);
+    for (size_t index = 0; index < 3; ++index) ASSERT_TRUE(calls.add(call(index)));
+    for (size_t index = 0; index < 3; ++index) EXPECT_EQ(calls.hole_of(call(index).site), call(index).hole);
+    for (const uint64_t at : {uint64_t{0}, call(3).site.value, call(1).hole.value, call(1).site.value + 1, call(1).site.value - 1, call(1).trampoline.value})
+        EXPECT_EQ(calls.hole_of(VirtualAddress{at}), std::nullopt) << std::hex << at;
+}
+
 TEST(PatchedCalls, LeaveTheRestOfTheProgramAlone) {
     PatchedCalls calls;
     EXPECT_EQ(calls.site_of(VirtualAddress{}), std::nullopt);

@@ -10,11 +10,13 @@
 // It does not put rflags into r11 as `syscall` does.
 //
 // Order of writes. First the trampoline, the hole, and `padding_fill` over the rest of the padding, by any stores, since
-// nothing executes these bytes yet. Then every CPU that may come to the site executes a serializing instruction, such as the
-// iretq of an interrupt, because it may have prefetched the old bytes (Intel SDM vol. 3A, 9.1.3; the writing CPU too if it
-// wrote through another mapping, 12.6). Then the site's two bytes, as one 16-bit store: from then on a CPU fetches either
-// `syscall` or the short jump, and both enter the library OS with the same registers, so it does not matter when it sees
-// the change. A fault between two steps leaves a program that works.
+// nothing executes these bytes yet. Then, where other CPUs may come to the site, its first byte becomes `padding_fill`, and every
+// CPU executes a serializing instruction, such as the iretq of an interrupt, because it may have prefetched the old bytes (Intel
+// SDM vol. 3A, 9.1.3; the writing CPU too if it wrote through another mapping, 12.6), or be about to take the second one:
+// an emulated CPU reads them one at a time. Then the site's two bytes, as one 16-bit store. All along a CPU fetches
+// `syscall`, `int3` or the short jump. The first and the last enter the library OS with the same registers, and who meets the second,
+// however late, goes on at the hole. So it does not matter when a CPU sees a change, and a fault between two steps leaves a program
+// that works.
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -43,6 +43,14 @@ public:
         return std::nullopt;
     }
 
+    // Where a thread goes on that came to `site` while it was being patched. Empty: it is none that is patched. May be called at any time.
+    [[nodiscard]] std::optional<VirtualAddress> hole_of(VirtualAddress site) const {
+        const size_t count = count_.load(std::memory_order_acquire);
+        for (size_t i = 0; i < count; ++i)
+            if (calls_[i].site == site) return calls_[i].hole;
+        return std::nullopt;
+    }
+
 private:
     std::array<Call, capacity> calls_{};
     // What lies below it does not change any more.
