@@ -58,6 +58,8 @@
 /* Another CPU has something for this one to look at. */
 #define ATTENTION_VECTOR 62
 #define VECTOR_COUNT 64
+/* Bytes from the stub of a vector to that of the next. */
+#define TRAP_STUB_SIZE 16
 
 /* The local APIC stands here in every address space, for the supervisor only. */
 #define LOCAL_APIC_ADDRESS 0x500000000000

@@ -7,6 +7,9 @@ namespace eremite::abi {
 
 // COM1: the program's standard output and input.
 inline constexpr uint16_t serial_port = 0x3f8;
+// In its scratch register: the port needs no set-up (115200 baud, 8 bits, no parity, FIFO on, OUT2 on). An image leaves it so, and our own
+// monitor begins so, as firmware might.
+inline constexpr uint8_t serial_is_set_up = 0xb7;
 
 // A QEMU `isa-debugcon`: the program's standard error and the kernel log, raw. Reading the port answers 0xe9.
 inline constexpr uint16_t log_port = 0xe9;

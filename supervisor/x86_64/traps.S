@@ -9,28 +9,41 @@
 
     .text
 
+// ---- stubs ------------------------------------------------------------------------------------------------------
+// One for each vector, all of a size, in a block that is aligned to its own size, so that the gates can be made by counting. Those
+// of invalid opcodes, page faults and flushes are elsewhere, and the ones here are not used.
+    .balign VECTOR_COUNT * TRAP_STUB_SIZE
+    .globl trap_stubs
+trap_stubs:
+    .set vector, 0
+    .rept VECTOR_COUNT
+    .balign TRAP_STUB_SIZE
+    .if vector >= FIRST_INTERRUPT_VECTOR
+    pushq $vector
+    jmp note_interrupt
+    .elseif vector == 2
+    iretq                   // non-maskable interrupt: noted by the machine, of no use to us
+    .elseif vector == 8
+    pushq $8
+    mov %rsp, %rdi
+    jmp fault
+    .else
+    .ifeq (vector - 10) * (vector - 11) * (vector - 12) * (vector - 13) * (vector - 17) * (vector - 21) * (vector - 29) * (vector - 30)
+    .else
+    pushq $0                // no error code from the CPU
+    .endif
+    pushq $vector
+    jmp reflect_exception
+    .endif
+    .set vector, vector + 1
+    .endr
+    .balign TRAP_STUB_SIZE
+
 // ---- exceptions -------------------------------------------------------------------------------------------------
 // Stack: vector, error code, rip, cs, rflags, rsp, ss.
 
-.macro exception_stub number, has_error
-    .globl exception_stub_\number
-exception_stub_\number:
-    .if \has_error == 0
-    pushq $0
-    .endif
-    pushq $\number
-    jmp reflect_exception
-.endm
-
-    .irp n, 0, 1, 3, 4, 5, 7, 9, 15, 16, 18, 19, 20, 22, 23, 24, 25, 26, 27, 28, 31
-    exception_stub \n, 0
-    .endr
-    .irp n, 10, 11, 12, 13, 17, 21, 29, 30
-    exception_stub \n, 1
-    .endr
-
-    .globl exception_stub_6
-exception_stub_6:           // invalid opcode: a supervisor call, if it is the one at the known address
+    .globl invalid_opcode_stub
+invalid_opcode_stub:        // invalid opcode: a supervisor call, if it is the one at the known address
     cmpq $eremite_supervisor_call_site, (%rsp)
     jne 1f
     addq $2, (%rsp)         // past the ud2
@@ -62,8 +75,8 @@ exception_stub_6:           // invalid opcode: a supervisor call, if it is the o
     pushq $6
     jmp reflect_exception
 
-    .globl exception_stub_14
-exception_stub_14:
+    .globl page_fault_stub
+page_fault_stub:
     push $14
     push %rax
     push %rcx
@@ -122,29 +135,7 @@ fault:
     and $CPU_AREA_MASK, %rsi
     call supervisor_fault   // (frame, area): does not return
 
-// ---- non-maskable interrupt: noted by the machine, of no use to us -------------------------------------------------
-    .globl exception_stub_2
-exception_stub_2:
-    iretq
-
-    .globl exception_stub_8
-exception_stub_8:           // double fault
-    pushq $8
-    mov %rsp, %rdi
-    jmp fault
-
 // ---- interrupts ---------------------------------------------------------------------------------------------------
-    .align 16
-    .globl interrupt_stubs
-interrupt_stubs:            // 16 bytes each
-    .set vector, FIRST_INTERRUPT_VECTOR
-    .rept VECTOR_COUNT - FIRST_INTERRUPT_VECTOR
-    .align 16
-    pushq $vector
-    jmp note_interrupt
-    .set vector, vector + 1
-    .endr
-
 note_interrupt:             // stack: vector, rip, cs, rflags, rsp, ss
     push %rax
     push %rcx

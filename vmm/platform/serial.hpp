@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "abi/host_channel.hpp"
 #include "vmm/bus.hpp"
 #include "vmm/event_loop.hpp"
 #include "vmm/snapshot/state.hpp"
@@ -42,7 +43,8 @@ private:
     size_t first_ = 0, count_ = 0;
     bool watched_ = false, ended_ = false;
     UniqueFd room_;  // told when the FIFO has room again
-    uint8_t interrupt_enable_ = 0, line_control_ = 0, modem_control_ = 0, scratch_ = 0, divisor_low_ = 1, divisor_high_ = 0;
+    // As one that was set up, which it says (abi/host_channel.hpp).
+    uint8_t interrupt_enable_ = 0, line_control_ = 3, modem_control_ = 0xb, scratch_ = abi::serial_is_set_up, divisor_low_ = 1, divisor_high_ = 0;
     bool sent_is_due_ = false;  // the interrupt that tells that the transmitter is empty
 };
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "abi/host_channel.hpp"
 #include "tests/unit/drivers/uart.hpp"
 
 namespace eremite::test {
@@ -56,6 +57,16 @@ TEST_F(SerialTest, IsSetUp) {
     EXPECT_EQ(uart_.modem_control & 0xb, 0xbu); // DTR, RTS, and OUT2, which connects the interrupt line
     EXPECT_EQ(uart_.interrupt_enable, 0u);
     EXPECT_EQ(uart_.output, "");
+}
+
+TEST_F(SerialTest, IsLeftAloneIfItSaysThatItIsSetUp) {
+    uart_.scratch = abi::serial_is_set_up;
+    uart_.modem_control = 0x7;
+    ASSERT_TRUE(serial_.start(port));
+    EXPECT_TRUE(serial_.present());
+    EXPECT_EQ(ports_.writes().size(), 0u);
+    EXPECT_EQ(ports_.reads(), 1u);
+    EXPECT_EQ(uart_.modem_control, 0x7);
 }
 
 TEST_F(SerialTest, InterruptsThatFirmwareLeftOnAreOff) {

@@ -49,6 +49,18 @@ struct SerialTest : ::testing::Test {
     void type(const std::string& text) { ASSERT_EQ(::write(input.in.get(), text.data(), text.size()), static_cast<ssize_t>(text.size())); }
 };
 
+// As libos/drivers/serial.cpp would set it up, which looks at the scratch register for that.
+TEST_F(SerialTest, BeginsAsOneThatIsSetUp) {
+    EXPECT_EQ(get(Scratch), abi::serial_is_set_up);
+    EXPECT_EQ(get(LineControl), 3);
+    EXPECT_EQ(get(ModemControl) & 0x1f, 0xb);
+    EXPECT_EQ(get(InterruptEnable), 0);
+    EXPECT_EQ(get(InterruptIdentity) & 0xc0, 0xc0);
+    set(LineControl, 0x83);
+    EXPECT_EQ(get(Data), 1);
+    EXPECT_EQ(get(InterruptEnable), 0);
+}
+
 TEST_F(SerialTest, AStringOfBytesComesOutAtOnce) {
     const std::string text = "hello, world";
     serial.write(Data, std::as_bytes(std::span{text}));
