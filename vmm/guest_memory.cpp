@@ -1,9 +1,7 @@
 #include "vmm/guest_memory.hpp"
 
-#include <fcntl.h>
-#include <linux/memfd.h>
+#include <linux/mman.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <string>
@@ -25,34 +23,49 @@ Error no_huge_pages(uint64_t size) {
                  std::to_string(host.huge_page == huge_page ? host.free_huge_pages : 0) + " free: as root, `sysctl vm.nr_hugepages=NUMBER` makes some"};
 }
 
+// Addresses that nothing is mapped at yet, and that begin where a large page may. MAP_FAILED: there are none.
+void* reserve(uint64_t size) {
+    // Whole large pages, so that there is no remainder to think of.
+    const uint64_t wanted = size > UINT64_MAX / 2 ? size : (size + huge_page - 1) / huge_page * huge_page + huge_page;
+    void* const found = ::mmap(nullptr, wanted, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (found == MAP_FAILED) return found;
+    // SAFETY: addresses as numbers, of a mapping that nobody else knows of.
+    const auto start = reinterpret_cast<uintptr_t>(found), aligned = (start + huge_page - 1) / huge_page * huge_page;
+    if (aligned != start) ::munmap(found, aligned - start);
+    const uint64_t end = aligned + wanted - huge_page;
+    if (end != start + wanted) ::munmap(reinterpret_cast<void*>(end), start + wanted - end);
+    return reinterpret_cast<void*>(aligned);
+}
+
 }  // namespace
 
-GuestMemory::GuestMemory(uint64_t size, Pages pages) : size_{(size + page_size(pages) - 1) / page_size(pages) * page_size(pages)} {
+GuestMemory::GuestMemory(uint64_t size, Pages pages) : kind_{pages}, size_{(size + page_size(pages) - 1) / page_size(pages) * page_size(pages)} {
     const bool huge = pages == Pages::Huge;
     const std::string wanted = std::to_string(size_ >> 20) + " MiB of memory for the machine";
     if (size_ < size || size_ == 0) throw Error{wanted + ": no possible size"};
-    file_ = UniqueFd{::memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0))};
-    if (!file_) throw huge ? no_huge_pages(size_) : system_error("memfd_create");
-    if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) throw system_error(wanted);
-    // Nobody who gets the file, as a daemon may, can cut it short under us.
-    if (::fcntl(file_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) throw system_error("fcntl(F_ADD_SEALS)");
     // Huge pages are reserved here: later, where there is none left, the process would die.
-    map(MAP_SHARED | (huge ? 0 : MAP_NORESERVE), file_.get(), 0, [huge, this, &wanted] { return huge ? no_huge_pages(size_) : system_error(wanted); });
+    map(MAP_ANONYMOUS | (huge ? MAP_HUGETLB | MAP_HUGE_2MB : MAP_NORESERVE), -1, 0, [huge, this, &wanted] { return huge ? no_huge_pages(size_) : system_error(wanted); });
 }
 
-GuestMemory::GuestMemory(const MemoryImage& image) : size_{image.size} {
+GuestMemory::GuestMemory(const MemoryImage& image) : begins_as_image_{true}, size_{image.size} {
     if (size_ == 0 || size_ % small_page != 0 || image.offset % small_page != 0) throw Error{"the snapshot is damaged: its memory has an impossible size"};
-    map(MAP_PRIVATE | MAP_NORESERVE, image.file, image.offset, [] { return system_error("the snapshot's memory"); });
+    map(MAP_NORESERVE, image.file, image.offset, [] { return system_error("the snapshot's memory"); });
 }
 
 void GuestMemory::map(int flags, int file, uint64_t offset, const std::function<Error()>& failure) {
-    void* const mapping = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, flags, file, static_cast<off_t>(offset));
-    if (mapping == MAP_FAILED) throw failure();
-    mapping_ = static_cast<std::byte*>(mapping);
-    // Fewer and larger pages where the host has them for shared memory; it is no error where not.
-    (void)::madvise(mapping, size_, MADV_HUGEPAGE);
+    void* const place = reserve(size_);
+    if (place == MAP_FAILED) throw failure();
+    // In the place of what was reserved.
+    if (::mmap(place, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | flags, file, static_cast<off_t>(offset)) == MAP_FAILED) {
+        const Error error = failure();
+        ::munmap(place, size_);
+        throw error;
+    }
+    mapping_ = static_cast<std::byte*>(place);
+    // Fewer and larger pages where the host has them; it is no error where not.
+    (void)::madvise(mapping_, size_, MADV_HUGEPAGE);
     // A dump of a monitor that crashed is about the monitor.
-    (void)::madvise(mapping, size_, MADV_DONTDUMP);
+    (void)::madvise(mapping_, size_, MADV_DONTDUMP);
     const uint64_t low = std::min(size_, low_end);
     regions_.push_back({0, {mapping_, low}});
     if (size_ > low) regions_.push_back({high_start, {mapping_ + low, size_ - low}});
@@ -60,10 +73,9 @@ void GuestMemory::map(int flags, int file, uint64_t offset, const std::function<
 
 GuestMemory::~GuestMemory() { ::munmap(mapping_, size_); }
 
-uint64_t GuestMemory::resident() const {
-    struct stat attributes {};
-    constexpr uint64_t block = 512;
-    return ::fstat(file_.get(), &attributes) == 0 ? static_cast<uint64_t>(attributes.st_blocks) * block : 0;
+PageMap::Run GuestMemory::next_touched(uint64_t offset) const {
+    if (begins_as_image_ && offset < size_) return {offset, size_ - offset};
+    return pages_.next(all(), offset);
 }
 
 std::span<std::byte> GuestMemory::piece(uint64_t address, uint64_t length) const {
@@ -74,12 +86,6 @@ std::span<std::byte> GuestMemory::piece(uint64_t address, uint64_t length) const
             return region.bytes.subspan(offset, length);
     }
     return {};
-}
-
-void prepare_to_write(std::span<std::byte> bytes) {
-    // SAFETY: numbers of pages, of our own mapping.
-    const auto first = reinterpret_cast<uintptr_t>(bytes.data()) / small_page * small_page, end = reinterpret_cast<uintptr_t>(bytes.data()) + bytes.size();
-    if (!bytes.empty()) (void)::madvise(reinterpret_cast<void*>(first), end - first, MADV_POPULATE_WRITE);
 }
 
 }  // namespace eremite::vmm

@@ -1,6 +1,8 @@
 #pragma once
-// The memory of a virtual machine: one file in memory (memfd_create(2)), mapped here and in the guest. What the guest says about it, addresses
-// above all, is hostile: it is reached by piece() alone. The guest may change what stands there at any time, so it is read once and then checked.
+// The memory of a virtual machine: one mapping of this process, and of the guest. It is private and anonymous, since hosts give large pages to such
+// memory (and not to that of memfd_create(2), as they are usually set up), which take a tenth of the time to make, and fewer misses of the TLB.
+// What the guest says about it, addresses above all, is hostile: it is reached by piece() alone. The guest may change what stands there at any
+// time, so it is read once and then checked.
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -8,7 +10,7 @@
 #include <vector>
 
 #include "vmm/error.hpp"
-#include "vmm/unique_fd.hpp"
+#include "vmm/page_map.hpp"
 
 namespace eremite::vmm {
 
@@ -46,20 +48,23 @@ public:
     [[nodiscard]] std::span<const Region> regions() const { return regions_; }
     [[nodiscard]] uint64_t size() const { return size_; }
     // How much of it the host has given, in bytes.
-    [[nodiscard]] uint64_t resident() const;
-    // The file behind it, whose offsets are those of the regions one after the other. -1: it began as an image.
-    [[nodiscard]] int descriptor() const { return file_.get(); }
+    [[nodiscard]] uint64_t resident() const { return pages_.resident(all()); }
+    // Whether that counts as this process's memory for the host, which leaves out pages of its pool.
+    [[nodiscard]] bool is_ordinary() const { return kind_ != Pages::Huge; }
+    // The first piece at or behind `offset` that may be other than zero, of the regions one after the other; of size 0: there is none. What was never
+    // touched is not looked at, for to look at it takes memory.
+    [[nodiscard]] PageMap::Run next_touched(uint64_t offset) const;
 
 private:
     void map(int flags, int file, uint64_t offset, const std::function<Error()>& failure);
+    [[nodiscard]] std::span<std::byte> all() const { return {mapping_, size_}; }
 
+    Pages kind_ = Pages::Small;
+    bool begins_as_image_ = false;
     uint64_t size_;
-    UniqueFd file_;
     std::byte* mapping_ = nullptr;
+    PageMap pages_;
     std::vector<Region> regions_;
 };
-
-// All of this memory is going to be written: its pages are made at once, where the host can (Linux 5.14), and not by a fault for each.
-void prepare_to_write(std::span<std::byte> bytes);
 
 }  // namespace eremite::vmm

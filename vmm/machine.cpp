@@ -197,6 +197,8 @@ std::optional<uint8_t> Machine::exit_status() {
 void Machine::finish(MachineEnd end) {
     const std::lock_guard guard{end_lock_};
     if (!end_) end_ = std::move(end);
+    // The one that brought the end about, as by writing to the port for it, executes nothing more.
+    for (const auto& cpu : cpus_) cpu->stop();
     loop_.stop();
 }
 

@@ -27,7 +27,7 @@ void Machine::begin_generation(const std::string& arguments) {
 }
 
 void Machine::list_snapshot_needs(sandbox::Needs& needs) {
-    needs.add_calls({SYS_clock_nanosleep, SYS_pwrite64, SYS_lseek, SYS_ftruncate});
+    needs.add_calls({SYS_clock_nanosleep, SYS_pwrite64, SYS_ftruncate});
     for (const unsigned long request : kvm::saving_requests()) needs.calls.push_back(sandbox::ioctl_call(request));
 }
 

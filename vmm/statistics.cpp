@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
@@ -73,10 +74,11 @@ ProcessStatistics::ProcessStatistics() : status_{::open("/proc/self/status", O_R
 Figures ProcessStatistics::figures(const GuestMemory& memory) const {
     constexpr unsigned minor_faults = 10, major_faults = 12;
     const std::string counters = read_file(counters_.get()), status = read_file(status_.get());
+    const uint64_t guest = memory.resident(), whole = (number_of(status, "RssAnon") + number_of(status, "RssFile")) << 10;
     return {{"cell.faults.minor", field(counters, minor_faults)},
             {"cell.faults.major", field(counters, major_faults)},
-            {"cell.memory.monitor", (number_of(status, "RssAnon") + number_of(status, "RssFile")) << 10},
-            {"cell.memory.guest", memory.resident()}};
+            {"cell.memory.monitor", memory.is_ordinary() ? whole - std::min(whole, guest) : whole},
+            {"cell.memory.guest", guest}};
 }
 
 }  // namespace eremite::vmm

@@ -47,29 +47,9 @@ invalid_opcode_stub:        // invalid opcode: a supervisor call, if it is the o
     cmpq $eremite_supervisor_call_site, (%rsp)
     jne 1f
     addq $2, (%rsp)         // past the ud2
-    push %rcx
-    push %rdx
-    push %rsi
-    push %rdi
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    mov %rdx, %rcx          // C++: (operation, a, b, c)
-    mov %rsi, %rdx
-    mov %rdi, %rsi
-    mov %rax, %rdi
     mov %rsp, %r8
     and $CPU_AREA_MASK, %r8
-    call supervisor_call    // (operation, a, b, c, area)
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rdi
-    pop %rsi
-    pop %rdx
-    pop %rcx
+    call supervisor_call    // (operation, a, b, c, area): the caller's registers, and it expects to lose what a C++ function may change
     iretq
 1:  pushq $0
     pushq $6

@@ -115,7 +115,7 @@ void BalloonDevice::give_back(std::span<std::byte> bytes) {
     const uint64_t skipped = (page - at % page) % page;
     if (bytes.size() < skipped + page) return;
     const uint64_t length = (bytes.size() - skipped) / page * page;
-    if (::madvise(bytes.data() + skipped, length, MADV_REMOVE) == 0) return;
+    if (::madvise(bytes.data() + skipped, length, MADV_DONTNEED) == 0) return;
     if (std::exchange(last_error_, errno) != errno)
         std::fprintf(stderr, "cell: %s: the host cannot take memory back: %s\n", name_.c_str(), std::strerror(errno));
 }

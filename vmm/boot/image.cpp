@@ -72,7 +72,6 @@ LoadedImage load_image(const GuestMemory& memory, Bytes file, const std::string&
         if (segment->p_filesz > segment->p_memsz || bytes.size() != segment->p_filesz) throw refuse("damaged: a segment lies beyond its end");
         const std::span<std::byte> place = memory.piece(segment->p_paddr, segment->p_memsz);
         if (place.empty()) throw refuse("it does not fit into the machine's memory: use a larger --memory");
-        prepare_to_write(place.first(bytes.size()));
         // Fresh memory is zero, and segments of a sound image do not overlap.
         std::copy(bytes.begin(), bytes.end(), place.begin());
         image.start = image.end == 0 ? segment->p_paddr : std::min(image.start, segment->p_paddr);

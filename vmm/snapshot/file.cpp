@@ -18,8 +18,6 @@ namespace {
 constexpr std::array<char, 16> magic{'e', 'r', 'e', 'm', 'i', 't', 'e', ' ', 's', 'n', 'a', 'p', 's', 'h', 'o', 't'};
 constexpr uint32_t version = 1;
 constexpr uint64_t page = 4096;
-// Memory that is looked at, and written, in one piece.
-constexpr size_t piece = 64 * page;
 constexpr uint64_t most_state = uint64_t{256} << 20;
 
 // Memory stands behind it, from the second page on, then the state.
@@ -59,35 +57,20 @@ void read_at(int file, std::span<std::byte> bytes, uint64_t offset) {
 
 bool is_zero(std::span<const std::byte> bytes) { return bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0; }
 
-// What the machine never touched is a hole in the file of its memory, which is not looked at: to look at it takes memory.
-uint64_t next_data(int file, uint64_t offset, uint64_t size) {
-    if (file < 0) return offset;
-    const off_t found = ::lseek(file, static_cast<off_t>(offset), SEEK_DATA);
-    if (found >= 0) return static_cast<uint64_t>(found) / page * page;
-    return errno == ENXIO ? size : offset;
-}
-
-// Where the data at `offset` ends; `size` if that cannot be told.
-uint64_t next_hole(int file, uint64_t offset, uint64_t size) {
-    const off_t found = file < 0 ? -1 : ::lseek(file, static_cast<off_t>(offset), SEEK_HOLE);
-    const uint64_t end = found < 0 ? size : (static_cast<uint64_t>(found) + page - 1) / page * page;
-    return end > offset ? end : size;
-}
-
-// Returns how much was written.
-uint64_t write_region(int file, uint64_t at, const GuestMemory& memory, uint64_t offset, std::span<const std::byte> bytes) {
-    const uint64_t end = offset + bytes.size();
+// Writes the pages that are not zero, those that follow each other together. Returns how much that is.
+uint64_t write_run(int file, std::span<const std::byte> bytes, uint64_t at) {
     uint64_t written = 0;
-    for (uint64_t done = offset; done < end;) {
-        const uint64_t data = next_data(memory.descriptor(), done, end);
-        if (data >= end) break;
-        const uint64_t data_end = std::min({next_hole(memory.descriptor(), data, end), data + piece, end});
-        const auto part = bytes.subspan(data - offset, data_end - data);
-        if (!is_zero(part)) {
-            write_at(file, part, at + data - offset);
-            written += part.size();
+    const auto size_of_page = [&bytes](size_t offset) { return std::min<size_t>(page, bytes.size() - offset); };
+    for (size_t start = 0; start < bytes.size();) {
+        if (is_zero(bytes.subspan(start, size_of_page(start)))) {
+            start += size_of_page(start);
+            continue;
         }
-        done = data_end;
+        size_t end = start + size_of_page(start);
+        while (end < bytes.size() && !is_zero(bytes.subspan(end, size_of_page(end)))) end += size_of_page(end);
+        write_at(file, bytes.subspan(start, end - start), at + start);
+        written += end - start;
+        start = end;
     }
     return written;
 }
@@ -98,10 +81,15 @@ uint64_t write_snapshot(int file, const GuestMemory& memory, std::span<const std
     const uint64_t state_at = page + memory.size();
     // What an earlier try left there goes first.
     if (::ftruncate(file, 0) != 0 || ::ftruncate(file, static_cast<off_t>(state_at + state.size())) != 0) throw system_error("the snapshot cannot be written");
-    uint64_t offset = 0, written = page + state.size();
+    uint64_t written = page + state.size();
+    uint64_t start = 0;  // of the region
     for (const GuestMemory::Region& region : memory.regions()) {
-        written += write_region(file, page + offset, memory, offset, region.bytes);
-        offset += region.bytes.size();
+        const uint64_t end = start + region.bytes.size();
+        for (PageMap::Run run = memory.next_touched(start); run.size != 0 && run.offset < end; run = memory.next_touched(run.offset + run.size)) {
+            run.size = std::min(run.size, end - run.offset);
+            written += write_run(file, region.bytes.subspan(run.offset - start, run.size), page + run.offset);
+        }
+        start = end;
     }
     write_at(file, state, state_at);
     const Header header{.magic = magic, .version = version, .reserved = 0, .memory_size = memory.size(), .state_size = state.size(), .state_checksum = checksum(state)};

@@ -39,13 +39,9 @@ eremite_boot_stack_end:
     .popsection
 
 // ---- supervisor calls -----------------------------------------------------------------------------------------------
-// uint64_t supervisor_call(operation, a, b, c): C++ arguments to the registers of abi/supervisor_call.hpp.
+// uint64_t supervisor_call_raw(operation, a, b, c): the registers of abi/supervisor_call.hpp are those of a C++ function.
     .globl supervisor_call_raw, eremite_supervisor_call_site
 supervisor_call_raw:
-    mov %rdi, %rax
-    mov %rsi, %rdi
-    mov %rdx, %rsi
-    mov %rcx, %rdx
 eremite_supervisor_call_site:
     ud2
     ret

@@ -5,6 +5,7 @@ set(vmm_fuzz_sources
   ${PROJECT_SOURCE_DIR}/vmm/error.cpp
   ${PROJECT_SOURCE_DIR}/vmm/event_loop.cpp
   ${PROJECT_SOURCE_DIR}/vmm/guest_memory.cpp
+  ${PROJECT_SOURCE_DIR}/vmm/page_map.cpp
   ${PROJECT_SOURCE_DIR}/vmm/snapshot/state.cpp
   ${PROJECT_SOURCE_DIR}/vmm/host_memory.cpp
   ${PROJECT_SOURCE_DIR}/vmm/virtio/device.cpp

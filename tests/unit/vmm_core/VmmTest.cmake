@@ -9,6 +9,7 @@ set(vmm_sources
   ${root}/vmm/error.cpp
   ${root}/vmm/event_loop.cpp
   ${root}/vmm/guest_memory.cpp
+  ${root}/vmm/page_map.cpp
   ${root}/vmm/host_memory.cpp
   ${root}/vmm/snapshot/state.cpp
   ${root}/vmm/virtio/device.cpp

@@ -1,11 +1,6 @@
 #include "vmm/guest_memory.hpp"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <array>
-
 #include "vmm/error.hpp"
 
 namespace eremite::vmm {
@@ -64,15 +59,33 @@ TEST(GuestMemory, HoleBelowFourGigabytes) {
     EXPECT_TRUE(memory.piece(5 * gib - 1, 2).empty());
 }
 
-TEST(GuestMemory, FileHoldsTheSameBytesAndKeepsItsSize) {
-    const GuestMemory memory{mib};
-    memory.piece(4096, 1)[0] = std::byte{42};
-    std::array<char, 1> byte{};
-    ASSERT_EQ(::pread(memory.descriptor(), byte.data(), 1, 4096), 1);
-    EXPECT_EQ(byte[0], 42);
-    EXPECT_NE(::ftruncate(memory.descriptor(), 0), 0);
-    EXPECT_NE(::ftruncate(memory.descriptor(), 2 * mib), 0);
-    EXPECT_NE(::fcntl(memory.descriptor(), F_GETFD) & FD_CLOEXEC, 0);
+TEST(GuestMemory, BeginsWhereALargePageMay) {
+    for (const uint64_t size : {uint64_t{4096}, mib, 2 * mib, 3 * mib, 64 * mib + 4096}) {
+        const GuestMemory memory{size};
+        EXPECT_EQ(reinterpret_cast<uintptr_t>(memory.piece(0, size).data()) % (2 * mib), 0U) << size;
+    }
+}
+
+TEST(GuestMemory, NothingIsTouchedByItself) {
+    const GuestMemory memory{64 * mib};
+    EXPECT_EQ(memory.next_touched(0).size, 0U);
+    EXPECT_EQ(memory.resident(), 0U);
+}
+
+TEST(GuestMemory, TellsWhatWasTouched) {
+    const GuestMemory memory{64 * mib};
+    for (const uint64_t at : {5 * mib + 4096, 40 * mib, 64 * mib - 1}) {
+        memory.piece(at, 1)[0] = std::byte{42};
+        const PageMap::Run run = memory.next_touched(at / (2 * mib) * (2 * mib));
+        // A large page around it, or one of the small ones.
+        EXPECT_LE(run.offset, at);
+        EXPECT_GT(run.offset + run.size, at);
+        EXPECT_LE(run.offset + run.size, memory.size());
+    }
+    EXPECT_LE(memory.next_touched(0).offset, 5 * mib + 4096);
+    EXPECT_GE(memory.resident(), 3 * 4096U);
+    EXPECT_LE(memory.resident(), 6 * mib);
+    EXPECT_EQ(memory.next_touched(memory.size()).size, 0U);
 }
 
 }  // namespace

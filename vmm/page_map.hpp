@@ -1,0 +1,34 @@
+#pragma once
+// Which pages of this process the host has given memory for (proc(5), pagemap).
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "vmm/unique_fd.hpp"
+
+namespace eremite::vmm {
+
+class PageMap {
+public:
+    static constexpr uint64_t page = 4096;
+
+    // To be made before the process gives up its rights. Where there is no proc(5), it knows nothing.
+    PageMap();
+
+    struct Run {
+        uint64_t offset = 0, size = 0;  // bytes; of size 0: nothing
+    };
+    // The first pages that follow each other in memory or in swap space, at or behind `offset`, which is a multiple of a page; not all of them if they
+    // are many. Where nothing is known, all that is left.
+    [[nodiscard]] Run next(std::span<const std::byte> memory, uint64_t offset) const;
+    // How many bytes are in memory; 0 where nothing is known.
+    [[nodiscard]] uint64_t resident(std::span<const std::byte> memory) const;
+
+private:
+    // The entries of the pages from `address` on. Returns how many.
+    [[nodiscard]] size_t read(const std::byte* address, std::span<uint64_t> entries) const;
+
+    UniqueFd file_;
+};
+
+}  // namespace eremite::vmm
