@@ -25,7 +25,7 @@ struct RegisterNumbers {
 };
 struct Registers {
     uint32_t count = 0, padding = 0;
-    std::array<kvm_msr_entry, 1> entries{};
+    std::array<kvm_msr_entry, 64> entries{};
 };
 constexpr unsigned long list_registers = _IOWR(KVMIO, 0x02, uint32_t), get_registers = _IOWR(KVMIO, 0x88, uint64_t), set_registers = _IOW(KVMIO, 0x89, uint64_t);
 
@@ -65,15 +65,26 @@ std::vector<kvm_msr_entry> model_specific_registers(const System& system, int cp
     return found;
 }
 
-// Some cannot be set, and need not be where they are as they were.
-void set_register(int cpu, const kvm_msr_entry& wanted) {
+void require_as_it_was(int cpu, const kvm_msr_entry& wanted) {
     Registers one;
     one.count = 1;
-    one.entries[0] = wanted;
-    if (::ioctl(cpu, set_registers, &one) == 1) return;
-    one.entries[0].data = 0;
+    one.entries[0].index = wanted.index;
     if (::ioctl(cpu, get_registers, &one) == 1 && one.entries[0].data == wanted.data) return;
     throw Error{"this host's KVM does not take the snapshot's register " + std::to_string(wanted.index)};
+}
+
+// Some cannot be set, and need not be where they are as they were. KVM stops at such a one.
+void set_model_specific_registers(int cpu, std::span<const kvm_msr_entry> wanted) {
+    while (!wanted.empty()) {
+        Registers some;
+        some.count = static_cast<uint32_t>(std::min(wanted.size(), some.entries.size()));
+        std::copy_n(wanted.begin(), some.count, some.entries.begin());
+        const int done = ::ioctl(cpu, set_registers, &some);
+        wanted = wanted.subspan(std::min<size_t>(done < 0 ? 0 : static_cast<size_t>(done), some.count));
+        if (done == static_cast<int>(some.count)) continue;
+        require_as_it_was(cpu, wanted.front());
+        wanted = wanted.subspan(1);
+    }
 }
 
 // KVM_CAP_XSAVE2 tells how long the area is, with all components of the host. A KVM that interprets ring 0 has the oldest form only.
@@ -156,7 +167,7 @@ void restore_cpu(const System& system, int cpu, const GuestMemory& memory, uint6
     restore<kvm_sregs>(cpu, KVM_SET_SREGS, "KVM_SET_SREGS", state);
     restore<kvm_xcrs>(cpu, KVM_SET_XCRS, "KVM_SET_XCRS", state);
     restore<kvm_lapic_state>(cpu, KVM_SET_LAPIC, "KVM_SET_LAPIC", state);
-    for (const kvm_msr_entry& entry : model_specific) set_register(cpu, entry);
+    set_model_specific_registers(cpu, model_specific);
     restore<kvm_debugregs>(cpu, KVM_SET_DEBUGREGS, "KVM_SET_DEBUGREGS", state);
     restore<kvm_vcpu_events>(cpu, KVM_SET_VCPU_EVENTS, "KVM_SET_VCPU_EVENTS", state);
     restore<kvm_mp_state>(cpu, KVM_SET_MP_STATE, "KVM_SET_MP_STATE", state);
