@@ -131,11 +131,10 @@ void BlockDevice::take_requests() {
             free_.pop_back();
             begin(slot);
         }
+        finish_requests();
         // With none left to be taken, those that are done take more.
     } while (left > 0 && !broken_ && !free_.empty() && queue_->enable_notifications());
     if (left == 0) signal_event(engine_->event());
-    engine_->kick();
-    queue_->flush();
     if (queue_->broken()) host_.needs_reset("a queue is broken");
     else if (broken_) host_.needs_reset("a request has no room for its answer");
 }
@@ -200,15 +199,21 @@ void BlockDevice::begin_flushes() {
 void BlockDevice::take_outcomes() {
     // After stop() nothing is under way, and an event is one of before.
     if (!queue_) return;
-    Outcome outcome;
-    while (engine_->take(outcome)) {
-        --under_way_;
-        finish_part(outcome);
-    }
-    begin_flushes();
-    engine_->kick();
-    queue_->flush();
+    finish_requests();
     take_requests();
+}
+
+// Begins what was submitted, and answers what is done, as much of it is at once: what is in the host's memory.
+void BlockDevice::finish_requests() {
+    Outcome outcome;
+    for (engine_->kick(); engine_->take(outcome); engine_->kick()) {
+        do {
+            --under_way_;
+            finish_part(outcome);
+        } while (engine_->take(outcome));
+        begin_flushes();
+    }
+    queue_->flush();
 }
 
 void BlockDevice::finish_part(const Outcome& outcome) {
