@@ -27,11 +27,13 @@ struct Debuggee {
 class Debugger {
 public:
     virtual ~Debugger() = default;
-    // The image is loaded, and no processor runs yet; those that it holds will not. Threads are made here. Throws Error.
+    // The image is loaded, and no processor runs yet; those that it holds will not. Throws Error.
     virtual void attach(const Debuggee& machine) = 0;
     virtual void list_needs(sandbox::Needs& needs) const = 0;
+    // Threads are made here, by a process that has given up its rights. After attach().
+    virtual void run() = 0;
     // The machine has ended, with this status or by none of its own doing, and no processor runs any more. Returns when all threads have ended.
-    // After attach().
+    // After run().
     virtual void detach(std::optional<uint8_t> status) = 0;
 };
 

@@ -126,6 +126,7 @@ MachineEnd Machine::run() {
         (void)sandbox::restrict_paths(needs.folders);
     }
     for (Slot& slot : slots_) slot.transport->run();
+    if (debugger_) debugger_->run();
     // All threads are there before none can be made any more.
     std::latch restricted{1};
     std::vector<std::thread> threads;

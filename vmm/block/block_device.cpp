@@ -113,6 +113,8 @@ void BlockDevice::list_needs(sandbox::Needs& needs) const {
     needs.add_calls({SYS_preadv, SYS_pwritev, SYS_pwritev2, SYS_fdatasync, SYS_fallocate, SYS_io_uring_enter});
 }
 
+void BlockDevice::make_threads() { engine_->start(); }
+
 void BlockDevice::notified(uint16_t) { take_requests(); }
 
 void BlockDevice::take_requests() {

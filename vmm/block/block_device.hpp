@@ -34,6 +34,7 @@ public:
     void stop() override;
     void finish() override;
     void list_needs(sandbox::Needs& needs) const override;
+    void make_threads() override;
     void notified(uint16_t queue) override;
 
 private:

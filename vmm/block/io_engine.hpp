@@ -25,6 +25,8 @@ struct Outcome {
 class IoEngine {
 public:
     virtual ~IoEngine() = default;
+    // Threads that it needs are made here. Nothing that was submitted is begun before.
+    virtual void start() {}
     // Requires: fewer than `depth` operations are under way. They are begun by kick(), in any order.
     virtual void submit(uint32_t slot, const Operation& operation) = 0;
     virtual void kick() = 0;

@@ -23,7 +23,9 @@ int64_t perform(int file, const Operation& operation) {
     return result >= 0 ? result : -errno;
 }
 
-ThreadEngine::ThreadEngine(int file) : file_{file}, event_{make_event()} {
+ThreadEngine::ThreadEngine(int file) : file_{file}, event_{make_event()} {}
+
+void ThreadEngine::start() {
     for (std::thread& thread : threads_) thread = std::thread{[this] { work(); }};
 }
 
@@ -33,7 +35,8 @@ ThreadEngine::~ThreadEngine() {
         stopping_ = true;
     }
     wanted_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
+    for (std::thread& thread : threads_)
+        if (thread.joinable()) thread.join();
 }
 
 void ThreadEngine::submit(uint32_t slot, const Operation& operation) {

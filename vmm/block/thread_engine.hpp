@@ -16,6 +16,7 @@ public:
     explicit ThreadEngine(int file);
     ~ThreadEngine() override;
 
+    void start() override;
     void submit(uint32_t slot, const Operation& operation) override;
     void kick() override {}
     [[nodiscard]] int event() const override { return event_.get(); }

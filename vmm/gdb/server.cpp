@@ -47,6 +47,9 @@ void Server::attach(const Debuggee& machine) {
     loop_.add_event(end_event_.get(), [this] { finish(); });
     loop_.add(target_->event(), EPOLLIN, [this](uint32_t) { target_->look(); });
     loop_.add(listener_.get(), EPOLLIN, [this](uint32_t) { accept(); });
+}
+
+void Server::run() {
     thread_ = std::thread{[this] { loop_.run(); }};
 }
 

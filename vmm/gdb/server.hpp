@@ -20,6 +20,7 @@ public:
 
     void attach(const Debuggee& machine) override;
     void list_needs(sandbox::Needs& needs) const override;
+    void run() override;
     void detach(std::optional<uint8_t> status) override;
 
 private:

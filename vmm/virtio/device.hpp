@@ -58,6 +58,9 @@ public:
     virtual void stop() = 0;
     // What the device asks of the host's kernel from now on. Called before the device's thread starts.
     virtual void list_needs(sandbox::Needs& needs) const { (void)needs; }
+    // Threads beyond the device's own are made here, by a process that has given up its rights: threads keep those that they begin with. Called before
+    // the device's thread starts, without the lock.
+    virtual void make_threads() {}
     // There may be something new in a queue.
     virtual void notified(uint16_t queue) = 0;
 

@@ -51,6 +51,7 @@ void MmioTransport::attach(std::unique_ptr<Device> device) {
 }
 
 void MmioTransport::run() {
+    device_->make_threads();
     thread_ = std::thread{[this] { loop_.run(); }};
 }
 

@@ -28,6 +28,7 @@ struct IoEngineTest : ::testing::TestWithParam<bool> {
         if (GetParam()) engine = vmm::block::UringEngine::make(descriptor.get(), depth);
         else engine = std::make_unique<vmm::block::ThreadEngine>(descriptor.get());
         if (!engine) GTEST_SKIP() << "the host has no io_uring";
+        engine->start();
     }
     Outcome next() {
         Outcome outcome;
