@@ -221,7 +221,7 @@ class ManyFiles(VolumeFilesTest):
     size = "2G"  # which has 131072 inodes
 
     def test_hundred_thousand(self):
-        text = self.output_of(FOLDER, "many", "/data", 100_000, options=["--memory", "512M"], limit=500)
+        text = self.output_of(FOLDER, "many", "/data", 100_000, options=["--memory", "1G"], limit=500)
         self.assertEqual(text, f"100001 files\nsum {99_999 * 100_000 // 2}\n")
 
 

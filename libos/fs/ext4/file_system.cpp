@@ -48,7 +48,7 @@ FileSystem::~FileSystem() = default;
 Result<Ref<Inode>> FileSystem::start(bool read_only) {
     const sched::MutexGuard guard{volume_.mutex()};
     // Inodes take about a kilobyte beside their pages: up to an eighth of the memory.
-    constexpr uint64_t fewest = 64, most = 65536, pages_per_inode = 2;
+    constexpr uint64_t fewest = 64, most = 262144, pages_per_inode = 2;
     TRY(names_.prepare(std::clamp(mm::page_allocator().total_pages() / pages_per_inode, fewest, most)));
     TRY(volume_.mount(read_only));
     set_read_only(volume_.read_only());

@@ -196,8 +196,10 @@ Result<void> give_address(Shard& first, std::span<Interface> interfaces, std::st
     return add_address(*found->interface, *argument);
 }
 
+// One that was given. Routers tell of themselves by addresses of the link, do it again, and their routes last as long as they say.
 const net::Route* find_gateway(std::span<const net::Route> routes) {
-    const auto found = std::find_if(routes.begin(), routes.end(), [](const net::Route& route) { return !route.gateway.is_unspecified(); });
+    const auto given = [](const net::Route& route) { return !route.gateway.is_unspecified() && !route.gateway.is_link_local(); };
+    const auto found = std::find_if(routes.begin(), routes.end(), given);
     return found == routes.end() ? nullptr : &*found;
 }
 
