@@ -3,11 +3,11 @@
 #include <linux/virtio_balloon.h>
 #include <linux/virtio_ids.h>
 
-#include <new>
 
 #include "libos/arch/smp.hpp"
 #include "libos/drivers/virtio/bus.hpp"
 #include "libos/drivers/virtio/device.hpp"
+#include "libos/drivers/virtio/start_driver.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/platform/clock.hpp"
@@ -96,11 +96,8 @@ private:
 
 Result<void> start_virtio_balloon() {
     virtio::Transport* const transport = TRY(virtio::claim(VIRTIO_ID_BALLOON));
-    auto* const device = new (std::nothrow) BalloonDevice{*transport};
-    if (!device) return Error{ENOMEM};
-    const auto started = device->start();
-    if (!started.ok()) delete device;
-    return started;
+    TRY(virtio::start_driver<BalloonDevice>(*transport));
+    return {};
 }
 
 #else

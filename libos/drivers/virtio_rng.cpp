@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 #include "base/restart.hpp"
 #include "libos/arch/cpu.hpp"
 #include "libos/arch/smp.hpp"
 #include "libos/drivers/virtio/bus.hpp"
 #include "libos/drivers/virtio/device.hpp"
+#include "libos/drivers/virtio/start_driver.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/sched/wait_queue.hpp"
@@ -160,13 +160,7 @@ Result<EntropyDevice*> entropy_device() {
     if (device) return device;
     const auto start = []() -> Result<EntropyDevice*> {
         virtio::Transport* const transport = TRY(virtio::claim(VIRTIO_ID_RNG));
-        auto* const started = new (std::nothrow) EntropyDevice{*transport};
-        if (!started) return Error{ENOMEM};
-        if (const auto done = started->start(); !done.ok()) {
-            delete started;
-            return done.error();
-        }
-        return started;
+        return virtio::start_driver<EntropyDevice>(*transport);
     };
     auto started = start();
     failure = started.code();

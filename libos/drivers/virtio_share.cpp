@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <new>
 
 #include "libos/arch/smp.hpp"
 #include "libos/drivers/virtio/bus.hpp"
 #include "libos/drivers/virtio/device.hpp"
+#include "libos/drivers/virtio/start_driver.hpp"
 #include "libos/fs/remote/channel.hpp"
 #include "libos/log/log.hpp"
 #include "libos/platform/clock.hpp"
@@ -232,13 +232,8 @@ Result<void> start_next() {
     const auto by_fuse = virtio::claim(VIRTIO_ID_FS);
     if (!by_fuse.ok() && by_fuse.code() != ENODEV) return by_fuse.error();
     virtio::Transport* const transport = by_fuse.ok() ? by_fuse.value() : TRY(virtio::claim(VIRTIO_ID_9P));
-    auto* const device = new (std::nothrow) ShareDevice{*transport};
-    if (!device) return Error{ENOMEM};
-    if (const auto started = device->start(); !started.ok()) {
-        delete device;
-        return started;
-    }
-    devices[device_count++] = device;
+    devices[device_count] = TRY(virtio::start_driver<ShareDevice>(*transport));
+    ++device_count;
     return {};
 }
 

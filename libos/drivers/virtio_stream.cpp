@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <new>
 #include <utility>
 
 #include "base/restart.hpp"
@@ -13,6 +12,7 @@
 #include "libos/drivers/stream.hpp"
 #include "libos/drivers/virtio/bus.hpp"
 #include "libos/drivers/virtio/device.hpp"
+#include "libos/drivers/virtio/start_driver.hpp"
 #include "libos/log/log.hpp"
 #include "libos/mm/page_allocator.hpp"
 #include "libos/sched/wait_queue.hpp"
@@ -204,13 +204,7 @@ std::optional<uint8_t> VirtioStream::read() {
 
 Result<Stream*> claim_virtio_stream(const StreamCallbacks& callbacks) {
     virtio::Transport* const transport = TRY(virtio::claim(VIRTIO_ID_CONSOLE));
-    auto* const stream = new (std::nothrow) VirtioStream{*transport, callbacks};
-    if (!stream) return Error{ENOMEM};
-    if (const auto started = stream->start(); !started.ok()) {
-        delete stream;
-        return started.error();
-    }
-    return stream;
+    return TRY(virtio::start_driver<VirtioStream>(*transport, callbacks));
 }
 
 }  // namespace eremite::drivers

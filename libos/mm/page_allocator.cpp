@@ -39,7 +39,7 @@ Result<void> PageAllocator::add(PhysicalRange range) {
         const unsigned order = std::min({unsigned(std::countr_zero(first)), unsigned(std::bit_width(end - first)) - 1, maximum_order});
         // Nobody has touched it yet.
         zone.store(first, is_free | is_reported | order);
-        push(first, order);
+        push(zone, first, order);
         first += uint64_t{1} << order;
     }
     return {};
@@ -68,23 +68,32 @@ VirtualRange PageAllocator::largest_range() const {
     return {direct_map(PhysicalAddress{largest.first << page_shift}), direct_map(PhysicalAddress{largest.end << page_shift})};
 }
 
-void PageAllocator::push(uint64_t frame, unsigned order) {
+PageAllocator::FreeBlock& PageAllocator::links(const Zone& zone, uint64_t frame, unsigned order) {
     // SAFETY: a free block is ours to write, through the direct map.
-    auto* block = direct_map(PhysicalAddress{frame << page_shift}).as<FreeBlock>();
-    block->previous = nullptr;
-    block->next = lists_[order];
-    if (block->next) block->next->previous = block;
-    lists_[order] = block;
+    if (order < first_beside) return *direct_map(PhysicalAddress{frame << page_shift}).as<FreeBlock>();
+    // SAFETY: the bytes of its pages but the first say nothing, and they are enough.
+    const auto behind_first = reinterpret_cast<uintptr_t>(zone.states + (frame - zone.first) + 1);
+    return *reinterpret_cast<FreeBlock*>(align_up(behind_first, alignof(FreeBlock)));
+}
+
+void PageAllocator::push(const Zone& zone, uint64_t frame, unsigned order) {
+    FreeBlock& block = links(zone, frame, order);
+    block = {.next = lists_[order], .previous = nullptr, .frame = frame};
+    if (block.next) block.next->previous = &block;
+    lists_[order] = &block;
     nonempty_ |= 1u << order;
 }
 
-void PageAllocator::remove(uint64_t frame, unsigned order) {
-    // SAFETY: as above; the block is on this list.
-    auto* block = direct_map(PhysicalAddress{frame << page_shift}).as<FreeBlock>();
-    if (block->next) block->next->previous = block->previous;
-    if (block->previous) block->previous->next = block->next;
-    else lists_[order] = block->next;
+// Requires: the block is on this list.
+void PageAllocator::remove(const Zone& zone, uint64_t frame, unsigned order) {
+    FreeBlock& block = links(zone, frame, order);
+    if (block.next) block.next->previous = block.previous;
+    if (block.previous) block.previous->next = block.next;
+    else lists_[order] = block.next;
     if (!lists_[order]) nonempty_ &= ~(1u << order);
+    // No page within the block looks like one that heads a block.
+    static_assert(inside == 0);
+    if (order >= first_beside) block = {};
 }
 
 // Takes a block of `order` off the lists, splitting a larger one if need be. Its byte is left to the caller.
@@ -92,17 +101,17 @@ bool PageAllocator::take(unsigned order, uint64_t& frame) {
     const uint32_t candidates = nonempty_ >> order;
     if (candidates == 0) return false;
     unsigned have = order + static_cast<unsigned>(std::countr_zero(candidates));
-    frame = physical_of_direct_map(VirtualAddress{lists_[have]}).value >> page_shift;
-    remove(frame, have);
+    frame = lists_[have]->frame;
+    const Zone& zone = zone_of(frame);
+    remove(zone, frame, have);
     listed_.store(listed_pages() - (uint64_t{1} << order), std::memory_order_relaxed);
     if (have == order) return true;
-    const Zone& zone = zone_of(frame);
     const unsigned reported = zone.load(frame) & is_reported;
     while (have > order) {
         --have;
         const uint64_t upper = frame + (uint64_t{1} << have);
         zone.store(upper, is_free | reported | have);
-        push(upper, have);
+        push(zone, upper, have);
     }
     return true;
 }
@@ -114,12 +123,12 @@ void PageAllocator::release(const Zone& zone, uint64_t frame, unsigned order) {
         const uint64_t size = uint64_t{1} << order;
         const uint64_t buddy = frame ^ size;
         if (buddy < zone.first || buddy + size > zone.end || !is_free_of(zone.load(buddy), order)) break;
-        remove(buddy, order);
+        remove(zone, buddy, order);
         zone.store(std::max(frame, buddy), inside);
         frame = std::min(frame, buddy);
     }
     zone.store(frame, is_free | order);
-    push(frame, order);
+    push(zone, frame, order);
 }
 
 // Fills the cache with a few single pages, from small blocks first, so that large ones stay whole. For ordinary use only if the

@@ -1,7 +1,8 @@
 #pragma once
 // Physical memory in blocks of 2^order pages: a buddy allocator (Knuth, The Art of Computer Programming vol. 1, 2.5).
-// Links of the free lists stand in the free blocks themselves, and one byte per page says what starts there, written only
-// when a block is split, so that adding memory costs the same however much it is.
+// One byte per page says what starts there, written only when a block is split, so that adding memory costs the same however much it is.
+// Links of the free lists stand in small blocks themselves, and those of larger ones in the bytes of their pages: memory that nobody has
+// is not touched, for the host would have to give it.
 //
 // Each CPU has a cache of single pages, so that CPUs meet at the lists once in a batch. What lies in caches is free memory as any
 // other: an allocation fails only when all caches were emptied and the lists have nothing for it. A cache has a lock, not just a CPU
@@ -102,7 +103,11 @@ private:
     struct FreeBlock {
         FreeBlock* next;
         FreeBlock* previous;
+        uint64_t frame;
     };
+    // Blocks from this order on have room for it in the bytes of their pages, behind that of the first one.
+    static constexpr unsigned first_beside = 5;
+    static_assert(1 + (alignof(FreeBlock) - 1) + sizeof(FreeBlock) <= 1 << first_beside);
     struct Zone {
         uint64_t first = 0;  // page frame numbers [first, end)
         uint64_t end = 0;
@@ -127,8 +132,9 @@ private:
 
     [[nodiscard]] uint64_t reserve() const { return reserve_.load(std::memory_order_relaxed); }
     [[nodiscard]] const Zone& zone_of(uint64_t frame) const;
-    void push(uint64_t frame, unsigned order);
-    void remove(uint64_t frame, unsigned order);
+    [[nodiscard]] static FreeBlock& links(const Zone& zone, uint64_t frame, unsigned order);
+    void push(const Zone& zone, uint64_t frame, unsigned order);
+    void remove(const Zone& zone, uint64_t frame, unsigned order);
     [[nodiscard]] bool take(unsigned order, uint64_t& frame);
     void release(const Zone& zone, uint64_t frame, unsigned order);
     [[nodiscard]] bool refill(PageCache& cache, Use use);

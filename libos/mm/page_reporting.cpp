@@ -13,18 +13,18 @@ std::optional<PageAllocator::Block> PageAllocator::take_unreported(unsigned smal
     sync::Guard guard{lock_};
     for (unsigned order = maximum_order + 1; order-- > smallest;) {
         for (const FreeBlock* block = lists_[order]; block; block = block->next) {
-            const uint64_t frame = physical_of_direct_map(VirtualAddress{block}).value >> page_shift;
+            const uint64_t frame = block->frame;
             const Zone& zone = zone_of(frame);
             if (zone.load(frame) & is_reported) continue;
             const unsigned part = std::min(order, largest);
             if (listed_pages() < reserve() + spare + (uint64_t{1} << part)) return {};
-            remove(frame, order);
+            remove(zone, frame, order);
             listed_.store(listed_pages() - (uint64_t{1} << part), std::memory_order_relaxed);
             while (order > part) {
                 --order;
                 const uint64_t upper = frame + (uint64_t{1} << order);
                 zone.store(upper, is_free | order);
-                push(upper, order);
+                push(zone, upper, order);
             }
             return Block{allocated(frame, part), part};
         }
@@ -44,12 +44,12 @@ void PageAllocator::free_reported(const Block& block) {
         const uint64_t size = uint64_t{1} << order;
         const uint64_t buddy = frame ^ size;
         if (buddy < zone.first || buddy + size > zone.end || zone.load(buddy) != (is_free | is_reported | order)) break;
-        remove(buddy, order);
+        remove(zone, buddy, order);
         zone.store(std::max(frame, buddy), inside);
         frame = std::min(frame, buddy);
     }
     zone.store(frame, is_free | is_reported | order);
-    push(frame, order);
+    push(zone, frame, order);
 }
 
 }  // namespace eremite::mm

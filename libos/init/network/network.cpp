@@ -178,7 +178,7 @@ Result<size_t> add_interfaces(std::span<Interface> interfaces, net::Capture* cap
     return count;
 }
 
-Result<void> give_address(Shard& first, std::span<Interface> interfaces, std::string_view text) {
+Result<void> give_address(Shard& first, std::string_view text) {
     // ip=off, ip=off@eth1: neither an address nor DHCP.
     constexpr std::string_view off = "off";
     const bool none = text == off || text.starts_with("off@");
@@ -235,12 +235,12 @@ Result<void> start_network(const NetworkArguments& arguments, const fs::Context&
         return make_name_files(context, names.host_name, {}, std::span{names.servers}.first(names.server_count));
     }
     Shard& first = Network::running()->first();
-    for (std::string_view address : arguments.addresses.span()) TRY(give_address(first, interfaces, address));
+    for (std::string_view address : arguments.addresses.span()) TRY(give_address(first, address));
     if (arguments.addresses.empty() && !compiled_address.empty()) {
         char text[48];
         BufferSink sink{text};
         format(sink, "{}/{}", compiled_address, compiled_mask);
-        TRY(give_address(first, interfaces, sink.view()));
+        TRY(give_address(first, sink.view()));
         if (arguments.gateways.empty() && !compiled_gateway.empty()) {
             const ShardGuard guard{first};
             TRY(add_gateway(first, compiled_gateway));
@@ -277,7 +277,7 @@ void renew_network(const NetworkArguments& arguments) {
     });
     if (!arguments.addresses.empty()) forget_addresses(first);
     for (std::string_view address : arguments.addresses.span())
-        if (!give_address(first, interfaces, address).ok()) log::error("ip={}: this address cannot be had", address);
+        if (!give_address(first, address).ok()) log::error("ip={}: this address cannot be had", address);
     for (std::string_view gateway : arguments.gateways.span()) {
         const ShardGuard guard{first};
         if (!add_gateway(first, gateway).ok()) log::error("gateway={}: this gateway cannot be had", gateway);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
 #include <random>
 #include <vector>
@@ -168,6 +169,34 @@ TEST(PageAllocator, TouchesLittleOfALargeMemory) {
     const auto block = memory->allocate(PageAllocator::maximum_order);
     ASSERT_TRUE(block.ok());
     memory->free(block.value(), PageAllocator::maximum_order);
+}
+
+// Of memory that is read and written as bytes: whether it is as it was filled.
+bool is_filled(PhysicalRange range) {
+    const auto* const bytes = direct_map(range.start).as<const uint8_t>();
+    return std::all_of(bytes, bytes + range.size(), [](uint8_t byte) { return byte == 0xa5; });
+}
+
+TEST(PageAllocator, TouchesNoMemoryThatNobodyHas) {
+    constexpr uint64_t size = uint64_t{64} << 20;
+    // Blocks of all sizes, at addresses that make the bytes of their pages begin anywhere.
+    for (const uint64_t odd : {0, 1, 3, 7, 12}) {
+        auto memory = std::make_unique<PageAllocator>();
+        PhysicalRange range = fresh_memory(size);
+        range.start = range.start + odd * page_size;
+        std::memset(direct_map(range.start).as<void>(), 0xa5, range.size());
+        ASSERT_TRUE(memory->add(range).ok());
+        const uint64_t start = memory->free_pages();
+        // Behind the bytes, and blocks that are small.
+        const PhysicalRange rest{range.start + (uint64_t{1} << 20), range.end};
+        EXPECT_TRUE(is_filled(rest)) << odd;
+        const auto block = memory->allocate(12);
+        ASSERT_TRUE(block.ok());
+        memory->free(block.value(), 12);
+        EXPECT_NE(report_all(*memory), 0U);
+        EXPECT_TRUE(is_filled(rest)) << odd;
+        EXPECT_EQ(memory->free_pages(), start);
+    }
 }
 
 TEST(PageAllocator, RefusesTinyRangesAndTooManyOfThem) {
