@@ -4,6 +4,7 @@ EREMITE_HOSTILE_SEEDS=100 runs that many seeds of each attack, EREMITE_HOSTILE_S
 
 import os
 import resource
+import socket
 import unittest
 
 from support import BUILD, ON_CELL, CommandTest
@@ -30,6 +31,18 @@ class Hostile(CommandTest):
         with open(self.folder / "disk", "wb") as disk:
             disk.truncate(64 << 20)
 
+        # Somebody listens, and never answers.
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        here = os.open(".", os.O_RDONLY)
+        self.addCleanup(os.close, here)
+        os.chdir(self.folder)  # for its path may be too long
+        try:
+            listener.bind("sockets_1")
+        finally:
+            os.fchdir(here)
+        listener.listen()
+
     def looks(self):
         """What must stay as it is: names, contents, modes and times."""
         found = {}
@@ -45,7 +58,7 @@ class Hostile(CommandTest):
         before = self.looks()
         for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
             options = ["--cpus", "2", "--memory", "64M", "--net", "user", "--pcap", "capture", "--volume", "disk:/volume", "--mount", "shared:/shared",
-                       "--mount", "read_only:/read_only:ro"]
+                       "--mount", "read_only:/read_only:ro", "--balloon", "--vsock", "sockets"]
             result = self.run_program(BUILD / "tests/hostile_image", kind, seed, steps * STEPS, end, self.canary, options=options, limit=60 * STEPS)
             # The command tells of a monitor that dies, or that tried what it may not, with status 125 and why.
             self.assertEqual(result.status, status, f"seed {seed}: {result}")

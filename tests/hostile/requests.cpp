@@ -1,5 +1,9 @@
-// Requests in proper queues that make no sense to their device: sectors that are not there, packets with absurd headers, large and small buffers.
+// Requests in proper queues that make no sense to their device: sectors that are not there, packets with absurd headers, connections of nobody, pages that are not there, large and small buffers.
 #include <linux/virtio_blk.h>
+#include <linux/virtio_vsock.h>
+
+#include <array>
+#include <bit>
 
 #include "attacks.hpp"
 #include "device.hpp"
@@ -51,6 +55,47 @@ void write_packet(Random& random) {
     if (random.below(2) == 0) at<uint16_t>(payload + 12) = 0x0250;  // a TCP header of 20 bytes with SYN
 }
 
+// Of a few connections, so that they come to something, and that of nobody; with any operation, length and credit.
+uint32_t write_socket_packet(Random& random) {
+    constexpr uint64_t edges[] = {0, 1, 2, 3, UINT32_MAX, UINT64_MAX};
+    constexpr uint32_t host = 2, machine = 3, types[] = {1, 1, 1, 2, 0, UINT16_MAX};
+    const auto mostly = [&random, &edges](uint64_t usual) { return random.below(16) == 0 ? any_of(random, edges) : usual; };
+    virtio_vsock_hdr header{};
+    header.src_cid = mostly(machine);
+    header.dst_cid = mostly(host);
+    header.src_port = static_cast<uint32_t>(mostly(1 + random.below(4)));
+    header.dst_port = static_cast<uint32_t>(mostly(1 + random.below(2)));
+    header.len = random.below(2) == 0 ? any_length(random) : static_cast<uint32_t>(mostly(0));
+    header.type = static_cast<uint16_t>(any_of(random, types));
+    header.op = static_cast<uint16_t>(random.below(3) == 0 ? VIRTIO_VSOCK_OP_REQUEST : random.below(10));
+    header.flags = static_cast<uint32_t>(random.below(5));
+    header.buf_alloc = random.below(2) == 0 ? any_length(random) : static_cast<uint32_t>(random.next());
+    header.fwd_cnt = random.below(2) == 0 ? any_length(random) : static_cast<uint32_t>(random.next());
+    const auto words = std::bit_cast<std::array<uint32_t, sizeof header / sizeof(uint32_t)>>(header);
+    for (size_t i = 0; i < words.size(); ++i) at<uint32_t>(header_at + i * sizeof(uint32_t)) = words[i];
+    return sizeof header;
+}
+
+// Pages of the buffers, and some that are not there. Returns how many bytes.
+uint32_t write_page_numbers(Random& random) {
+    constexpr uint32_t page_bits = 12, most = 600;
+    const auto count = static_cast<uint32_t>(1 + random.below(most));
+    const bool sound = random.below(2) == 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        const uint64_t number = (buffers_at >> page_bits) + random.below(4096);
+        at<uint32_t>(header_at + i * sizeof(uint32_t)) = static_cast<uint32_t>(sound || random.below(64) != 0 ? number : random.next());
+    }
+    return count * static_cast<uint32_t>(sizeof(uint32_t)) - static_cast<uint32_t>(random.below(16) == 0 ? random.below(4) : 0);
+}
+
+// What the device gets of a request of its kind. Returns how many bytes.
+uint32_t write_message(Random& random, uint32_t type) {
+    if (type == VIRTIO_ID_VSOCK) return write_socket_packet(random);
+    if (type == VIRTIO_ID_BALLOON) return write_page_numbers(random);
+    write_packet(random);
+    return static_cast<uint32_t>(packet_header) + static_cast<uint32_t>(random.below(80));
+}
+
 void ask_disk(Random& random, Ring& ring) {
     write_disk_header(random);
     Segment segments[6];
@@ -62,13 +107,10 @@ void ask_disk(Random& random, Ring& ring) {
     ring.offer({segments, count});
 }
 
-void ask_other(Random& random, Ring& ring, bool sends) {
+void ask_other(Random& random, Ring& ring, uint32_t type, bool sends) {
     Segment segments[5];
     size_t count = 0;
-    if (sends) {
-        write_packet(random);
-        segments[count++] = {header_at, static_cast<uint32_t>(packet_header) + static_cast<uint32_t>(random.below(80)), false};
-    }
+    if (sends) segments[count++] = {header_at, write_message(random, type), false};
     for (size_t more = random.below(4) + (sends ? 0 : 1); more > 0; --more) segments[count++] = any_segment(random, !sends);
     ring.offer({segments, count});
 }
@@ -87,15 +129,15 @@ void attack_requests(Random& random) {
     rings[0].set_up();
     if (device.type != VIRTIO_ID_BLOCK && device.type != VIRTIO_ID_RNG) rings[1].set_up();
     device.go();
-    const bool sends = device.type == VIRTIO_ID_NET || device.type == VIRTIO_ID_CONSOLE;
+    const bool sends = device.type != VIRTIO_ID_RNG && device.type != VIRTIO_ID_BLOCK;
     Ring& ring = rings[sends ? 1 : 0];
     // Two requests of six descriptors at most, so that none is written over while it is there.
     for (size_t round = 1 + random.below(8); round > 0; --round) {
         for (int i = 0; i < 2; ++i) {
             if (device.type == VIRTIO_ID_BLOCK) ask_disk(random, ring);
-            else ask_other(random, ring, sends);
+            else ask_other(random, ring, device.type, sends);
         }
-        if (sends && random.below(4) == 0) ask_other(random, rings[0], false);
+        if (sends && random.below(4) == 0) ask_other(random, rings[0], device.type, false);
         // Reset in the midst of work, now and then.
         if (random.below(8) == 0 || !ring.wait()) return;
     }
