@@ -23,17 +23,16 @@ Error no_huge_pages(uint64_t size) {
                  std::to_string(host.huge_page == huge_page ? host.free_huge_pages : 0) + " free: as root, `sysctl vm.nr_hugepages=NUMBER` makes some"};
 }
 
-// Addresses that nothing is mapped at yet, and that begin where a large page may. MAP_FAILED: there are none.
+// So many addresses, of whole pages, that nothing is mapped at yet, and that begin where a large page may. MAP_FAILED: there are none.
 void* reserve(uint64_t size) {
-    // Whole large pages, so that there is no remainder to think of.
-    const uint64_t wanted = size > UINT64_MAX / 2 ? size : (size + huge_page - 1) / huge_page * huge_page + huge_page;
+    // More than there can be stays more.
+    const uint64_t wanted = size + std::min(huge_page, UINT64_MAX - size);
     void* const found = ::mmap(nullptr, wanted, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (found == MAP_FAILED) return found;
     // SAFETY: addresses as numbers, of a mapping that nobody else knows of.
     const auto start = reinterpret_cast<uintptr_t>(found), aligned = (start + huge_page - 1) / huge_page * huge_page;
     if (aligned != start) ::munmap(found, aligned - start);
-    const uint64_t end = aligned + wanted - huge_page;
-    if (end != start + wanted) ::munmap(reinterpret_cast<void*>(end), start + wanted - end);
+    if (aligned + size != start + wanted) ::munmap(reinterpret_cast<void*>(aligned + size), start + wanted - (aligned + size));
     return reinterpret_cast<void*>(aligned);
 }
 

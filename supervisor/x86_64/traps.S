@@ -28,8 +28,7 @@ trap_stubs:
     mov %rsp, %rdi
     jmp fault
     .else
-    .ifeq (vector - 10) * (vector - 11) * (vector - 12) * (vector - 13) * (vector - 17) * (vector - 21) * (vector - 29) * (vector - 30)
-    .else
+    .ifne (vector - 10) * (vector - 11) * (vector - 12) * (vector - 13) * (vector - 17) * (vector - 21) * (vector - 29) * (vector - 30)
     pushq $0                // no error code from the CPU
     .endif
     pushq $vector

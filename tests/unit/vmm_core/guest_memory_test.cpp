@@ -1,6 +1,10 @@
 #include "vmm/guest_memory.hpp"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
 #include "vmm/error.hpp"
 
 namespace eremite::vmm {
@@ -44,6 +48,7 @@ TEST(GuestMemory, WholePages) {
     EXPECT_THROW(GuestMemory{0}, Error);
     EXPECT_THROW(GuestMemory{UINT64_MAX}, Error);
     EXPECT_THROW(GuestMemory{uint64_t{1} << 63}, Error);
+    EXPECT_THROW(GuestMemory{UINT64_MAX - 4095}, Error);
 }
 
 TEST(GuestMemory, HoleBelowFourGigabytes) {
@@ -64,6 +69,16 @@ TEST(GuestMemory, BeginsWhereALargePageMay) {
         const GuestMemory memory{size};
         EXPECT_EQ(reinterpret_cast<uintptr_t>(memory.piece(0, size).data()) % (2 * mib), 0U) << size;
     }
+}
+
+TEST(GuestMemory, LeavesNoAddressesBehind) {
+    const auto mappings = [] {
+        std::ifstream maps{"/proc/self/maps"};
+        return std::count(std::istreambuf_iterator<char>{maps}, {}, '\n');
+    };
+    const auto before = mappings();
+    for (uint64_t size = 4096; size < 8 * mib; size += 5 * 4096) const GuestMemory memory{size};
+    EXPECT_LE(mappings(), before + 2) << "what the allocator took";
 }
 
 TEST(GuestMemory, NothingIsTouchedByItself) {
