@@ -32,7 +32,7 @@ void* reserve(uint64_t size) {
     // SAFETY: addresses as numbers, of a mapping that nobody else knows of.
     const auto start = reinterpret_cast<uintptr_t>(found), aligned = (start + huge_page - 1) / huge_page * huge_page;
     if (aligned != start) ::munmap(found, aligned - start);
-    if (aligned + size != start + wanted) ::munmap(reinterpret_cast<void*>(aligned + size), start + wanted - (aligned + size));
+    ::munmap(reinterpret_cast<void*>(aligned + size), start + wanted - (aligned + size));
     return reinterpret_cast<void*>(aligned);
 }
 

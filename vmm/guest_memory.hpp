@@ -1,5 +1,5 @@
 #pragma once
-// The memory of a virtual machine: one mapping of this process, and of the guest. It is private and anonymous, since hosts give large pages to such
+// The memory of a virtual machine: one mapping of this process, and of the guest. It is private, and anonymous unless it begins as a snapshot, since hosts give large pages to such
 // memory (and not to that of memfd_create(2), as they are usually set up), which take a tenth of the time to make, and fewer misses of the TLB.
 // What the guest says about it, addresses above all, is hostile: it is reached by piece() alone. The guest may change what stands there at any
 // time, so it is read once and then checked.
@@ -47,7 +47,9 @@ public:
     [[nodiscard]] std::span<std::byte> piece(uint64_t address, uint64_t length) const;
     [[nodiscard]] std::span<const Region> regions() const { return regions_; }
     [[nodiscard]] uint64_t size() const { return size_; }
-    // How much of it the host has given, in bytes.
+    // For what follows, which knows nothing before (PageMap::open()); pages take SYS_pread64 from then on.
+    void open_page_map() { pages_.open(); }
+    // How much of it the host has given, in bytes, with the pages of zeros that were only read.
     [[nodiscard]] uint64_t resident() const { return pages_.resident(all()); }
     // Whether that counts as this process's memory for the host, which leaves out pages of its pool.
     [[nodiscard]] bool is_ordinary() const { return kind_ != Pages::Huge; }

@@ -1,5 +1,7 @@
 #include "vmm/machine.hpp"
 
+#include <sys/syscall.h>
+
 #include <cstdio>
 #include <exception>
 #include <latch>
@@ -121,8 +123,11 @@ MachineEnd Machine::run() {
     sandbox::Needs needs;
     for (const Slot& slot : slots_) slot.transport->device().list_needs(needs);
     if (debugger_) debugger_->list_needs(needs);
+    const bool looks_at_pages = setup_.statistics || setup_.orders.request >= 0;
+    if (looks_at_pages) needs.add_calls({SYS_pread64});
+    if (setup_.restricted) sandbox::keep_capabilities(needs.capabilities);
+    if (looks_at_pages) memory_.open_page_map();
     if (setup_.restricted) {
-        sandbox::keep_capabilities(needs.capabilities);
         (void)sandbox::restrict_paths(needs.folders);
     }
     for (Slot& slot : slots_) slot.transport->run();

@@ -53,7 +53,7 @@ bool Machine::wait_for_idle_processors() {
     const auto end = std::chrono::steady_clock::now() + at_most;
     const auto all_halted = [this] { return std::all_of(cpus_.begin(), cpus_.end(), [](const auto& cpu) { return kvm::is_halted(cpu->descriptor()); }); };
     while (!all_halted()) {
-        if (std::chrono::steady_clock::now() > end) return false;
+        if (std::chrono::steady_clock::now() > end || has_ended()) return false;
         resume();
         std::this_thread::sleep_for(each);
         pause();
@@ -66,8 +66,9 @@ void Machine::take_snapshot() {
     bool ends = false;
     pause();
     try {
+        const bool complete = has_ended() || kvm::tells_all_registers(system_, cpus_[0]->descriptor()) || wait_for_idle_processors();
+        // A processor that was stopped may stand in the midst of an access.
         if (has_ended()) throw Error{"the machine has ended"};
-        const bool complete = kvm::tells_all_registers(system_, cpus_[0]->descriptor()) || wait_for_idle_processors();
         std::vector<std::unique_lock<std::mutex>> locks;
         for (const Slot& slot : slots_) locks.emplace_back(slot.transport->device_lock());
         reply = "ok " + std::to_string(write_snapshot(setup_.orders.file, memory_, state())) + (complete ? "" : " without AVX");

@@ -17,7 +17,7 @@ constexpr size_t batch = 1024;
 
 }  // namespace
 
-PageMap::PageMap() : file_{::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)} {}
+void PageMap::open() { file_ = UniqueFd{::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)}; }
 
 size_t PageMap::read(const std::byte* address, std::span<uint64_t> entries) const {
     const auto offset = static_cast<off_t>(reinterpret_cast<uintptr_t>(address) / page * sizeof(uint64_t));

@@ -12,8 +12,9 @@ class PageMap {
 public:
     static constexpr uint64_t page = 4096;
 
-    // To be made before the process gives up its rights. Where there is no proc(5), it knows nothing.
-    PageMap();
+    // Until then it knows nothing, and where there is no proc(5). To be called when the process has given up its capabilities, for whoever has it opened
+    // as root is told where in the host's memory pages are; and before paths are out of reach.
+    void open();
 
     struct Run {
         uint64_t offset = 0, size = 0;  // bytes; of size 0: nothing

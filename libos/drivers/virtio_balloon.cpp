@@ -3,7 +3,6 @@
 #include <linux/virtio_balloon.h>
 #include <linux/virtio_ids.h>
 
-
 #include "libos/arch/smp.hpp"
 #include "libos/drivers/virtio/bus.hpp"
 #include "libos/drivers/virtio/device.hpp"

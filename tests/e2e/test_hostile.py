@@ -31,17 +31,19 @@ class Hostile(CommandTest):
         with open(self.folder / "disk", "wb") as disk:
             disk.truncate(64 << 20)
 
-        # Somebody listens, and never answers.
+    def listener(self):
+        """At a socket that the machine can reach; somebody who never answers."""
+        (self.folder / "sockets_1").unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
-        self.addCleanup(listener.close)
         here = os.open(".", os.O_RDONLY)
-        self.addCleanup(os.close, here)
         os.chdir(self.folder)  # for its path may be too long
         try:
             listener.bind("sockets_1")
         finally:
             os.fchdir(here)
+            os.close(here)
         listener.listen()
+        return listener
 
     def looks(self):
         """What must stay as it is: names, contents, modes and times."""
@@ -55,11 +57,13 @@ class Hostile(CommandTest):
 
     def attack(self, kind, steps, end="clean", status=0, errors=None):
         (self.folder / "capture").touch()
+        self.listener().close()
         before = self.looks()
         for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
             options = ["--cpus", "2", "--memory", "64M", "--net", "user", "--pcap", "capture", "--volume", "disk:/volume", "--mount", "shared:/shared",
                        "--mount", "read_only:/read_only:ro", "--balloon", "--vsock", "sockets"]
-            result = self.run_program(BUILD / "tests/hostile_image", kind, seed, steps * STEPS, end, self.canary, options=options, limit=60 * STEPS)
+            with self.listener():
+                result = self.run_program(BUILD / "tests/hostile_image", kind, seed, steps * STEPS, end, self.canary, options=options, limit=60 * STEPS)
             # The command tells of a monitor that dies, or that tried what it may not, with status 125 and why.
             self.assertEqual(result.status, status, f"seed {seed}: {result}")
             self.assertNotIn(b"died by signal", result.errors, f"seed {seed}")

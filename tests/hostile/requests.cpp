@@ -1,4 +1,5 @@
-// Requests in proper queues that make no sense to their device: sectors that are not there, packets with absurd headers, connections of nobody, pages that are not there, large and small buffers.
+// Requests in proper queues that make no sense to their device: sectors that are not there, packets with absurd headers, connections of nobody,
+// pages that are not there, large and small buffers.
 #include <linux/virtio_blk.h>
 #include <linux/virtio_vsock.h>
 
@@ -14,7 +15,7 @@ namespace {
 
 constexpr uint64_t rings_at = play_start + (uint64_t{2} << 20), ring_bytes = 0x4000, buffers_at = uint64_t{32} << 20;
 constexpr uint64_t header_at = play_start + (uint64_t{8} << 20);
-constexpr size_t queues_of_device = 2;
+constexpr size_t queues_of_device = 3;
 constexpr uint64_t packet_header = 12;  // virtio_net_hdr_v1, whose header is not C++
 
 uint32_t any_length(Random& random) {
@@ -125,19 +126,23 @@ void attack_requests(Random& random) {
     device.reset();
     device.negotiate(random.below(2) == 0 ? UINT64_MAX : uint64_t{1} << VIRTIO_F_VERSION_1);
     const uint64_t memory = rings_at + number * queues_of_device * ring_bytes;
-    Ring rings[]{{device, 0, memory}, {device, 1, memory + ring_bytes}};
+    Ring rings[]{{device, 0, memory}, {device, 1, memory + ring_bytes}, {device, 2, memory + 2 * ring_bytes}};
+    const bool balloon = device.type == VIRTIO_ID_BALLOON;
     rings[0].set_up();
     if (device.type != VIRTIO_ID_BLOCK && device.type != VIRTIO_ID_RNG) rings[1].set_up();
+    if (balloon) rings[2].set_up();
     device.go();
     const bool sends = device.type != VIRTIO_ID_RNG && device.type != VIRTIO_ID_BLOCK;
-    Ring& ring = rings[sends ? 1 : 0];
+    // Of the balloon's, pages go by the first, come back by the second, and are reported by the third, which the device writes to, as it were.
+    Ring& ring = rings[balloon ? random.below(2) : sends ? 1 : 0];
+    Ring& other = rings[balloon ? 2 : 0];
     // Two requests of six descriptors at most, so that none is written over while it is there.
     for (size_t round = 1 + random.below(8); round > 0; --round) {
         for (int i = 0; i < 2; ++i) {
             if (device.type == VIRTIO_ID_BLOCK) ask_disk(random, ring);
             else ask_other(random, ring, device.type, sends);
         }
-        if (sends && random.below(4) == 0) ask_other(random, rings[0], device.type, false);
+        if (sends && random.below(4) == 0) ask_other(random, other, device.type, false);
         // Reset in the midst of work, now and then.
         if (random.below(8) == 0 || !ring.wait()) return;
     }

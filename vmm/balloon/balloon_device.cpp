@@ -106,7 +106,7 @@ const char* BalloonDevice::take_pages(bool inflate) {
     return nullptr;
 }
 
-// The whole pages in there. They read as zeros afterwards.
+// The whole pages in there, which read as zeros afterwards; of a host's pool the huge ones, where that can (Linux 5.18).
 void BalloonDevice::give_back(std::span<std::byte> bytes) {
     if (bytes.empty()) return;
     const std::byte* const start = memory_.regions().front().bytes.data();

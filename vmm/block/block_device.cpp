@@ -96,17 +96,8 @@ void BlockDevice::stop() {
 void BlockDevice::finish() {
     // A driver may start without setting up the queue.
     if (!queue_) return;
-    while (under_way_ > 0 || !flushes_.empty()) {
-        engine_->kick();
+    for (take_what_is_done(); under_way_ > 0 || !flushes_.empty(); take_what_is_done())
         if (under_way_ > 0) engine_->wait();
-        Outcome outcome;
-        while (engine_->take(outcome)) {
-            --under_way_;
-            finish_part(outcome);
-        }
-        begin_flushes();
-    }
-    queue_->flush();
 }
 
 void BlockDevice::list_needs(sandbox::Needs& needs) const {
@@ -133,7 +124,7 @@ void BlockDevice::take_requests() {
             free_.pop_back();
             begin(slot);
         }
-        finish_requests();
+        take_what_is_done();
         // With none left to be taken, those that are done take more.
     } while (left > 0 && !broken_ && !free_.empty() && queue_->enable_notifications());
     if (left == 0) signal_event(engine_->event());
@@ -201,12 +192,12 @@ void BlockDevice::begin_flushes() {
 void BlockDevice::take_outcomes() {
     // After stop() nothing is under way, and an event is one of before.
     if (!queue_) return;
-    finish_requests();
+    take_what_is_done();
     take_requests();
 }
 
 // Begins what was submitted, and answers what is done, as much of it is at once: what is in the host's memory.
-void BlockDevice::finish_requests() {
+void BlockDevice::take_what_is_done() {
     Outcome outcome;
     for (engine_->kick(); engine_->take(outcome); engine_->kick()) {
         do {

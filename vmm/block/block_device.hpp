@@ -59,7 +59,7 @@ private:
     // Begins flushes that wait for nothing any more.
     void begin_flushes();
     void take_outcomes();
-    void finish_requests();
+    void take_what_is_done();
     void finish_part(const Outcome& outcome);
     void fail(uint32_t slot, int error);
     void answer(uint32_t slot, uint8_t status);

@@ -25,7 +25,7 @@ constexpr std::array always{
     SYS_brk,           SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,    SYS_sigaltstack,   SYS_exit,         SYS_exit_group,
     SYS_getpid,        SYS_gettid,       SYS_sched_yield,    SYS_clock_gettime,   SYS_gettimeofday,  SYS_time,         SYS_nanosleep,
     SYS_clock_nanosleep, SYS_getrandom,  SYS_restart_syscall, SYS_set_robust_list, SYS_rseq,         SYS_membarrier,   SYS_fstat,
-    SYS_newfstatat,    SYS_lseek,         SYS_pread64,
+    SYS_newfstatat,    SYS_lseek,
 };
 
 // Whoever tries what is not allowed is told of, and then nothing more is done.

@@ -47,7 +47,7 @@ FileSystem::~FileSystem() = default;
 
 Result<Ref<Inode>> FileSystem::start(bool read_only) {
     const sched::MutexGuard guard{volume_.mutex()};
-    // Inodes take about a kilobyte beside their pages: up to an eighth of the memory.
+    // Inodes take about a kilobyte beside their pages: up to an eighth of the memory, for each volume.
     constexpr uint64_t fewest = 64, most = 262144, pages_per_inode = 2;
     TRY(names_.prepare(std::clamp(mm::page_allocator().total_pages() / pages_per_inode, fewest, most)));
     TRY(volume_.mount(read_only));

@@ -196,9 +196,11 @@ Result<void> give_address(Shard& first, std::string_view text) {
     return add_address(*found->interface, *argument);
 }
 
-// One that was given. Routers tell of themselves by addresses of the link, do it again, and their routes last as long as they say.
+// One that was given. A router's lasts as long as that says, and would not be added again.
 const net::Route* find_gateway(std::span<const net::Route> routes) {
-    const auto given = [](const net::Route& route) { return !route.gateway.is_unspecified() && !route.gateway.is_link_local(); };
+    const auto given = [](const net::Route& route) {
+        return !route.gateway.is_unspecified() && route.gateway != route.interface->router_discovery().router;
+    };
     const auto found = std::find_if(routes.begin(), routes.end(), given);
     return found == routes.end() ? nullptr : &*found;
 }

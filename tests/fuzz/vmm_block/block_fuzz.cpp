@@ -30,7 +30,7 @@ int disk_file() {
     return file;
 }
 
-// Does what is asked within wait(), or when an event is handled.
+// Does what is asked when it is kicked without anything new, as when its event is handled, or waited for; or at once.
 class LateEngine final : public IoEngine {
 public:
     void submit(uint32_t slot, const Operation& operation) override {
@@ -40,13 +40,15 @@ public:
         if (operation.kind == Operation::Kind::Read || operation.kind == Operation::Kind::Write) require(bytes == operation.length && bytes > 0);
         jobs_.emplace_back(slot, operation);
         require(jobs_.size() <= BlockDevice::depth);
+        is_new_ = true;
     }
     void kick() override {
+        done_ = !std::exchange(is_new_, false) || prompt;
         if (!jobs_.empty()) vmm::signal_event(event_.get());
     }
     [[nodiscard]] int event() const override { return event_.get(); }
     bool take(Outcome& outcome) override {
-        if (jobs_.empty()) return false;
+        if (jobs_.empty() || !done_) return false;
         const auto [slot, operation] = jobs_.front();
         jobs_.pop_front();
         const bool transfers = operation.kind == Operation::Kind::Read || operation.kind == Operation::Kind::Write;
@@ -61,14 +63,19 @@ public:
         }
         return true;
     }
-    void wait() override { require(!jobs_.empty()); }
+    void wait() override {
+        require(!jobs_.empty());
+        done_ = true;
+    }
 
     // How the host does what it is asked; 0: well.
     uint8_t mood = 0;
+    bool prompt = false;
 
 private:
     vmm::UniqueFd event_ = vmm::make_event();
     std::deque<std::pair<uint32_t, Operation>> jobs_;
+    bool is_new_ = false, done_ = false;
 };
 
 // A request that may be one: a known type, whole sectors, most of them inside the disk.
@@ -104,6 +111,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     while (!input.empty()) {
         const uint8_t turn = input.byte();
         engine.mood = turn / 4 % 8;
+        engine.prompt = turn / 32 % 2 != 0;
         if (turn % 2 == 0) driver.step(input);
         else send_request(driver, input);
     }

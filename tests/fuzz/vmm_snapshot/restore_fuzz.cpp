@@ -42,24 +42,30 @@ public:
     void submit(uint32_t slot, const vmm::block::Operation& operation) override {
         jobs_.emplace_back(slot, operation);
         require(jobs_.size() <= vmm::block::BlockDevice::depth);
+        is_new_ = true;
     }
     void kick() override {
+        done_ = !std::exchange(is_new_, false);
         if (!jobs_.empty()) vmm::signal_event(event_.get());
     }
     [[nodiscard]] int event() const override { return event_.get(); }
     bool take(vmm::block::Outcome& outcome) override {
         static const UniqueFd file{::memfd_create("disk", MFD_CLOEXEC)};
         require(::ftruncate(file.get(), disk_bytes) == 0);
-        if (jobs_.empty()) return false;
+        if (jobs_.empty() || !done_) return false;
         outcome = {jobs_.front().first, vmm::block::perform(file.get(), jobs_.front().second)};
         jobs_.pop_front();
         return true;
     }
-    void wait() override { require(!jobs_.empty()); }
+    void wait() override {
+        require(!jobs_.empty());
+        done_ = true;
+    }
 
 private:
     UniqueFd event_ = vmm::make_event();
     std::deque<std::pair<uint32_t, vmm::block::Operation>> jobs_;
+    bool is_new_ = false, done_ = false;
 };
 
 // Two pairs of queues; each frame comes back.

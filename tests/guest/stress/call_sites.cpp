@@ -14,12 +14,12 @@ namespace stress {
 
 namespace {
 
-// A function for each place, aligned, so that there is room between them.
-template <int>
+// A function for each place: aligned, so that there is room between them, and with a constant of its own, so that they are not one.
+template <int Place>
 [[gnu::noinline, gnu::aligned(16)]] long process_id() {
     long result = SYS_getpid;
     // SAFETY: as syscall(2) does it; getpid takes no arguments.
-    asm volatile("syscall" : "+a"(result) : : "rcx", "r11", "memory");
+    asm volatile("syscall" : "+a"(result) : "D"(Place) : "rcx", "r11", "memory");
     return result;
 }
 

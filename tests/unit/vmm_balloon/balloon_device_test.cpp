@@ -80,6 +80,7 @@ TEST_F(Balloon, MemoryGoesToTheHost) {
     const uint64_t large = guest.heap.allocate(size, page);
     const auto bytes = guest.heap.bytes(large, size);
     std::fill(bytes.begin(), bytes.end(), std::byte{1});
+    guest.memory.open_page_map();
     const uint64_t before = guest.memory.resident();
     std::vector<uint32_t> all;
     for (uint64_t at = large; at < large + size; at += page) all.push_back(static_cast<uint32_t>(at / page));

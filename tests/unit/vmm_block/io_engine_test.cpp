@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 
+#include <filesystem>
+#include <iterator>
 #include <map>
 #include <vector>
 
@@ -48,6 +50,14 @@ struct IoEngineTest : ::testing::TestWithParam<bool> {
 INSTANTIATE_TEST_SUITE_P(, IoEngineTest, ::testing::Values(false, true), [](const auto& info) { return info.param ? "Uring" : "Threads"; });
 
 iovec piece(std::string& text) { return {text.data(), text.size()}; }
+
+// Threads keep the rights that they begin with.
+TEST_P(IoEngineTest, MakesNoThreadsBeforeItStarts) {
+    const auto threads = [] { return std::distance(std::filesystem::directory_iterator{"/proc/self/task"}, {}); };
+    const auto before = threads();
+    const vmm::block::ThreadEngine another{descriptor.get()};
+    EXPECT_EQ(threads(), before);
+}
 
 TEST_P(IoEngineTest, WritesAndReads) {
     std::string first = "Hello, ", second = "World";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+
 #include "vmm/error.hpp"
 
 namespace eremite::vmm {
@@ -82,13 +83,15 @@ TEST(GuestMemory, LeavesNoAddressesBehind) {
 }
 
 TEST(GuestMemory, NothingIsTouchedByItself) {
-    const GuestMemory memory{64 * mib};
+    GuestMemory memory{64 * mib};
+    memory.open_page_map();
     EXPECT_EQ(memory.next_touched(0).size, 0U);
     EXPECT_EQ(memory.resident(), 0U);
 }
 
 TEST(GuestMemory, TellsWhatWasTouched) {
-    const GuestMemory memory{64 * mib};
+    GuestMemory memory{64 * mib};
+    memory.open_page_map();
     for (const uint64_t at : {5 * mib + 4096, 40 * mib, 64 * mib - 1}) {
         memory.piece(at, 1)[0] = std::byte{42};
         const PageMap::Run run = memory.next_touched(at / (2 * mib) * (2 * mib));

@@ -19,6 +19,7 @@ struct Pages : ::testing::Test {
 
     void SetUp() override {
         ASSERT_NE(mapping, MAP_FAILED);
+        map.open();
         // One by one, whatever the host would like to give.
         (void)::madvise(mapping, memory.size(), MADV_NOHUGEPAGE);
     }
@@ -44,6 +45,16 @@ struct Pages : ::testing::Test {
         return all;
     }
 };
+
+TEST_F(Pages, AllWhereNothingIsKnown) {
+    write(3);
+    const PageMap closed;
+    const PageMap::Run run = closed.next(memory, page);
+    EXPECT_EQ(run.offset, page);
+    EXPECT_EQ(run.size, memory.size() - page);
+    EXPECT_EQ(closed.next(memory, memory.size()).size, 0U);
+    EXPECT_EQ(closed.resident(memory), 0U);
+}
 
 TEST_F(Pages, None) {
     EXPECT_EQ(runs(), "");

@@ -47,7 +47,8 @@ TEST(Statistics, ExitsOfAllProcessorsTogether) {
 
 TEST(Statistics, MemoryOfTheMachineIsWhatItTouched) {
     constexpr size_t page = 4096, touched = 100;
-    const vmm::GuestMemory memory{64 << 20};
+    vmm::GuestMemory memory{64 << 20};
+    memory.open_page_map();
     const vmm::ProcessStatistics statistics;
     const uint64_t faults = figure(statistics.figures(memory), "cell.faults.minor");
     EXPECT_EQ(figure(statistics.figures(memory), "cell.memory.guest"), 0U);

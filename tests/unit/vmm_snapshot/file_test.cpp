@@ -26,6 +26,11 @@ std::vector<std::byte> some_state(const std::string& notes = "notes", size_t mor
     return {state.bytes().begin(), state.bytes().end()};
 }
 
+// It knows what of it was touched.
+struct WatchedMemory : GuestMemory {
+    explicit WatchedMemory(uint64_t size) : GuestMemory{size} { open_page_map(); }
+};
+
 struct SnapshotFiles : ::testing::Test {
     MemoryFile file;
 
@@ -47,7 +52,7 @@ struct SnapshotFiles : ::testing::Test {
 };
 
 TEST_F(SnapshotFiles, ReadAsWritten) {
-    const GuestMemory memory{mib};
+    const WatchedMemory memory{mib};
     fill(memory, 0, mib, 0x5a);
     fill(memory, 5 * page + 100, 3000, 1);
     write(memory);
@@ -56,7 +61,7 @@ TEST_F(SnapshotFiles, ReadAsWritten) {
 }
 
 TEST_F(SnapshotFiles, NothingButHoles) {
-    const GuestMemory memory{64 * mib};
+    const WatchedMemory memory{64 * mib};
     write(memory);
     expect_same(memory);
     EXPECT_LE(written, 2 * page);
@@ -66,7 +71,7 @@ TEST_F(SnapshotFiles, NothingButHoles) {
 // Data at the ends of memory and of the pieces in which it is written, with holes of all sizes between, in memory of no round size.
 TEST_F(SnapshotFiles, HolesStayHoles) {
     constexpr uint64_t size = 16 * mib + 3 * page, piece = 64 * page;
-    const GuestMemory memory{size};
+    const WatchedMemory memory{size};
     uint64_t touched = 0;
     for (const uint64_t address : {uint64_t{0}, 2 * page, 63 * page, 64 * page, 3 * piece - page, 3 * piece + page, 5 * mib, 16 * mib - page, 16 * mib + page, size - page}) {
         fill(memory, address + page - 1, 1, 0x77);
@@ -84,7 +89,7 @@ TEST_F(SnapshotFiles, HolesStayHoles) {
 }
 
 TEST_F(SnapshotFiles, ZerosAreHoles) {
-    const GuestMemory memory{8 * mib};
+    const WatchedMemory memory{8 * mib};
     fill(memory, 0, 8 * mib, 0);
     fill(memory, 4 * mib, 1, 1);
     write(memory);
@@ -94,7 +99,7 @@ TEST_F(SnapshotFiles, ZerosAreHoles) {
 }
 
 TEST_F(SnapshotFiles, BothRegions) {
-    const GuestMemory memory{3 * gib + 2 * mib + page};
+    const WatchedMemory memory{3 * gib + 2 * mib + page};
     ASSERT_EQ(memory.regions().size(), 2U);
     fill(memory, page, 10, 1);
     fill(memory, GuestMemory::low_end - page, page, 2);
@@ -111,7 +116,7 @@ TEST_F(SnapshotFiles, BothRegions) {
 
 // A first region that ends in a hole, and a second one that is all hole.
 TEST_F(SnapshotFiles, HolesAtTheEndsOfRegions) {
-    const GuestMemory memory{3 * gib + page};
+    const WatchedMemory memory{3 * gib + page};
     fill(memory, 0, 1, 1);
     write(memory);
     EXPECT_LT(written, 8 * mib);
@@ -211,7 +216,7 @@ struct FileSizeLimit {
 };
 
 TEST_F(SnapshotFiles, NoRoomForIt) {
-    const GuestMemory memory{4 * mib};
+    const WatchedMemory memory{4 * mib};
     fill(memory, 3 * mib, page, 1);
     std::string told;
     {
