@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -129,6 +130,16 @@ void store(const std::string& path, int rounds) {
     std::cout << "longest " << std::chrono::duration_cast<std::chrono::seconds>(longest).count() << std::endl;
 }
 
+// A server has a file that was removed until it hears that nobody knows it any more, which is not waited for.
+void await_room(const std::string& folder, uint64_t bytes) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    struct statvfs there {};
+    while (::statvfs(folder.c_str(), &there) == 0 && there.f_bavail * there.f_frsize < bytes) {
+        if (std::chrono::steady_clock::now() > end) fail("room");
+        ::usleep(1000);
+    }
+}
+
 // Blocks with a number each are written and stored until there is no more room, and again when there is.
 void fill(const std::string& folder) {
     constexpr size_t block = 64 << 10;
@@ -146,6 +157,7 @@ void fill(const std::string& folder) {
     while ((error = store()) == 0) ++stored;
     std::cout << stored << " stored, then " << std::strerror(error) << std::endl;
     if (::unlink((folder + "/filler").c_str()) != 0) fail("filler");
+    await_room(folder, 8 * block);
     // What was refused may be told once more.
     (void)::fsync(fd);
     const int before = stored;
