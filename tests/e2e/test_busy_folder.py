@@ -175,7 +175,7 @@ class FailingServer(BusyFolderTest):
                 os.kill(pid, signal.SIGSTOP)
             process.stdin.write(b"\n")
             process.stdin.flush()
-            time.sleep(5)
+            time.sleep(6)  # and a second less, since the program may begin later
             for pid in daemons:
                 os.kill(pid, signal.SIGCONT)
             output, errors = process.communicate(timeout=LIMIT)
@@ -201,7 +201,7 @@ class FailingServer(BusyFolderTest):
             try:
                 process.stdin.write(b"\n")
                 process.stdin.flush()
-                time.sleep(7)
+                time.sleep(8)
             finally:
                 self.check(self.execute("fsfreeze", "--unfreeze", self.shared))
             output, errors = process.communicate(timeout=LIMIT)
