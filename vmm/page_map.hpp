@@ -26,8 +26,8 @@ public:
     [[nodiscard]] uint64_t resident(std::span<const std::byte> memory) const;
 
 private:
-    // The entries of the pages from `address` on. Returns how many.
-    [[nodiscard]] size_t read(const std::byte* address, std::span<uint64_t> entries) const;
+    // The entries of the pages from `offset` on, as many as there is room for. Empty: nothing is known.
+    [[nodiscard]] std::span<const uint64_t> read(std::span<const std::byte> memory, uint64_t offset, std::span<uint64_t> room) const;
 
     UniqueFd file_;
 };

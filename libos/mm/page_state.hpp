@@ -10,9 +10,9 @@ namespace eremite::mm {
 namespace page_state {
 
 // What the byte of a page says. It is valid for the first page of every block; for pages within a block it says Inside or,
-// where no block was ever split so far, nothing at all, and within a large free one they are the links of a list. That suffices: the buddy of a block is itself one block, or was
-// split, and both ways its first page heads a block. The bytes of pages in caches and of those handed out are written by whoever
-// has them, all others with the lock held.
+// where no block was ever split so far, nothing at all, and within a large free one they are the links of a list. That
+// suffices: the buddy of a block is itself one block, or was split, and both ways its first page heads a block. The bytes of
+// pages in caches and of those handed out are written by whoever has them, all others with the lock held.
 inline constexpr uint8_t inside = 0;
 inline constexpr uint8_t is_free = 0x40;
 inline constexpr uint8_t is_reported = 0x20;  // beside is_free: the host does not have memory there

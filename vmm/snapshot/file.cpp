@@ -57,20 +57,15 @@ void read_at(int file, std::span<std::byte> bytes, uint64_t offset) {
 
 bool is_zero(std::span<const std::byte> bytes) { return bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0; }
 
-// Writes the pages that are not zero, those that follow each other together. Returns how much that is.
+// Writes the pages that are not zero, those that follow each other together. Returns how much that is. Requires: whole pages.
 uint64_t write_run(int file, std::span<const std::byte> bytes, uint64_t at) {
     uint64_t written = 0;
-    const auto size_of_page = [&bytes](size_t offset) { return std::min<size_t>(page, bytes.size() - offset); };
-    for (size_t start = 0; start < bytes.size();) {
-        if (is_zero(bytes.subspan(start, size_of_page(start)))) {
-            start += size_of_page(start);
-            continue;
-        }
-        size_t end = start + size_of_page(start);
-        while (end < bytes.size() && !is_zero(bytes.subspan(end, size_of_page(end)))) end += size_of_page(end);
+    size_t start = 0;  // of those that are to be written
+    for (size_t end = 0; end <= bytes.size(); end += page) {
+        if (end < bytes.size() && !is_zero(bytes.subspan(end, page))) continue;
         write_at(file, bytes.subspan(start, end - start), at + start);
         written += end - start;
-        start = end;
+        start = end + page;
     }
     return written;
 }
